@@ -1,0 +1,115 @@
+//! What clients saw: operations, each an invocation and perhaps a completion, in the order of their events.
+//!
+//! The vocabulary is Jepsen's. A *process* is sequential; an operation ends `ok` (it took effect and returned this),
+//! `fail` (it took no effect and never will) or `info` (the client cannot tell, and its process retires). The order
+//! of a history is the order of its events, not of their times: several events may share a time.
+//!
+//! Nothing here knows how a history came about.
+
+/// A node's number, from 1.
+pub type NodeId = u16;
+/// A sequential client as Jepsen numbers them.
+pub type Process = u32;
+
+/// An operation: its index in [`History::operations`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OpId(pub u32);
+
+/// A value that an operation carries in or out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Value {
+    /// No value: a register never written, the input of a read.
+    #[default]
+    Nil,
+    /// One number.
+    Int(u64),
+    /// Two numbers: the expected and the new value of a compare-and-set.
+    Pair(u64, u64),
+}
+
+/// What a client asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Call {
+    /// Index into [`History::functions`].
+    pub function: u8,
+    /// The object it was asked of, from 1.
+    pub key: u32,
+    /// What was handed in.
+    pub input: Value,
+}
+
+/// How an operation ended, as its client saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completion<R> {
+    /// It took effect and returned this.
+    Ok(R),
+    /// It took no effect, and never will.
+    Fail,
+    /// The client cannot tell. It may have taken effect; it may yet.
+    Info,
+}
+
+/// One operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Who asked.
+    pub process: Process,
+    /// What was asked.
+    pub call: Call,
+    /// The node asked first.
+    pub node: NodeId,
+    /// Virtual time of the invocation, in nanoseconds.
+    pub invoked_at: u64,
+    /// How it ended and the virtual time of that; `None` while it is open.
+    pub completion: Option<(Completion<Value>, u64)>,
+}
+
+/// One line of a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The operation was invoked.
+    Invoke(OpId),
+    /// The operation completed.
+    Complete(OpId),
+}
+
+/// What clients saw, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// Names of the functions that calls refer to: `["read", "write", "cas"]`.
+    pub functions: &'static [&'static str],
+    /// Every operation, in the order of invocation.
+    pub operations: Vec<Operation>,
+    /// Every invocation and completion, in order.
+    pub events: Vec<Event>,
+}
+
+impl History {
+    /// Forgets everything but the memory it occupies.
+    pub fn reset(&mut self, functions: &'static [&'static str]) {
+        self.functions = functions;
+        self.operations.clear();
+        self.events.clear();
+    }
+
+    /// Records that `process` asked `node` for `call` at `now` nanoseconds.
+    pub fn invoke(&mut self, process: Process, call: Call, node: NodeId, now: u64) -> OpId {
+        let id = OpId(u32::try_from(self.operations.len()).expect("a run has fewer than 2^32 operations"));
+        self.operations.push(Operation { process, call, node, invoked_at: now, completion: None });
+        self.events.push(Event::Invoke(id));
+        id
+    }
+
+    /// Records how operation `id` ended, at `now` nanoseconds.
+    pub fn complete(&mut self, id: OpId, completion: Completion<Value>, now: u64) {
+        let operation = &mut self.operations[id.0 as usize];
+        assert!(operation.completion.is_none(), "operation {id:?} completed twice");
+        operation.completion = Some((completion, now));
+        self.events.push(Event::Complete(id));
+    }
+
+    /// The operation `id`.
+    pub fn operation(&self, id: OpId) -> &Operation {
+        &self.operations[id.0 as usize]
+    }
+}

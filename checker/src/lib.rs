@@ -1,0 +1,8 @@
+//! Histories and the judges of them: what clients saw, and whether it is right.
+//!
+//! Nothing in this crate knows what a fault, a node's program or a schedule is. Its input is a [`history::History`], or
+//! its events one by one through an [`observer::Observer`]; its answer is a [`verdict::Verdict`].
+
+pub mod history;
+pub mod observer;
+pub mod verdict;

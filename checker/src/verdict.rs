@@ -1,0 +1,116 @@
+//! The three answers a checker can give, and what it found where the answer is no.
+//!
+//! `Unknown` means that the budget ran out. It is not a pass and must not be reported as one.
+
+use std::borrow::Cow;
+
+use crate::history::{NodeId, OpId};
+
+/// The promise that was broken. A finding's class never changes while it is minimized.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Two runs of one schedule differed. Outranks every other class.
+    Nondeterminism,
+    /// The system under test panicked where it had not declared to fail-stop.
+    Panic,
+    /// Two nodes reported different values for what must be one value.
+    Agreement,
+    /// A property of the cluster that must always hold did not.
+    Invariant,
+    /// No order of the operations, consistent with real time, explains the history.
+    Linearizability,
+}
+
+impl Class {
+    /// The word for this class in reports, file names and keys.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nondeterminism => "nondeterminism",
+            Self::Panic => "panic",
+            Self::Agreement => "agreement",
+            Self::Invariant => "invariant",
+            Self::Linearizability => "linearizability",
+        }
+    }
+}
+
+/// What a checker found: a class, a name, and the evidence.
+///
+/// Equality of `class` and `name` is what the minimizer preserves; the evidence may change while a schedule shrinks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anomaly {
+    /// The promise that was broken.
+    pub class: Class,
+    /// Which anomaly of the class: `stale-read`, or the name of the agreement or of the invariant.
+    pub name: Cow<'static, str>,
+    /// What shows it.
+    pub evidence: Evidence,
+}
+
+/// What shows an anomaly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// At the completion of this operation no explanation was left.
+    Operation(OpId),
+    /// Two nodes reported different values under one key.
+    Conflict {
+        /// The key on which they should agree: an index, a term.
+        key: u64,
+        /// Who reported first, and what.
+        first: (NodeId, u64),
+        /// Who contradicted it, and with what.
+        second: (NodeId, u64),
+    },
+    /// A node panicked, with this message, at this place of the source.
+    Panic {
+        /// The node that panicked.
+        node: NodeId,
+        /// The panic's message.
+        message: String,
+        /// `file:line` where it happened, if known.
+        location: String,
+    },
+    /// A named property was false; there is nothing more to say.
+    Property,
+}
+
+/// Why no answer was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// The search's frontier passed its limit.
+    Frontier,
+    /// The run passed its limit of events before it ended.
+    Events,
+}
+
+impl Budget {
+    /// A phrase that ends the sentence "unknown: …".
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Frontier => "the search frontier passed its limit",
+            Self::Events => "the run passed its limit of events",
+        }
+    }
+}
+
+/// The answer of a checker.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing contradicts the promise.
+    #[default]
+    Valid,
+    /// The promise was broken.
+    Invalid(Anomaly),
+    /// The budget ran out first. Never a pass.
+    Unknown(Budget),
+}
+
+impl Verdict {
+    /// The anomaly, if the answer is no.
+    pub fn anomaly(&self) -> Option<&Anomaly> {
+        match self {
+            Self::Invalid(anomaly) => Some(anomaly),
+            Self::Valid | Self::Unknown(_) => None,
+        }
+    }
+}
