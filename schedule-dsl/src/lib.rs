@@ -1,1 +1,23 @@
-//! stub
+//! Fault schedules: what goes wrong, when, and for how long. Data only.
+//!
+//! A [`Schedule`] is a seed, the shape of a cluster and its workload, and a list of [`Step`]s. Any bytes decode to one
+//! ([`bytes`]), it prints as text that reads back as the same schedule ([`text`]), it can be drawn at random and mutated
+//! ([`mutate`]), and shrunk ([`shrink`]).
+//!
+//! Every kind of fault is declared once, in [`fault`]; nothing in this crate knows how a fault is carried out.
+
+pub mod bytes;
+pub mod dice;
+pub mod fault;
+pub mod field;
+pub mod name;
+pub mod schedule;
+pub mod select;
+pub mod vocabulary;
+
+pub use dice::Dice;
+pub use fault::{Fault, FaultKind};
+pub use name::Name;
+pub use schedule::{Edge, Fact, Header, Lasts, Schedule, Side, Step, StepId, When};
+pub use select::{Link, Nodes};
+pub use vocabulary::Vocabulary;

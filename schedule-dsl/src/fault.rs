@@ -1,0 +1,153 @@
+//! Every fault, declared once.
+//!
+//! A row of the table below is the whole definition of a fault: its meaning, its tag in the byte form, its keyword in the
+//! text form, whether it has a length, and its fields. The enum, the codec, the parser, the printer, the generator and the
+//! shrinker are projections of the table, so they cannot disagree.
+//!
+//! Tags are never reused. A tag that names no row is no step at all, so a new row never changes what saved bytes mean.
+
+use crate::{
+    bytes::{Record, RecordMut},
+    field::{Cut, Extra, Field, OfKind, Operation, Percent, Scope, Sides, Unsynced},
+    select::{Link, Nodes},
+};
+
+/// Whether a fault has a length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// It happens and is over.
+    Instant,
+    /// It lasts as long as its step says, and is healed at the end of the chaos phase at the latest.
+    Lasting,
+}
+
+macro_rules! faults {
+    ($($(#[doc = $doc:literal])+ $tag:literal $keyword:literal $length:ident $name:ident { $($(#[doc = $fdoc:literal])+ $field:ident: $type:ty),* $(,)? })+) => {
+        /// What a step does.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Fault { $($(#[doc = $doc])+ $name { $($(#[doc = $fdoc])+ $field: $type),* },)+ }
+
+        /// A row of the fault table, without the values of its fields.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum FaultKind { $($(#[doc = $doc])+ $name,)+ }
+
+        impl FaultKind {
+            /// Every row, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The first byte of its record.
+            pub fn tag(self) -> u8 {
+                match self { $(Self::$name => $tag,)+ }
+            }
+
+            /// The row with this tag.
+            pub fn from_tag(tag: u8) -> Option<Self> {
+                match tag { $($tag => Some(Self::$name),)+ _ => None }
+            }
+
+            /// The word that names it in the text form.
+            pub fn keyword(self) -> &'static str {
+                match self { $(Self::$name => $keyword,)+ }
+            }
+
+            /// Whether it has a length.
+            pub fn length(self) -> Length {
+                match self { $(Self::$name => Length::$length,)+ }
+            }
+
+            /// Its meaning, as the documentation has it.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc, "\n"),+).trim_ascii(),)+ }
+            }
+        }
+
+        impl Fault {
+            /// Which row of the table it is.
+            pub fn kind(&self) -> FaultKind {
+                match self { $(Self::$name { .. } => FaultKind::$name,)+ }
+            }
+
+            /// Reads the fields of a fault of this kind from `record`.
+            pub(crate) fn decode(kind: FaultKind, record: &mut Record<'_>) -> Self {
+                let _ = &record;
+                match kind { $(FaultKind::$name => Self::$name { $($field: <$type>::decode(record)),* },)+ }
+            }
+
+            /// Writes the fields to `record`.
+            pub(crate) fn encode(&self, record: &mut RecordMut<'_>) {
+                let _ = &record;
+                match self { $(Self::$name { $($field),* } => { $($field.encode(record);)* })+ }
+            }
+        }
+    };
+}
+
+faults! {
+    /// Does nothing. Carries a trigger on which other steps depend.
+    0x01 "note" Instant Note {}
+    /// Draws everything that follows anew, for the world, a node or a link; what has happened stays.
+    0x02 "reseed" Instant Reseed {
+        /// Whose draws.
+        scope: Scope,
+    }
+    /// Has a client ask for an operation now.
+    0x03 "invoke" Instant Invoke {
+        /// Who asks for what.
+        operation: Operation,
+    }
+    /// Cuts every link between two sides, both ways. Nodes on neither side reach everybody.
+    0x10 "partition" Lasting Partition {
+        /// Who is cut off from whom.
+        sides: Sides,
+    }
+    /// Cuts the links in one direction only.
+    0x11 "block" Lasting Block {
+        /// The links that carry nothing.
+        link: Link,
+    }
+    /// Adds to the latency of messages. On the very message that triggered the step, if it names no link.
+    0x12 "delay" Lasting Delay {
+        /// The links that are slow.
+        link: Link,
+        /// Only messages of this kind.
+        kind: OfKind,
+        /// How much later they arrive.
+        extra: Extra,
+    }
+    /// Loses a share of the messages. On an ordered stream a lost message is sent again later. On the very message that
+    /// triggered the step, if it names no link.
+    0x13 "loss" Lasting Loss {
+        /// The links that lose.
+        link: Link,
+        /// Only messages of this kind.
+        kind: OfKind,
+        /// Which share.
+        share: Percent,
+    }
+    /// Delivers a share of the messages a second time, later. An ordered stream removes the second copy. On the very
+    /// message that triggered the step, if it names no link.
+    0x14 "duplicate" Lasting Duplicate {
+        /// The links that repeat.
+        link: Link,
+        /// Only messages of this kind.
+        kind: OfKind,
+        /// Which share.
+        share: Percent,
+        /// How much later than the first copy the second arrives.
+        extra: Extra,
+    }
+    /// Stops nodes without warning; what is not durable is lost. They start again when the step ends.
+    0x20 "crash" Lasting Crash {
+        /// Who crashes, all at the same instant.
+        victims: Nodes,
+        /// What becomes of writes that were not durable.
+        unsynced: Unsynced,
+        /// How many effects of the next handler still take place.
+        cut: Cut,
+    }
+    /// Stops nodes from running while their clocks go on; what reaches them waits.
+    0x21 "pause" Lasting Pause {
+        /// Who is paused.
+        victims: Nodes,
+    }
+}

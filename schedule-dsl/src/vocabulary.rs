@@ -1,0 +1,95 @@
+//! The words of one target: what a schedule for it can name.
+//!
+//! A hash that names nothing takes the next name on the ring of hashes, so that every mutation means something.
+
+use std::collections::BTreeMap;
+
+use crate::name::Name;
+
+
+/// One sort of names: their spellings, and the ring of their hashes.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    spellings: Vec<String>,
+    ring: Vec<(Name, u16)>,
+}
+
+impl Names {
+    /// The names `spellings`, in the order in which their indices are meant.
+    ///
+    /// # Panics
+    /// If two of them have one hash: rename one.
+    pub fn new<S: Into<String>>(spellings: impl IntoIterator<Item = S>) -> Self {
+        let spellings: Vec<String> = spellings.into_iter().map(Into::into).collect();
+        let mut ring: Vec<(Name, u16)> = (0u16..).zip(&spellings).map(|(i, s)| (Name::of(s), i)).collect();
+        ring.sort_unstable();
+        for pair in ring.windows(2) {
+            let [(a, i), (b, j)] = [pair[0], pair[1]];
+            assert!(a != b, "`{}` and `{}` have one hash: rename one", spellings[i as usize], spellings[j as usize]);
+        }
+        Self { spellings, ring }
+    }
+
+    /// The index of `name`, or of the next name on the ring; `None` if there are no names at all.
+    pub fn resolve(&self, name: Name) -> Option<usize> {
+        let at = self.ring.partition_point(|(hash, _)| *hash < name);
+        self.ring.get(at).or(self.ring.first()).map(|(_, index)| usize::from(*index))
+    }
+
+    /// The index of exactly `name`.
+    pub fn exact(&self, name: Name) -> Option<usize> {
+        self.ring.binary_search_by_key(&name, |(hash, _)| *hash).ok().map(|at| usize::from(self.ring[at].1))
+    }
+
+    /// The spellings, by index.
+    pub fn spellings(&self) -> &[String] {
+        &self.spellings
+    }
+
+    /// The hash of the name at `index`.
+    pub fn name(&self, index: usize) -> Name {
+        Name::of(&self.spellings[index])
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.spellings.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.spellings.is_empty()
+    }
+}
+
+/// What a schedule for one target can name.
+#[derive(Clone, Debug, Default)]
+pub struct Vocabulary {
+    /// Fewest and most nodes.
+    pub nodes: (u8, u8),
+    /// Kinds of messages.
+    pub kinds: Names,
+    /// Roles that nodes take.
+    pub roles: Names,
+    /// Marks in the target's code.
+    pub marks: Names,
+    /// Functions of the workload: `read`, `write`.
+    pub functions: Names,
+    /// Names of the timing constants.
+    pub constants: Names,
+    /// Their lengths in microseconds, by index.
+    pub constant_micros: Vec<u32>,
+    /// Length of the chaos phase where a schedule leaves it open, in microseconds.
+    pub chaos_micros: u32,
+}
+
+impl Vocabulary {
+    /// Every spelling by its hash, for printing.
+    pub fn spellings(&self) -> BTreeMap<Name, String> {
+        [&self.kinds, &self.roles, &self.marks, &self.functions, &self.constants]
+            .into_iter()
+            .flat_map(|names| names.spellings())
+            .map(|spelling| (Name::of(spelling), spelling.clone()))
+            .collect()
+    }
+}
