@@ -3,6 +3,14 @@
 //! Nothing in this crate knows what a fault, a node's program or a schedule is. Its input is a [`history::History`], or
 //! its events one by one through an [`observer::Observer`]; its answer is a [`verdict::Verdict`].
 
+pub mod agreement;
+pub mod explain;
 pub mod history;
+pub mod linearizability;
+pub mod model;
 pub mod observer;
 pub mod verdict;
+pub mod write;
+
+#[cfg(test)]
+mod testing;

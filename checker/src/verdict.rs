@@ -114,3 +114,9 @@ impl Verdict {
         }
     }
 }
+
+/// A phrase as a word for file names and keys: lower case, everything but letters and digits a hyphen.
+pub fn slug(phrase: &str) -> String {
+    let words = phrase.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-")
+}

@@ -1,15 +1,19 @@
 //! Every fault, declared once.
 //!
 //! A row of the table below is the whole definition of a fault: its meaning, its tag in the byte form, its keyword in the
-//! text form, whether it has a length, and its fields. The enum, the codec, the parser, the printer, the generator and the
+//! text form, whether it has a length (and the words before it, if not `for`), and its fields. The enum, the codec, the parser, the printer, the generator and the
 //! shrinker are projections of the table, so they cannot disagree.
 //!
 //! Tags are never reused. A tag that names no row is no step at all, so a new row never changes what saved bytes mean.
 
 use crate::{
     bytes::{Record, RecordMut},
+    diagnostic::Diagnostic,
+    dice::Dice,
     field::{Cut, Extra, Field, OfKind, Operation, Percent, Scope, Sides, Unsynced},
     select::{Link, Nodes},
+    text::{Cursor, Printer},
+    vocabulary::Vocabulary,
 };
 
 /// Whether a fault has a length.
@@ -22,7 +26,7 @@ pub enum Length {
 }
 
 macro_rules! faults {
-    ($($(#[doc = $doc:literal])+ $tag:literal $keyword:literal $length:ident $name:ident { $($(#[doc = $fdoc:literal])+ $field:ident: $type:ty),* $(,)? })+) => {
+    ($($(#[doc = $doc:literal])+ $tag:literal $keyword:literal $length:ident $([$($words:literal)+])? $name:ident { $($(#[doc = $fdoc:literal])+ $field:ident: $type:ty),* $(,)? })+) => {
         /// What a step does.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Fault { $($(#[doc = $doc])+ $name { $($(#[doc = $fdoc])+ $field: $type),* },)+ }
@@ -55,6 +59,16 @@ macro_rules! faults {
                 match self { $(Self::$name => Length::$length,)+ }
             }
 
+            /// The row that this word names in the text form.
+            pub fn from_keyword(word: &str) -> Option<Self> {
+                match word { $($keyword => Some(Self::$name),)+ _ => None }
+            }
+
+            /// The words before its length in the text form, if they are not `for`.
+            pub fn lasting_words(self) -> &'static [&'static str] {
+                match self { $(Self::$name => &[$($($words),+)?],)+ }
+            }
+
             /// Its meaning, as the documentation has it.
             pub fn meaning(self) -> &'static str {
                 match self { $(Self::$name => concat!($($doc, "\n"),+).trim_ascii(),)+ }
@@ -77,6 +91,57 @@ macro_rules! faults {
             pub(crate) fn encode(&self, record: &mut RecordMut<'_>) {
                 let _ = &record;
                 match self { $(Self::$name { $($field),* } => { $($field.encode(record);)* })+ }
+            }
+
+            /// Writes the fields as words.
+            pub(crate) fn print(&self, printer: &mut Printer<'_>) {
+                let _ = &printer;
+                match self { $(Self::$name { $($field),* } => { $($field.print(printer);)* })+ }
+            }
+
+            /// Reads the fields of a fault of this kind from words.
+            pub(crate) fn parse(kind: FaultKind, cursor: &mut Cursor<'_>) -> Result<Self, Diagnostic> {
+                let _ = &cursor;
+                Ok(match kind { $(FaultKind::$name => Self::$name { $($field: <$type>::parse(cursor)?),* },)+ })
+            }
+
+            /// A fault of this kind with fields drawn at random.
+            pub fn random(kind: FaultKind, vocabulary: &Vocabulary, dice: &mut Dice) -> Self {
+                let _ = (&vocabulary, &dice);
+                match kind { $(FaultKind::$name => Self::$name { $($field: <$type>::random(vocabulary, dice)),* },)+ }
+            }
+
+            /// The same fault with one field, all equally likely, drawn anew.
+            pub(crate) fn redraw(&mut self, vocabulary: &Vocabulary, dice: &mut Dice) {
+                match self {
+                    $(Self::$name { $($field),* } => {
+                        let fields: &[&str] = &[$(stringify!($field)),*];
+                        let drawn = fields.get(dice.below(fields.len() as u64) as usize);
+                        $(if drawn == Some(&stringify!($field)) { *$field = Field::random(vocabulary, dice); })*
+                        let _ = (vocabulary, drawn);
+                    })+
+                }
+            }
+
+            /// The same fault with one field simpler, every field in turn.
+            pub(crate) fn simpler_fields(&self) -> Vec<Self> {
+                #[allow(unused_mut, reason = "a fault without fields")]
+                let mut simpler = Vec::new();
+                match *self {
+                    $(Self::$name { $($field),* } => {
+                        $(for value in $field.simpler() {
+                            let mut fault = *self;
+                            if let Self::$name { $field, .. } = &mut fault { *$field = value; }
+                            simpler.push(fault);
+                        })*
+                    })+
+                }
+                simpler
+            }
+
+            /// How far its fields are from the simplest.
+            pub(crate) fn field_sizes(&self) -> u64 {
+                match self { $(Self::$name { $($field),* } => 0 $(+ $field.size())*,)+ }
             }
         }
     };
@@ -137,7 +202,7 @@ faults! {
         extra: Extra,
     }
     /// Stops nodes without warning; what is not durable is lost. They start again when the step ends.
-    0x20 "crash" Lasting Crash {
+    0x20 "crash" Lasting ["restart" "after"] Crash {
         /// Who crashes, all at the same instant.
         victims: Nodes,
         /// What becomes of writes that were not durable.

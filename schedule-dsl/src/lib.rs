@@ -7,15 +7,28 @@
 //! Every kind of fault is declared once, in [`fault`]; nothing in this crate knows how a fault is carried out.
 
 pub mod bytes;
+pub mod diagnostic;
 pub mod dice;
+pub mod document;
+mod draw;
 pub mod fault;
 pub mod field;
+mod header;
+mod labels;
+mod lexer;
+pub mod mutate;
 pub mod name;
+mod phrase;
 pub mod schedule;
 pub mod select;
+pub mod shrink;
+pub mod text;
+mod units;
 pub mod vocabulary;
 
+pub use diagnostic::Diagnostic;
 pub use dice::Dice;
+pub use document::{Comments, Document};
 pub use fault::{Fault, FaultKind};
 pub use name::Name;
 pub use schedule::{Edge, Fact, Header, Lasts, Schedule, Side, Step, StepId, When};

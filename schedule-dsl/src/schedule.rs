@@ -168,4 +168,3 @@ impl Step {
         [when, lasts].into_iter().filter(|id| *id != 0)
     }
 }
-impl std::fmt::Debug for Schedule { fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { Ok(()) } }

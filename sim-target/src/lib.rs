@@ -1,1 +1,38 @@
-//! stub
+//! The deterministic world in which a system runs under a schedule of faults.
+//!
+//! A user implements [`Node`] and [`Target`]; [`Runner`] runs a schedule and gives an [`Outcome`]: a history, a verdict,
+//! what the run visited, and a hash of everything that happened. A run is a pure function of program, target and schedule:
+//! nothing here reads a clock, spawns a thread, or draws from a stream that another draw could shift.
+//!
+//! Nothing in this crate judges a history; it feeds observers that a target names.
+
+mod client;
+mod context;
+mod core;
+mod disk;
+mod draw;
+pub mod echo;
+mod inject;
+pub mod marks;
+mod network;
+mod node;
+mod panics;
+mod queue;
+mod run;
+mod state;
+mod target;
+mod trace;
+mod workload;
+
+#[doc(hidden)]
+pub use linkme;
+
+pub use context::Context;
+pub use draw::Keying;
+pub use inject::StepReport;
+pub use node::{DiskError, File, Input, Node, NodeId, ReplyTo, RequestId, Timer};
+pub use run::{AnyTarget, Options, Outcome, Run, Runner, Shared, resolve};
+pub use state::{RANKS_MAX, Signals, StateView};
+pub use target::{About, Boot, Bug, Cluster, Property, Target, Transport, vocabulary};
+pub use trace::{TraceEvent, What};
+pub use workload::{First, Operations, Register, RegisterOp, Retry, Routing, Slot, Workload};

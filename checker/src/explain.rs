@@ -1,0 +1,510 @@
+//! What went wrong, for people: one sentence, the few operations that show it, and why no order explains them.
+//!
+//! [`explain`] is called once for a finding and never on the hot path. For linearizability it first shrinks the history
+//! to operations that cannot be left out, since nobody reads two hundred lines; what it says is about these, and holds
+//! for the whole history.
+//!
+//! Deliberately absent: pictures, and how the system came to do it, of which this crate knows nothing.
+
+use std::fmt::{self, Display};
+
+use crate::{
+    history::{Completion, Event, History, NodeId, OpId, Operation, Value},
+    linearizability::Linearizability,
+    model::{ABORTED_READ, Model, NEVER_WRITTEN, Register, STALE_CAS, STALE_READ},
+    verdict::{Anomaly, Class, Evidence, Verdict},
+};
+
+/// An anomaly in words. Its `Display` is the whole of it, over several lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// One sentence, without a full stop.
+    pub summary: String,
+    /// The operations that show the anomaly, in the order of invocation; empty where operations do not show it.
+    pub operations: Vec<OpId>,
+    /// Which of them contradict the one where the search died, a sentence each, without full stops.
+    pub why: Vec<String>,
+    /// The operations as a table, a line each.
+    listing: Vec<String>,
+}
+
+impl Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.summary)?;
+        for (title, lines) in [("operations", &self.listing), ("why", &self.why)] {
+            if !lines.is_empty() {
+                writeln!(f, "\n{title}:")?;
+                lines.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Explains `anomaly`, which a checker found in `history`.
+pub fn explain(history: &History, anomaly: &Anomaly) -> Explanation {
+    match &anomaly.evidence {
+        Evidence::Operation(dying) => explain_operation(history, anomaly, *dying),
+        Evidence::Conflict { key, first, second } => bare(conflict(&anomaly.name, *key, *first, *second)),
+        Evidence::Panic { node, message, location } if location.is_empty() => {
+            bare(format!("n{node} panicked: {message}"))
+        }
+        Evidence::Panic { node, message, location } => bare(format!("n{node} panicked: {message} at {location}")),
+        Evidence::Property => bare(property(anomaly)),
+    }
+}
+
+fn bare(summary: String) -> Explanation {
+    Explanation { summary, operations: Vec::new(), why: Vec::new(), listing: Vec::new() }
+}
+
+fn conflict(name: &str, key: u64, first: (NodeId, u64), second: (NodeId, u64)) -> String {
+    let what = name.replace('-', " ");
+    if first.0 == second.0 {
+        format!("n{} contradicts itself on {what} {key}: {:#x}, then {:#x}", first.0, first.1, second.1)
+    } else {
+        format!("n{} and n{} disagree on {what} {key}: {:#x} and {:#x}", first.0, second.0, first.1, second.1)
+    }
+}
+
+fn property(anomaly: &Anomaly) -> String {
+    match anomaly.class {
+        Class::Nondeterminism => format!("two runs of one schedule differed: {}", anomaly.name),
+        Class::Panic | Class::Agreement | Class::Invariant | Class::Linearizability => {
+            format!("{} `{}` does not hold", anomaly.class.name(), anomaly.name)
+        }
+    }
+}
+
+fn explain_operation(history: &History, anomaly: &Anomaly, dying: OpId) -> Explanation {
+    let (operations, is_minimal) = shrink(history, anomaly, dying);
+    let view = View { history, operations: &operations, is_minimal, dying };
+    let (summary, why) = (view.summary(&anomaly.name), view.why());
+    let listing = view.listing();
+    Explanation { summary, operations, why, listing }
+}
+
+/// The operations of a smallest part of `history` that still shows `anomaly`: ending with the same operation and
+/// deserving the same name, and losing that with any one operation more.
+///
+/// The history of a model other than [`Register`], and an anomaly shown by no operation, are not shrunk beyond
+/// the operations on the key before the anomaly, or to none.
+pub fn shrink_history(history: &History, anomaly: &Anomaly) -> Vec<OpId> {
+    match anomaly.evidence {
+        Evidence::Operation(dying) => shrink(history, anomaly, dying).0,
+        Evidence::Conflict { .. } | Evidence::Panic { .. } | Evidence::Property => Vec::new(),
+    }
+}
+
+/// [`shrink_history`], and whether the answer is minimal.
+fn shrink(history: &History, anomaly: &Anomaly, dying: OpId) -> (Vec<OpId>, bool) {
+    let mut kept = operations_before(history, dying);
+    let mut checker = Linearizability::<Register>::new();
+    let mut is_shown_by = |kept: &[OpId]| shows(&mut checker, &restrict(history, kept, dying), kept, anomaly);
+    if history.functions != Register::FUNCTIONS || !is_shown_by(&kept) {
+        return (kept, false);
+    }
+    let mut width = kept.len() / 2;
+    while width > 0 {
+        let has_shrunk = drop_pieces(&mut kept, width, dying, &mut is_shown_by);
+        if !(has_shrunk && width == 1) {
+            width /= 2;
+        }
+    }
+    (kept, true)
+}
+
+/// Leaves out each piece of `width` operations, the last first, that is not needed. Whether any was left out.
+fn drop_pieces(kept: &mut Vec<OpId>, width: usize, dying: OpId, is_shown_by: &mut impl FnMut(&[OpId]) -> bool) -> bool {
+    let before = kept.len();
+    for start in (0..kept.len()).step_by(width).rev() {
+        let piece = start..(start + width).min(kept.len());
+        let rest: Vec<OpId> = kept
+            .iter()
+            .enumerate()
+            .filter(|(at, op)| !piece.contains(at) || **op == dying)
+            .map(|(_, op)| *op)
+            .collect();
+        if rest.len() < kept.len() && is_shown_by(&rest) {
+            *kept = rest;
+        }
+    }
+    kept.len() < before
+}
+
+/// The operations on the key of `dying` that were invoked before it completed.
+fn operations_before(history: &History, dying: OpId) -> Vec<OpId> {
+    let key = history.operation(dying).call.key;
+    until(history, dying)
+        .filter_map(|event| match event {
+            Event::Invoke(op) if history.operation(op).call.key == key => Some(op),
+            Event::Invoke(_) | Event::Complete(_) => None,
+        })
+        .collect()
+}
+
+/// The events up to the completion of `dying`.
+fn until(history: &History, dying: OpId) -> impl Iterator<Item = Event> {
+    let end = history.events.iter().position(|&event| event == Event::Complete(dying));
+    history.events[..end.map_or(history.events.len(), |end| end + 1)].iter().copied()
+}
+
+/// The history of the operations in `kept` alone, up to the completion of `dying`.
+fn restrict(history: &History, kept: &[OpId], dying: OpId) -> History {
+    let mut part = History { functions: history.functions, ..History::default() };
+    for event in until(history, dying) {
+        match event {
+            Event::Invoke(op) if kept.binary_search(&op).is_ok() => {
+                let Operation { process, call, node, invoked_at, .. } = *history.operation(op);
+                part.invoke(process, call, node, invoked_at);
+            }
+            Event::Complete(op) => {
+                if let (Ok(place), Some((completion, at))) = (kept.binary_search(&op), history.operation(op).completion)
+                {
+                    part.complete(OpId(place as u32), completion, at);
+                }
+            }
+            Event::Invoke(_) => {}
+        }
+    }
+    part
+}
+
+/// Whether `part`, the history of the operations in `kept`, shows `anomaly` by the same operation.
+fn shows(checker: &mut Linearizability<Register>, part: &History, kept: &[OpId], anomaly: &Anomaly) -> bool {
+    let Verdict::Invalid(found) = checker.check(part) else { return false };
+    let Evidence::Operation(OpId(place)) = found.evidence else { return false };
+    found.name == anomaly.name && anomaly.evidence == Evidence::Operation(kept[place as usize])
+}
+
+/// The part of a history that shows an anomaly.
+struct View<'a> {
+    history: &'a History,
+    operations: &'a [OpId],
+    /// Whether none of the operations could be left out.
+    is_minimal: bool,
+    dying: OpId,
+}
+
+impl View<'_> {
+    fn summary(&self, name: &str) -> String {
+        let dying = self.by_at(self.dying);
+        let earlier = self.last_before().map(|op| (self.by(op), self.since(op, self.dying)));
+        match (name, earlier, self.seen_failure()) {
+            (STALE_READ, Some((other, since)), _) => format!("{dying} is stale: {other} had completed {since}earlier"),
+            (STALE_CAS, Some((other, since)), _) => {
+                format!("{dying} matched a stale value: {other} had completed {since}earlier")
+            }
+            (NEVER_WRITTEN, _, _) => format!("{dying} found a value that nobody had written"),
+            (ABORTED_READ, _, Some(failed)) if failed == self.dying => {
+                format!("{dying} failed, but other operations had seen its effect")
+            }
+            (ABORTED_READ, _, Some(failed)) => format!("{dying} saw {}, which had failed", self.by(failed)),
+            _ => format!(
+                "{dying} fits no order of the {} operations on k{} that respects real time",
+                self.operations.len(),
+                self.operation(self.dying).call.key
+            ),
+        }
+    }
+
+    fn why(&self) -> Vec<String> {
+        let sources = self.operations.iter().filter_map(|&op| self.source(op));
+        let orders = self.operations.iter().flat_map(|&first| self.successors(first));
+        let failures = self.operations.iter().filter(|&&op| self.has_failed(op));
+        let failures = failures.map(|&op| format!("{} failed, so nothing may depend on it", self.by(op)));
+        let is_minimal = self.is_minimal && self.operations.len() > 1;
+        let last = is_minimal.then(|| "without any one of these, the anomaly is gone or another".to_owned());
+        sources.chain(orders).chain(failures).chain(last).collect()
+    }
+
+    /// Where the value comes from that `op` found, if it found one.
+    fn source(&self, op: OpId) -> Option<String> {
+        let found = self.found(op)?;
+        let reader = self.by(op);
+        if found == Value::Nil {
+            return Some(format!("{reader} found no value, so it precedes every write that took effect"));
+        }
+        let writers = self.operations.iter().filter(|&&other| other != op && self.left(other) == Some(found));
+        let writers: Vec<String> = writers.map(|&other| self.by(other)).collect();
+        Some(match writers.len() {
+            0 => format!("{reader} found {}, but no operation before its end writes that", plain(found)),
+            _ => {
+                format!("{reader} found {}, so it directly follows {}, reads aside", plain(found), writers.join(" or "))
+            }
+        })
+    }
+
+    /// What certainly follows `first`, with nothing certainly between.
+    fn successors(&self, first: OpId) -> impl Iterator<Item = String> {
+        let follows = move |&&second: &&OpId| {
+            let is_between = |&between: &OpId| self.precedes(first, between) && self.precedes(between, second);
+            self.precedes(first, second) && !self.operations.iter().any(is_between)
+        };
+        let sentence = move |&second: &OpId| {
+            let (one, other) = (self.by(first), self.by(second));
+            format!("{one} precedes {other}: it had completed {}before that was invoked", self.since(first, second))
+        };
+        self.operations.iter().filter(follows).map(sentence)
+    }
+
+    /// The operation other than a read that completed last before `dying` was invoked.
+    fn last_before(&self) -> Option<OpId> {
+        let before =
+            self.operations.iter().copied().filter(|&op| self.left(op).is_some() && self.precedes(op, self.dying));
+        before
+            .filter(|&op| self.left(op) != self.found(self.dying))
+            .max_by_key(|&op| self.position(Event::Complete(op)))
+    }
+
+    /// The operation that failed although it was seen: `dying`, or else the one it saw.
+    fn seen_failure(&self) -> Option<OpId> {
+        std::iter::once(self.dying).chain(self.operations.iter().copied()).find(|&op| self.has_failed(op))
+    }
+
+    fn has_failed(&self, op: OpId) -> bool {
+        matches!(self.completion(op), Some((Completion::Fail, _)))
+    }
+
+    /// Whether `first` took effect before `second` in every order that respects real time.
+    fn precedes(&self, first: OpId, second: OpId) -> bool {
+        matches!(self.completion(first), Some((Completion::Ok(_), _)))
+            && !self.has_failed(second)
+            && self.position(Event::Complete(first)) < self.position(Event::Invoke(second))
+    }
+
+    /// The completion of `op`, unless it came after the anomaly.
+    fn completion(&self, op: OpId) -> Option<(Completion<Value>, u64)> {
+        let is_past = self.position(Event::Complete(op)) <= self.position(Event::Complete(self.dying));
+        self.operation(op).completion.filter(|_| is_past)
+    }
+
+    fn position(&self, event: Event) -> usize {
+        self.history.events.iter().position(|&other| other == event).unwrap_or(usize::MAX)
+    }
+
+    fn operation(&self, op: OpId) -> &Operation {
+        self.history.operation(op)
+    }
+
+    /// The value that a read or a cas found when it took effect.
+    fn found(&self, op: OpId) -> Option<Value> {
+        match (self.operation(op).call.input, self.completion(op)?.0) {
+            (Value::Nil, Completion::Ok(output)) => Some(output),
+            (Value::Pair(expected, _), Completion::Ok(_)) => Some(Value::Int(expected)),
+            _ => None,
+        }
+    }
+
+    /// The value that a write or a cas leaves when it takes effect.
+    fn left(&self, op: OpId) -> Option<Value> {
+        match self.operation(op).call.input {
+            Value::Nil => None,
+            Value::Int(new) | Value::Pair(_, new) => Some(Value::Int(new)),
+        }
+    }
+
+    /// `write(k1, 2)`, or `read(k1) -> 1` once that is known.
+    fn call(&self, op: OpId) -> String {
+        let call = self.operation(op).call;
+        let function = self.history.functions.get(call.function as usize).copied().unwrap_or("?");
+        let input = match call.input {
+            Value::Nil => String::new(),
+            Value::Int(_) | Value::Pair(..) => format!(", {}", plain(call.input)),
+        };
+        let output = match (self.completion(op), call.input) {
+            (Some((Completion::Ok(output), _)), Value::Nil) => format!(" -> {}", plain(output)),
+            _ => String::new(),
+        };
+        format!("{function}(k{}{input}){output}", call.key)
+    }
+
+    fn by(&self, op: OpId) -> String {
+        format!("{} by p{}", self.call(op), self.operation(op).process)
+    }
+
+    fn by_at(&self, op: OpId) -> String {
+        format!("{} at n{}", self.by(op), self.operation(op).node)
+    }
+
+    /// `4.1 ms `: the time from the completion of `first` to the invocation of `second`; nothing if that is nothing.
+    fn since(&self, first: OpId, second: OpId) -> String {
+        let completed = self.completion(first).map_or(0, |(_, at)| at);
+        match self.operation(second).invoked_at.saturating_sub(completed) {
+            0 => String::new(),
+            short @ ..100_000 => format!("{:.3} ms ", ms(short)),
+            nanoseconds => format!("{:.1} ms ", ms(nanoseconds)),
+        }
+    }
+
+    /// Process, node, operation, result, and the times of invocation and completion.
+    fn listing(&self) -> Vec<String> {
+        let width = self.operations.iter().map(|&op| self.call(op).len()).max().unwrap_or(0);
+        self.operations.iter().map(|&op| self.line(op, width)).collect()
+    }
+
+    fn line(&self, op: OpId, width: usize) -> String {
+        let Operation { process, node, invoked_at, .. } = *self.operation(op);
+        let (result, completed) = match self.completion(op) {
+            None => ("open", None),
+            Some((Completion::Ok(_), at)) => ("ok", Some(at)),
+            Some((Completion::Fail, at)) => ("fail", Some(at)),
+            Some((Completion::Info, at)) => ("info", Some(at)),
+        };
+        let completed = completed.map_or_else(|| "        ".to_owned(), |at| format!("{:8.3}", ms(at)));
+        let mark = if op == self.dying { "  <- no explanation left" } else { "" };
+        let call = self.call(op);
+        format!("p{process:<3} n{node:<3} {call:width$}  {result:4}  {:8.3} .. {completed} ms{mark}", ms(invoked_at))
+    }
+}
+
+fn plain(value: Value) -> String {
+    match value {
+        Value::Nil => "nil".to_owned(),
+        Value::Int(number) => number.to_string(),
+        Value::Pair(first, second) => format!("{first}, {second}"),
+    }
+}
+
+fn ms(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{linearizability::check as judge, testing::parse};
+
+    /// Explains the anomaly of the history in `text`.
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let history = parse(text);
+        let verdict = judge::<Register>(&history);
+        let explanation = explain(&history, verdict.anomaly().expect("the history has an anomaly"));
+        assert_eq!(explanation.to_string(), expected, "\n{explanation}");
+    }
+
+    #[track_caller]
+    fn check_evidence(class: Class, name: &'static str, evidence: Evidence, expected: &str) {
+        let anomaly = Anomaly { class, name: name.into(), evidence };
+        assert_eq!(explain(&History::default(), &anomaly).to_string(), format!("{expected}\n"));
+    }
+
+    #[test]
+    fn a_stale_read_is_shown_by_what_overwrote_its_value() {
+        let noise = "p5 k2 write 9\np5 ok\np6 read\np6 ok 2\np7 write 8\n";
+        check(
+            &format!("p0 write 1\np0 ok\np1 write 2\np1 ok\n{noise}p3 read\np3 ok 1\np0 read\np0 ok 7"),
+            "\
+read(k1) -> 1 by p3 at n4 is stale: write(k1, 2) by p1 had completed 6.0 ms earlier
+
+operations:
+  p0   n1   write(k1, 1)   ok       0.000 ..    1.000 ms
+  p1   n2   write(k1, 2)   ok       2.000 ..    3.000 ms
+  p3   n4   read(k1) -> 1  ok       9.000 ..   10.000 ms  <- no explanation left
+
+why:
+  read(k1) -> 1 by p3 found 1, so it directly follows write(k1, 1) by p0, reads aside
+  write(k1, 1) by p0 precedes write(k1, 2) by p1: it had completed 1.0 ms before that was invoked
+  write(k1, 2) by p1 precedes read(k1) -> 1 by p3: it had completed 6.0 ms before that was invoked
+  without any one of these, the anomaly is gone or another
+",
+        );
+    }
+
+    #[test]
+    fn a_value_from_nowhere_needs_no_other_operation() {
+        check(
+            "p0 write 1\np0 ok\np1 read\np1 ok 7",
+            "\
+read(k1) -> 7 by p1 at n2 found a value that nobody had written
+
+operations:
+  p1   n2   read(k1) -> 7  ok       2.000 ..    3.000 ms  <- no explanation left
+
+why:
+  read(k1) -> 7 by p1 found 7, but no operation before its end writes that
+",
+        );
+    }
+
+    #[test]
+    fn a_failure_that_was_seen_is_shown_with_who_saw_it() {
+        check(
+            "p2 write 5\np2 ok\np0 write 1\np1 read\np1 ok 1\np0 fail",
+            "\
+write(k1, 1) by p0 at n1 failed, but other operations had seen its effect
+
+operations:
+  p0   n1   write(k1, 1)   fail     2.000 ..    5.000 ms  <- no explanation left
+  p1   n2   read(k1) -> 1  ok       3.000 ..    4.000 ms
+
+why:
+  read(k1) -> 1 by p1 found 1, so it directly follows write(k1, 1) by p0, reads aside
+  write(k1, 1) by p0 failed, so nothing may depend on it
+  without any one of these, the anomaly is gone or another
+",
+        );
+    }
+
+    #[test]
+    fn two_winners_of_one_cas_are_shown_with_the_write_they_both_replaced() {
+        check(
+            "p0 write 1\np0 ok\np0 cas 1 2\np1 cas 1 3\np0 ok\np1 ok",
+            "\
+cas(k1, 1, 3) by p1 at n2 fits no order of the 3 operations on k1 that respects real time
+
+operations:
+  p0   n1   write(k1, 1)   ok       0.000 ..    1.000 ms
+  p0   n1   cas(k1, 1, 2)  ok       2.000 ..    4.000 ms
+  p1   n2   cas(k1, 1, 3)  ok       3.000 ..    5.000 ms  <- no explanation left
+
+why:
+  cas(k1, 1, 2) by p0 found 1, so it directly follows write(k1, 1) by p0, reads aside
+  cas(k1, 1, 3) by p1 found 1, so it directly follows write(k1, 1) by p0, reads aside
+  write(k1, 1) by p0 precedes cas(k1, 1, 2) by p0: it had completed 1.0 ms before that was invoked
+  write(k1, 1) by p0 precedes cas(k1, 1, 3) by p1: it had completed 2.0 ms before that was invoked
+  without any one of these, the anomaly is gone or another
+",
+        );
+    }
+
+    #[test]
+    fn nodes_that_disagree_are_named_with_what_they_said() {
+        let evidence = |first, second| Evidence::Conflict { key: 5, first, second };
+        let name = "decided-entry";
+        let expected = "n2 and n3 disagree on decided entry 5: 0xab and 0xcd";
+        check_evidence(Class::Agreement, name, evidence((2, 0xab), (3, 0xcd)), expected);
+        let expected = "n2 contradicts itself on decided entry 5: 0xab, then 0xcd";
+        check_evidence(Class::Agreement, name, evidence((2, 0xab), (2, 0xcd)), expected);
+    }
+
+    #[test]
+    fn a_panic_is_told_with_its_place() {
+        let evidence = |location: &str| Evidence::Panic {
+            node: 2,
+            message: "no quorum".to_owned(),
+            location: location.to_owned(),
+        };
+        check_evidence(Class::Panic, "panic", evidence("src/raft.rs:7"), "n2 panicked: no quorum at src/raft.rs:7");
+        check_evidence(Class::Panic, "panic", evidence(""), "n2 panicked: no quorum");
+    }
+
+    #[test]
+    fn a_property_is_told_by_its_name() {
+        let expected = "invariant `one-leader` does not hold";
+        check_evidence(Class::Invariant, "one-leader", Evidence::Property, expected);
+        let expected = "two runs of one schedule differed: trace";
+        check_evidence(Class::Nondeterminism, "trace", Evidence::Property, expected);
+    }
+
+    #[test]
+    fn a_shrunk_history_has_nothing_to_spare() {
+        let noise: String = (0..50).map(|n| format!("p2 write {n}\np2 ok\np3 read\np3 ok {n}\n")).collect();
+        let history = parse(&format!("{noise}p0 write 70\np1 write 71\np0 ok\np1 ok\n{noise}p4 read\np4 ok 70"));
+        let verdict = judge::<Register>(&history);
+        let shrunk = shrink_history(&history, verdict.anomaly().unwrap());
+        let functions: Vec<u8> = shrunk.iter().map(|&op| history.operation(op).call.function).collect();
+        assert_eq!(functions, [1, 1, 0], "a write, another, and the stale read");
+    }
+}

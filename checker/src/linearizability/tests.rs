@@ -1,0 +1,397 @@
+use proptest::{prelude::*, test_runner::RngSeed};
+
+use super::*;
+use crate::{
+    history::Operation,
+    model::{
+        ABORTED_READ, CAS, NEVER_WRITTEN, NON_LINEARIZABLE_CAS, NON_LINEARIZABLE_READ, READ, Register, STALE_CAS,
+        STALE_READ, WRITE,
+    },
+    testing::parse,
+};
+
+/// Judges the history in `text` by every means; `expected` is `valid`, or the name of the anomaly, which the last line
+/// must cause.
+#[track_caller]
+fn check(text: &str, expected: &str) {
+    let history = parse(text);
+    let is_valid = expected == "valid";
+    assert_eq!(has_order(&history), is_valid, "brute force");
+    let verdict = super::check::<Register>(&history);
+    assert_eq!(verdict, online(&history), "whole and online");
+    assert_eq!(verdict.anomaly().map_or("valid", |anomaly| &anomaly.name), expected);
+    if let Some(anomaly) = verdict.anomaly() {
+        let Some(&Event::Complete(last)) = history.events.last() else { panic!("the last line completes") };
+        assert_eq!(anomaly.evidence, Evidence::Operation(last));
+    }
+}
+
+fn online(history: &History) -> Verdict {
+    let mut checker = Linearizability::<Register>::new();
+    let anomaly = checker.first_anomaly(history);
+    let verdict = checker.finish();
+    assert_eq!(verdict.anomaly(), anomaly.as_ref());
+    verdict
+}
+
+#[test]
+fn nothing_is_wrong_with_nothing() {
+    check("", "valid");
+}
+
+#[test]
+fn a_register_never_written_reads_nil() {
+    check("p0 read\np0 ok nil", "valid");
+}
+
+#[test]
+fn a_read_after_a_write_may_not_miss_it() {
+    check("p0 write 1\np0 ok\np1 read\np1 ok nil", STALE_READ);
+}
+
+#[test]
+fn a_read_after_two_writes_may_not_return_the_first() {
+    check("p0 write 1\np0 ok\np0 write 2\np0 ok\np1 read\np1 ok 1", STALE_READ);
+}
+
+#[test]
+fn a_read_concurrent_with_a_write_may_return_either_value() {
+    check("p0 write 1\np0 ok\np0 write 2\np1 read\np1 ok 1\np0 ok", "valid");
+    check("p0 write 1\np0 ok\np0 write 2\np1 read\np1 ok 2\np0 ok", "valid");
+}
+
+#[test]
+fn a_read_may_return_a_value_overwritten_since_it_began() {
+    check("p0 write 1\np0 ok\np1 read\np0 write 2\np0 ok\np0 write 3\np0 ok\np1 ok 1", "valid");
+    check("p0 write 1\np0 ok\np1 read\np0 write 2\np0 ok\np0 write 3\np0 ok\np1 ok 2", "valid");
+}
+
+#[test]
+fn a_slow_read_may_still_not_return_what_was_overwritten_before_it_began() {
+    check("p0 write 1\np0 ok\np0 write 2\np0 ok\np1 read\np0 write 3\np0 ok\np1 ok 1", STALE_READ);
+}
+
+#[test]
+fn two_slow_reads_share_one_past() {
+    let both = "p0 write 1\np0 ok\np1 read\np2 read\np0 write 2\np0 ok\np3 write 3\np3 ok\n";
+    check(&format!("{both}p1 ok 1\np2 ok 2"), "valid");
+    check(&format!("{both}p2 ok 2\np1 ok 3"), "valid");
+    let forked = "p0 write 1\np1 write 2\np2 read\np3 read\np2 ok 1\np3 ok 2\np4 read\np0 ok\np1 ok\n";
+    check(&format!("{forked}p4 ok 1"), "valid");
+    check(&format!("{forked}p4 ok nil"), NON_LINEARIZABLE_READ);
+}
+
+#[test]
+fn reads_may_not_disagree_on_the_order_of_writes() {
+    let writes = "p0 write 1\np1 write 2\np0 ok\np1 ok\n";
+    check(&format!("{writes}p2 read\np2 ok 1\np3 read\np3 ok 2"), NON_LINEARIZABLE_READ);
+    check(&format!("{writes}p2 read\np2 ok 2\np3 read\np3 ok 2"), "valid");
+}
+
+#[test]
+fn a_value_once_read_stays_written() {
+    check("p0 write 1\np1 read\np1 ok 1\np2 read\np2 ok nil", NON_LINEARIZABLE_READ);
+}
+
+#[test]
+fn a_read_may_not_return_what_nobody_wrote() {
+    check("p0 write 1\np0 ok\np1 read\np1 ok 7", NEVER_WRITTEN);
+    check("p0 write 1\np1 read\np1 ok 7", NEVER_WRITTEN);
+    check("p0 read\np0 ok 7", NEVER_WRITTEN);
+}
+
+#[test]
+fn a_read_may_not_return_what_is_written_later() {
+    check("p0 write 1\np0 ok\np1 read\np1 ok 2", NEVER_WRITTEN);
+    check("p1 read\np0 write 2\np1 ok 2", "valid");
+}
+
+#[test]
+fn a_write_that_times_out_may_take_effect_late() {
+    check("p0 write 1\np0 info\np1 write 2\np1 ok\np1 read\np1 ok 2\np1 read\np1 ok 1", "valid");
+}
+
+#[test]
+fn a_write_that_times_out_may_never_take_effect() {
+    check("p0 write 1\np0 info\np1 read\np1 ok nil\np1 write 2\np1 ok\np1 read\np1 ok 2", "valid");
+}
+
+#[test]
+fn a_write_that_times_out_takes_effect_once_at_most() {
+    let once = "p0 write 1\np0 info\np1 write 2\np1 ok\np1 read\np1 ok 1\np1 write 2\np1 ok\np1 read\n";
+    check(&format!("{once}p1 ok 1"), NON_LINEARIZABLE_READ);
+    check(&format!("p2 write 1\np2 info\n{once}p1 ok 1"), "valid");
+}
+
+#[test]
+fn a_write_that_is_open_at_the_end_is_like_one_that_timed_out() {
+    check("p0 write 1\np1 read\np1 ok 1\np1 read\np1 ok 1", "valid");
+    check("p0 write 1\np1 read\np1 ok nil\np1 read\np1 ok nil", "valid");
+}
+
+#[test]
+fn a_read_that_times_out_says_nothing() {
+    check("p0 read\np1 write 1\np1 ok\np0 info\np1 read\np1 ok 1", "valid");
+    check("p0 read\np1 write 1\np1 ok\np0 fail\np1 read\np1 ok nil", STALE_READ);
+}
+
+#[test]
+fn a_write_that_failed_may_not_be_read() {
+    check("p0 write 1\np0 fail\np1 read\np1 ok 1", ABORTED_READ);
+    check("p0 write 1\np0 fail\np1 read\np1 ok nil", "valid");
+}
+
+#[test]
+fn a_write_that_was_read_may_not_fail() {
+    check("p0 write 1\np1 read\np1 ok 1\np0 fail", ABORTED_READ);
+    check("p0 write 1\np2 write 1\np1 read\np1 ok 1\np0 fail", "valid");
+}
+
+#[test]
+fn a_read_that_spans_a_failure_is_judged_without_what_failed() {
+    check("p1 read\np0 write 1\np2 write 2\np2 ok\np0 fail\np1 ok 1", ABORTED_READ);
+    check("p1 read\np0 write 1\np2 write 2\np2 ok\np0 fail\np1 ok nil", "valid");
+}
+
+#[test]
+fn a_chain_of_cas_hands_the_value_on() {
+    let chain = "p0 write 1\np0 ok\np0 cas 1 2\np1 cas 2 3\np1 ok\np0 ok\n";
+    check(&format!("{chain}p2 read\np2 ok 3"), "valid");
+    check(&format!("{chain}p2 read\np2 ok 2"), NON_LINEARIZABLE_READ);
+    check("p0 write 1\np0 ok\np0 cas 1 2\np0 ok\np0 cas 2 3\np0 ok\np1 read\np1 ok 2", STALE_READ);
+}
+
+#[test]
+fn two_cas_may_not_match_the_same_write() {
+    check("p0 write 1\np0 ok\np0 cas 1 2\np1 cas 1 3\np0 ok\np1 ok", NON_LINEARIZABLE_CAS);
+    check("p0 write 1\np0 ok\np0 cas 1 2\np0 ok\np1 cas 1 3\np1 ok", STALE_CAS);
+    check("p0 write 1\np0 ok\np0 cas 1 2\np1 cas 1 3\np0 ok\np1 fail", "valid");
+}
+
+#[test]
+fn a_cas_may_not_match_what_nobody_wrote() {
+    check("p0 cas 1 2\np0 ok", NEVER_WRITTEN);
+    check("p0 cas 1 1\np0 ok", NEVER_WRITTEN);
+    check("p0 write 1\np0 fail\np0 cas 1 2\np0 ok", ABORTED_READ);
+}
+
+#[test]
+fn a_cas_that_failed_changed_nothing() {
+    check("p0 write 1\np0 ok\np0 cas 1 2\np0 fail\np1 read\np1 ok 2", ABORTED_READ);
+    check("p0 write 1\np0 ok\np0 cas 1 2\np0 fail\np1 read\np1 ok 1", "valid");
+}
+
+#[test]
+fn keys_are_independent() {
+    check("p0 k1 write 1\np0 ok\np0 k2 read\np0 ok nil\np1 k1 read\np1 ok 1", "valid");
+    check("p0 k1 write 1\np0 ok\np0 k2 write 2\np0 ok\np1 k2 read\np1 ok 1", NEVER_WRITTEN);
+}
+
+#[test]
+fn a_write_is_not_lost_to_a_later_cas() {
+    check("p0 write 1\np0 ok\np0 write 2\np0 ok\np1 cas 1 3\np1 ok", STALE_CAS);
+}
+
+#[test]
+fn more_pending_operations_than_slots_are_unknown() {
+    let mut text: String = (0..65).map(|process| format!("p{process} write {process}\n")).collect();
+    text += "p70 read\np70 ok 99";
+    let history = parse(&text);
+    assert_eq!(super::check::<Register>(&history), Verdict::Unknown(Budget::Frontier));
+    assert_eq!(online(&history), Verdict::Unknown(Budget::Frontier));
+}
+
+#[test]
+fn too_many_configurations_are_unknown() {
+    let writes: String = (0..20).map(|process| format!("p{process} write {process}\n")).collect();
+    let returns: String = (0..20).map(|process| format!("p{process} ok\n")).collect();
+    let history = parse(&format!("{writes}{returns}"));
+    let mut checker = Linearizability::<Register>::with_limit(100);
+    assert_eq!(checker.check(&history), Verdict::Unknown(Budget::Frontier));
+    checker.reset();
+    assert_eq!(checker.finish(), Verdict::Valid);
+}
+
+#[test]
+fn an_anomaly_on_one_key_outweighs_the_exhaustion_of_another() {
+    let many: String = (0..65).map(|process| format!("p{process} write {process}\n")).collect();
+    let history = parse(&format!("{many}p70 k2 read\np70 ok 7"));
+    assert_eq!(online(&history).anomaly().map(|anomaly| &*anomaly.name), Some(NEVER_WRITTEN));
+}
+
+#[test]
+fn a_fork_remembers_and_is_independent() {
+    let history = parse("p0 write 1\np0 ok\np1 read\np1 ok nil");
+    let mut checker = Linearizability::<Register>::new();
+    checker.invoke(OpId(0), 0, &history.operations[0].call);
+    assert_eq!(checker.complete(OpId(0), Completion::Ok(Value::Nil)), None);
+    let mut fork = checker.fork();
+    fork.invoke(OpId(1), 1, &history.operations[1].call);
+    assert!(fork.complete(OpId(1), Completion::Ok(Value::Nil)).is_some());
+    assert_eq!(checker.finish(), Verdict::Valid);
+}
+
+/// A register whose operations all say what they found, as a check of the general case: a write returns the value it
+/// overwrote, and a cas whether it matched.
+#[derive(Clone, Default)]
+struct TellTale;
+
+impl Model for TellTale {
+    type State = Option<u64>;
+    const FUNCTIONS: &'static [&'static str] = Register::FUNCTIONS;
+
+    fn init() -> Self::State {
+        None
+    }
+
+    fn step(state: Self::State, call: &Call, output: Option<Value>) -> Option<Self::State> {
+        let (result, after) = match (call.function, call.input) {
+            (CAS, Value::Pair(expected, new)) if state == Some(expected) => (Value::Int(1), Some(new)),
+            (CAS, _) => (Value::Int(0), state),
+            (WRITE, Value::Int(new)) => (state.map_or(Value::Nil, Value::Int), Some(new)),
+            _ => (state.map_or(Value::Nil, Value::Int), state),
+        };
+        output.is_none_or(|output| output == result).then_some(after)
+    }
+
+    fn effect(call: &Call, output: Option<Value>) -> Effect {
+        match (call.function, output) {
+            (READ, _) | (CAS, Some(Value::Int(0))) => Effect::Observation,
+            (CAS, Some(_)) => Effect::Change,
+            _ => Effect::Exchange,
+        }
+    }
+}
+
+/// The oracle: whether some order of the operations explains the history of a register, all keys at once.
+fn has_order(history: &History) -> bool {
+    has_order_of::<Register>(history)
+}
+
+fn has_order_of<M: Model>(history: &History) -> bool {
+    let at = |event: Event| history.events.iter().position(|&other| other == event).unwrap_or(usize::MAX);
+    let times: Vec<(usize, usize)> = (0..history.operations.len() as u32)
+        .map(|op| (at(Event::Invoke(OpId(op))), at(Event::Complete(OpId(op)))))
+        .collect();
+    extends::<M>(history, &times, 0, &mut [M::init(); 4])
+}
+
+/// Whether the order of the operations in `taken` can be extended by the others.
+fn extends<M: Model>(history: &History, times: &[(usize, usize)], taken: u32, states: &mut [M::State; 4]) -> bool {
+    let is_ok = |op: usize| matches!(history.operations[op].completion, Some((Completion::Ok(_), _)));
+    let waiting = || (0..times.len()).filter(|op| taken & (1 << op) == 0);
+    if !waiting().any(is_ok) {
+        return true;
+    }
+    let deadline = waiting().filter(|&op| is_ok(op)).map(|op| times[op].1).min().unwrap_or(usize::MAX);
+    waiting().filter(|&op| times[op].0 < deadline).any(|op| {
+        let operation = &history.operations[op];
+        let output = match operation.completion {
+            Some((Completion::Fail, _)) => return false,
+            Some((Completion::Ok(output), _)) => Some(output),
+            Some((Completion::Info, _)) | None => None,
+        };
+        let key = operation.call.key as usize;
+        let before = states[key];
+        let Some(after) = M::step(before, &Call { key: 0, ..operation.call }, output) else { return false };
+        states[key] = after;
+        let found = extends::<M>(history, times, taken | (1 << op), states);
+        states[key] = before;
+        found
+    })
+}
+
+/// Any history of a few processes: each byte moves one of them on.
+fn histories(functions: u8, results: fn(u8, u64) -> Value) -> impl Strategy<Value = History> {
+    let event = (0..4_u32, 0..functions, 0..3_u64, 0..3_u64, 1..=2_u32, 0..10_u8);
+    proptest::collection::vec(event, 0..32).prop_map(move |events| {
+        let mut history = History { functions: Register::FUNCTIONS, ..History::default() };
+        let mut open: Vec<Option<OpId>> = vec![None; 4];
+        for (process, function, first, second, key, end) in events {
+            let now = history.events.len() as u64;
+            match open[process as usize].take() {
+                None if history.operations.len() < 12 => {
+                    let input = [Value::Nil, Value::Int(first), Value::Pair(first, second)][function as usize];
+                    let key = if end < 8 { 1 } else { key };
+                    open[process as usize] = Some(history.invoke(process, Call { function, key, input }, 1, now));
+                }
+                None => {}
+                Some(op) => {
+                    let result = results(history.operation(op).call.function, second);
+                    let completion = match end {
+                        0 => Completion::Fail,
+                        1 | 2 => Completion::Info,
+                        _ => Completion::Ok(result),
+                    };
+                    history.complete(op, completion, now);
+                }
+            }
+        }
+        history
+    })
+}
+
+fn of_register(function: u8, number: u64) -> Value {
+    if function == READ && number > 0 { Value::Int(number) } else { Value::Nil }
+}
+
+fn of_tell_tale(function: u8, number: u64) -> Value {
+    match (function, number) {
+        (CAS, _) => Value::Int(number % 2),
+        (_, 0) => Value::Nil,
+        _ => Value::Int(number),
+    }
+}
+
+fn prefix(history: &History, events: usize) -> History {
+    let mut prefix = History { functions: history.functions, ..History::default() };
+    for &event in &history.events[..events] {
+        match event {
+            Event::Invoke(op) => {
+                let Operation { process, call, node, invoked_at, .. } = *history.operation(op);
+                prefix.invoke(process, call, node, invoked_at);
+            }
+            Event::Complete(op) => {
+                let (completion, at) = history.operation(op).completion.unwrap();
+                prefix.complete(op, completion, at);
+            }
+        }
+    }
+    prefix
+}
+
+/// The verdicts of the oracle and of the checker agree, on the history and, event by event, on its prefixes.
+fn agrees_with_the_oracle<M: Model>(history: &History) -> Result<(), TestCaseError> {
+    let is_valid = has_order_of::<M>(history);
+    let mut checker = Linearizability::<M>::new();
+    prop_assert_eq!(checker.search_with_foresight(history) == Verdict::Valid, is_valid, "with foresight");
+    let anomaly = checker.first_anomaly(history);
+    prop_assert_eq!(anomaly.is_none(), is_valid, "event by event");
+    let whole = checker.check(history);
+    prop_assert_eq!(whole.anomaly(), anomaly.as_ref());
+    if let Some(Anomaly { evidence: Evidence::Operation(op), .. }) = anomaly {
+        let last = history.events.iter().position(|&event| event == Event::Complete(op)).unwrap();
+        prop_assert!(!has_order_of::<M>(&prefix(history, last + 1)), "blamed too early");
+        prop_assert!(has_order_of::<M>(&prefix(history, last)), "blamed too late");
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 20_000,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn the_checker_agrees_with_brute_force_on_registers(history in histories(3, of_register)) {
+        agrees_with_the_oracle::<Register>(&history)?;
+    }
+
+    #[test]
+    fn the_checker_agrees_with_brute_force_where_every_result_matters(history in histories(3, of_tell_tale)) {
+        agrees_with_the_oracle::<TellTale>(&history)?;
+    }
+}

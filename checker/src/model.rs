@@ -1,0 +1,186 @@
+//! Sequential specifications: what one object does when its callers take turns.
+//!
+//! A [`Model`] is deterministic and knows nothing of time, processes or keys. A key-value store is a [`Register`] per
+//! key: the checker partitions a history by [`Call::key`] and judges each part alone, which is sound because
+//! linearizability is local (Herlihy & Wing, 1990; as a reduction of the search: Horn & Kroening, 2015,
+//! "P-compositionality").
+//!
+//! Deliberately absent: nondeterministic models, and operations that span keys.
+
+use std::hash::Hash;
+
+use crate::history::{Call, Completion, Value};
+
+/// What a call can do to the state and what its result tells. The checker prunes its search by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It leaves every state as it is; only its result says anything. A read.
+    Observation,
+    /// It replaces the state by one that depends on the call alone, whatever the state was; its result says no more
+    /// than that it took effect. A write.
+    Overwrite,
+    /// It may change the state, and its result says no more than that it took effect. A cas that matched.
+    Change,
+    /// It may change the state, and its result says something besides. A fetch-and-add.
+    Exchange,
+}
+
+/// An operation on the key at which a search died, as the checker saw it up to then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// What was asked.
+    pub call: Call,
+    /// Position of the invocation in the order of events.
+    pub invoked: u32,
+    /// How it ended, and the position of that in the order of events; `None` while it is open.
+    pub completed: Option<(Completion<Value>, u32)>,
+}
+
+impl Seen {
+    /// Whether it completed `ok` before `other` was invoked.
+    fn precedes(&self, other: &Self) -> bool {
+        matches!(self.completed, Some((Completion::Ok(_), at)) if at < other.invoked)
+    }
+
+    fn failed(&self) -> bool {
+        matches!(self.completed, Some((Completion::Fail, _)))
+    }
+}
+
+/// A deterministic sequential specification of one object.
+pub trait Model: Clone + Default + 'static {
+    /// What the object remembers between operations.
+    type State: Copy + Eq + Hash;
+
+    /// The names of the functions, in the order of [`Call::function`].
+    const FUNCTIONS: &'static [&'static str];
+
+    /// The state before the first operation.
+    fn init() -> Self::State;
+
+    /// The state after `call` took effect in `state` and returned `output`; `None` if it cannot have.
+    ///
+    /// Without an `output` nobody has learned yet what the call returned: any result will do. `call.key` is zero here,
+    /// whatever the key was.
+    fn step(state: Self::State, call: &Call, output: Option<Value>) -> Option<Self::State>;
+
+    /// What `call` can do, given what it returned, or without an `output`, given that this is unknown.
+    fn effect(call: &Call, output: Option<Value>) -> Effect;
+
+    /// The name of the anomaly, given all operations on the key where the search died and the index of the one whose
+    /// completion left no explanation. A function of the history alone, and stable: findings are told apart by it.
+    fn anomaly(_seen: &[Seen], _dying: usize) -> &'static str {
+        "non-linearizable"
+    }
+}
+
+/// Index of `read` in [`Register::FUNCTIONS`]: takes `Nil`, returns `Nil` (never written) or an `Int`.
+pub const READ: u8 = 0;
+/// Index of `write` in [`Register::FUNCTIONS`]: takes an `Int`.
+pub const WRITE: u8 = 1;
+/// Index of `cas` in [`Register::FUNCTIONS`]: takes `Pair(expected, new)`. `ok` means that it matched; a mismatch is a
+/// [`Completion::Fail`], of which the checker concludes only that nothing was changed.
+pub const CAS: u8 = 2;
+
+/// A read returned, or a cas matched, a value that no operation invoked by then writes.
+pub const NEVER_WRITTEN: &str = "never-written";
+/// An operation that failed was seen all the same: a read or a cas depends on a value that only failed operations
+/// write, or an operation failed after it had been seen. (G1a of Adya, 1999.)
+pub const ABORTED_READ: &str = "aborted-read";
+/// A read returned a value that had certainly been overwritten before the read began: after each of its writers
+/// completed, another write or cas began and completed. A read of `Nil` is stale if any write completed before it.
+pub const STALE_READ: &str = "stale-read";
+/// A cas matched a value that had certainly been overwritten before the cas began, in the sense of [`STALE_READ`].
+pub const STALE_CAS: &str = "stale-cas";
+/// A read that no order of the operations explains, for a less simple reason than the ones above.
+pub const NON_LINEARIZABLE_READ: &str = "non-linearizable-read";
+/// A cas that no order of the operations explains, for a less simple reason than the ones above.
+pub const NON_LINEARIZABLE_CAS: &str = "non-linearizable-cas";
+
+/// A register with `read`, `write` and `cas`, `Nil` until the first write.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Register;
+
+impl Model for Register {
+    type State = Option<u64>;
+
+    const FUNCTIONS: &'static [&'static str] = &["read", "write", "cas"];
+
+    fn init() -> Self::State {
+        None
+    }
+
+    fn step(state: Self::State, call: &Call, output: Option<Value>) -> Option<Self::State> {
+        match (call.function, call.input) {
+            (READ, Value::Nil) => output.is_none_or(|value| value == as_value(state)).then_some(state),
+            (WRITE, Value::Int(new)) => Some(Some(new)),
+            (CAS, Value::Pair(expected, new)) => (state == Some(expected)).then_some(Some(new)),
+            (function, input) => panic!("a register has no function {function} that takes {input:?}"),
+        }
+    }
+
+    fn effect(call: &Call, _output: Option<Value>) -> Effect {
+        match call.function {
+            READ => Effect::Observation,
+            WRITE => Effect::Overwrite,
+            _ => Effect::Change,
+        }
+    }
+
+    fn anomaly(seen: &[Seen], dying: usize) -> &'static str {
+        let Some(observed) = observed(&seen[dying]) else { return ABORTED_READ };
+        let is_read = seen[dying].call.function == READ;
+        let mut writers = writers(seen, dying, observed).peekable();
+        if observed != Value::Nil && writers.peek().is_none() {
+            NEVER_WRITTEN
+        } else if observed != Value::Nil && writers.all(Seen::failed) {
+            ABORTED_READ
+        } else if is_stale(seen, dying, observed) {
+            if is_read { STALE_READ } else { STALE_CAS }
+        } else if is_read {
+            NON_LINEARIZABLE_READ
+        } else {
+            NON_LINEARIZABLE_CAS
+        }
+    }
+}
+
+fn as_value(state: Option<u64>) -> Value {
+    state.map_or(Value::Nil, Value::Int)
+}
+
+/// The value that a completed read or cas claims to have found.
+fn observed(one: &Seen) -> Option<Value> {
+    match (one.completed, one.call.input) {
+        (Some((Completion::Ok(output), _)), Value::Nil) => Some(output),
+        (Some((Completion::Ok(_), _)), Value::Pair(expected, _)) => Some(Value::Int(expected)),
+        _ => None,
+    }
+}
+
+/// The value that an operation leaves behind if it takes effect.
+fn written(one: &Seen) -> Option<Value> {
+    match one.call.input {
+        Value::Nil => None,
+        Value::Int(new) | Value::Pair(_, new) => Some(Value::Int(new)),
+    }
+}
+
+/// The operations other than `reader` that write `value`.
+fn writers(seen: &[Seen], reader: usize, value: Value) -> impl Iterator<Item = &Seen> {
+    seen.iter()
+        .enumerate()
+        .filter(move |&(index, one)| index != reader && written(one) == Some(value))
+        .map(|(_, one)| one)
+}
+
+/// Whether `value` had certainly been overwritten before `reader` began.
+fn is_stale(seen: &[Seen], reader: usize, value: Value) -> bool {
+    let overwriters =
+        || seen.iter().filter(|one| written(one).is_some_and(|new| new != value) && one.precedes(&seen[reader]));
+    if value == Value::Nil {
+        return overwriters().next().is_some();
+    }
+    let mut candidates = writers(seen, reader, value).filter(|one| !one.failed());
+    candidates.all(|writer| overwriters().any(|over| writer.precedes(over)))
+}

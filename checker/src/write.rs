@@ -1,0 +1,150 @@
+//! Histories as text that other tools read: Jepsen's EDN operation maps, and the same as JSON, one event a line.
+//!
+//! Every line carries the index of its event, its virtual time in nanoseconds, and the function by its name. A completion
+//! repeats what was handed in unless it returned a value, as Jepsen's clients do.
+//!
+//! Deliberately absent: readers, and files.
+
+use std::fmt::{self, Write};
+
+use crate::history::{Completion, Event, History, Operation, Value};
+
+/// Writes `history` as Jepsen EDN, one operation map a line; values are `[key value]`, which `jepsen.independent`
+/// partitions by.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_edn(history: &History, out: &mut impl Write) -> fmt::Result {
+    for line in lines(history) {
+        let Line { index, time, kind, operation, value } = line;
+        let Operation { process, call, .. } = operation;
+        let function = name(history, operation);
+        write!(out, "{{:index {index} :time {time} :type :{kind} :process {process} :f :{function} ")?;
+        write!(out, ":value [{} ", call.key)?;
+        match value {
+            Value::Nil => write!(out, "nil")?,
+            Value::Int(number) => write!(out, "{number}")?,
+            Value::Pair(first, second) => write!(out, "[{first} {second}]")?,
+        }
+        writeln!(out, "]}}")?;
+    }
+    Ok(())
+}
+
+/// Writes `history` as JSON lines: an object with `index`, `time`, `type`, `process`, `node`, `f`, `key` and `value`
+/// for each event.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_json_lines(history: &History, out: &mut impl Write) -> fmt::Result {
+    for line in lines(history) {
+        let Line { index, time, kind, operation, value } = line;
+        let Operation { process, call, node, .. } = operation;
+        let function = serde_json::Value::from(name(history, operation));
+        write!(out, r#"{{"index":{index},"time":{time},"type":"{kind}","process":{process},"node":{node},"#)?;
+        write!(out, r#""f":{function},"key":{},"value":"#, call.key)?;
+        match value {
+            Value::Nil => write!(out, "null")?,
+            Value::Int(number) => write!(out, "{number}")?,
+            Value::Pair(first, second) => write!(out, "[{first},{second}]")?,
+        }
+        writeln!(out, "}}")?;
+    }
+    Ok(())
+}
+
+/// What [`write_edn`] writes.
+pub fn to_edn(history: &History) -> String {
+    let mut text = String::new();
+    write_edn(history, &mut text).expect("a string takes all that is written");
+    text
+}
+
+/// What [`write_json_lines`] writes.
+pub fn to_json_lines(history: &History) -> String {
+    let mut text = String::new();
+    write_json_lines(history, &mut text).expect("a string takes all that is written");
+    text
+}
+
+/// What both forms say of an event.
+struct Line<'a> {
+    index: usize,
+    time: u64,
+    kind: &'static str,
+    operation: &'a Operation,
+    value: Value,
+}
+
+fn lines(history: &History) -> impl Iterator<Item = Line<'_>> {
+    history.events.iter().enumerate().map(|(index, &event)| match event {
+        Event::Invoke(op) => {
+            let operation = history.operation(op);
+            Line { index, time: operation.invoked_at, kind: "invoke", operation, value: operation.call.input }
+        }
+        Event::Complete(op) => {
+            let operation = history.operation(op);
+            let (completion, time) = operation.completion.expect("a complete event has a completion");
+            let (kind, value) = match completion {
+                Completion::Ok(Value::Nil) => ("ok", operation.call.input),
+                Completion::Ok(output) => ("ok", output),
+                Completion::Fail => ("fail", operation.call.input),
+                Completion::Info => ("info", operation.call.input),
+            };
+            Line { index, time, kind, operation, value }
+        }
+    })
+}
+
+fn name(history: &History, operation: &Operation) -> &'static str {
+    history.functions[operation.call.function as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::parse;
+
+    const HISTORY: &str =
+        "p0 write 1\np1 k2 read\np0 ok\np1 ok nil\np0 cas 1 3\np0 fail\np1 read\np1 ok 1\np2 write 4\np2 info";
+
+    #[test]
+    fn jepsen_can_read_a_history() {
+        let expected = "\
+{:index 0 :time 0 :type :invoke :process 0 :f :write :value [1 1]}
+{:index 1 :time 1000000 :type :invoke :process 1 :f :read :value [2 nil]}
+{:index 2 :time 2000000 :type :ok :process 0 :f :write :value [1 1]}
+{:index 3 :time 3000000 :type :ok :process 1 :f :read :value [2 nil]}
+{:index 4 :time 4000000 :type :invoke :process 0 :f :cas :value [1 [1 3]]}
+{:index 5 :time 5000000 :type :fail :process 0 :f :cas :value [1 [1 3]]}
+{:index 6 :time 6000000 :type :invoke :process 1 :f :read :value [1 nil]}
+{:index 7 :time 7000000 :type :ok :process 1 :f :read :value [1 1]}
+{:index 8 :time 8000000 :type :invoke :process 2 :f :write :value [1 4]}
+{:index 9 :time 9000000 :type :info :process 2 :f :write :value [1 4]}
+";
+        assert_eq!(to_edn(&parse(HISTORY)), expected);
+    }
+
+    #[test]
+    fn a_history_is_one_json_object_a_line() {
+        let expected = r#"{"index":0,"time":0,"type":"invoke","process":0,"node":1,"f":"write","key":1,"value":1}
+{"index":1,"time":1000000,"type":"invoke","process":1,"node":2,"f":"read","key":2,"value":null}
+{"index":2,"time":2000000,"type":"ok","process":0,"node":1,"f":"write","key":1,"value":1}
+{"index":3,"time":3000000,"type":"ok","process":1,"node":2,"f":"read","key":2,"value":null}
+{"index":4,"time":4000000,"type":"invoke","process":0,"node":1,"f":"cas","key":1,"value":[1,3]}
+{"index":5,"time":5000000,"type":"fail","process":0,"node":1,"f":"cas","key":1,"value":[1,3]}
+{"index":6,"time":6000000,"type":"invoke","process":1,"node":2,"f":"read","key":1,"value":null}
+{"index":7,"time":7000000,"type":"ok","process":1,"node":2,"f":"read","key":1,"value":1}
+{"index":8,"time":8000000,"type":"invoke","process":2,"node":3,"f":"write","key":1,"value":4}
+{"index":9,"time":9000000,"type":"info","process":2,"node":3,"f":"write","key":1,"value":4}
+"#;
+        let written = to_json_lines(&parse(HISTORY));
+        assert_eq!(written, expected);
+        assert!(written.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+    }
+
+    #[test]
+    fn an_empty_history_is_empty_text() {
+        assert_eq!(to_edn(&History::default()) + &to_json_lines(&History::default()), "");
+    }
+}

@@ -1,0 +1,73 @@
+//! What is wrong in a text, and where.
+//!
+//! A [`Diagnostic`] carries enough for a renderer to point at the place (a byte span) and for a person to repair it without
+//! one (line, column, what was found, what was expected, and the nearest word that would have done). Rendering with source
+//! excerpts and colours is not done here.
+
+use std::ops::Range;
+
+use thiserror::Error;
+
+/// One mistake in a schedule's text.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("line {line}:{column}: found {}, expected {expected}{}", self.finding(), self.hint())]
+pub struct Diagnostic {
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: u32,
+    /// The bytes of the text that are wrong; empty where something is missing.
+    pub span: Range<usize>,
+    /// What stands there; empty at the end of a line.
+    pub found: String,
+    /// What should stand there, in words.
+    pub expected: String,
+    /// The nearest word that would have been understood.
+    pub suggestion: Option<String>,
+}
+
+impl Diagnostic {
+    fn finding(&self) -> String {
+        if self.found.is_empty() { "the end of the line".to_owned() } else { format!("`{}`", self.found) }
+    }
+
+    fn hint(&self) -> String {
+        self.suggestion.as_ref().map_or_else(String::new, |word| format!("; did you mean `{word}`?"))
+    }
+}
+
+/// The candidate nearest to `word`, if it is near enough to be a slip: one edit in three letters, at least one.
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let limit = 1.max(word.chars().count() / 3);
+    let (distance, best) = candidates.into_iter().map(|candidate| (distance(word, candidate), candidate)).min()?;
+    (0 < distance && distance <= limit).then(|| best.to_owned())
+}
+
+/// How many insertions, deletions and substitutions lead from `a` to `b` (Levenshtein, 1966).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, to) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn a_slip_is_recognized_and_a_different_word_is_not() {
+        assert_eq!(nearest("crush", ["crash", "pause"]).as_deref(), Some("crash"));
+        assert_eq!(nearest("partiton", ["partition", "pause"]).as_deref(), Some("partition"));
+        assert_eq!(nearest("clock", ["crash", "block", "pause"]).as_deref(), Some("block"));
+        assert_eq!(nearest("teleport", ["crash", "pause"]), None);
+        assert_eq!(nearest("at", []), None);
+    }
+}

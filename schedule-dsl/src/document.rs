@@ -1,0 +1,374 @@
+//! A whole `*.murphy` file: a schedule with what only its text knows.
+//!
+//! A [`Schedule`] holds hashes and ids. A [`Document`] adds the target's name, the spellings of names, labels and comments.
+//! Its `Display` is the one canonical formatting (`murphy fmt`): header lines in a fixed order, an empty line, steps in
+//! columns. Comments stay with the line they stand above or beside. Nothing here reads or writes files.
+
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Display, Formatter},
+};
+
+use crate::{
+    bytes::VERSION,
+    diagnostic::Diagnostic,
+    fault::{Fault, FaultKind},
+    header,
+    labels::{Labels, definition, spellable},
+    lexer,
+    name::Name,
+    schedule::{STEPS_MAX, Schedule, Step, StepId},
+    text::{Cursor, Place, Printer},
+    vocabulary::Vocabulary,
+};
+
+/// The widest column that is padded; a longer trigger pushes only its own line.
+const COLUMN_MAX: usize = 48;
+
+/// A schedule as a file: with names, labels and comments.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Document {
+    /// The system that it is for; `any` if for any.
+    pub target: String,
+    /// What goes wrong, and when.
+    pub schedule: Schedule,
+    /// The spellings behind the schedule's hashes, as far as they are known.
+    pub names: BTreeMap<Name, String>,
+    /// The labels of steps, by id, where they are not just `s7`. A label that would read back as another id is not printed.
+    pub labels: BTreeMap<StepId, String>,
+    /// Remarks for people.
+    pub comments: Comments,
+}
+
+/// A line of a document to which comments belong, in the order in which they are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Line {
+    /// `murphy 1`
+    Version,
+    /// `target raft-kv`
+    Target,
+    /// `seed 0x5eed`
+    Seed,
+    /// `nodes 3, clients 4`
+    Shape,
+    /// `mix 3 1`
+    Mix,
+    /// `phases chaos 4s`
+    Phases,
+    /// `ambient jitter 1ms`
+    Ambient,
+    /// The step at this index.
+    Step(usize),
+    /// After everything.
+    End,
+}
+
+/// The comments of a document. Those of a line that is not printed move on to the next one that is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Comments {
+    /// On lines of their own above a line; an empty one among steps is an empty line. The `#` may be left out.
+    pub above: BTreeMap<Line, Vec<String>>,
+    /// At the end of a line. The `#` may be left out.
+    pub beside: BTreeMap<Line, String>,
+}
+
+impl Document {
+    /// `schedule` for `target`, without labels and comments.
+    pub fn new(target: &str, schedule: Schedule, vocabulary: &Vocabulary) -> Self {
+        let (labels, comments) = (BTreeMap::new(), Comments::default());
+        Self { target: target.to_owned(), schedule, names: vocabulary.spellings(), labels, comments }
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Every line that cannot be read gives one complaint, in the order of the lines.
+    pub fn parse(text: &str) -> Result<Self, Vec<Diagnostic>> {
+        let lines = split(text);
+        let mut reader = Reader::new(&lines);
+        if let Err(complaint) = reader.version(&lines) {
+            return Err(vec![complaint]);
+        }
+        for line in &lines {
+            reader.line(line);
+        }
+        reader.finish()
+    }
+
+    fn step_lines(&self) -> Vec<String> {
+        let labels = spellable(&self.labels, &self.schedule.steps);
+        let mut owners = owners(&self.schedule.steps);
+        let rows = self.schedule.steps.iter().enumerate().map(|(at, step)| {
+            let printer = || Printer::new(&self.names, &labels);
+            let label = match owners.remove(&step.id) {
+                _ if step.id == 0 => String::new(),
+                Some(owner) if owner == at => printer().label(step.id) + ": ",
+                owner => {
+                    owners.extend(owner.map(|owner| (step.id, owner)));
+                    printer().label(step.id) + "~: "
+                }
+            };
+            (label, print_when(step, printer()), print_what(step, printer()))
+        });
+        columns(&rows.collect::<Vec<_>>())
+    }
+}
+
+impl Display for Document {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let head = header::print(&self.target, &self.schedule.header);
+        let steps = self.step_lines().into_iter().enumerate().map(|(at, text)| (Line::Step(at), Some(text)));
+        let mut carried = Vec::new();
+        let mut header_ended = false;
+        for (line, text) in head.into_iter().chain(steps).chain([(Line::End, None)]) {
+            let in_header = line < Line::Step(0);
+            let above = self.comments.above.get(&line).into_iter().flatten().flat_map(|text| remarks(text));
+            carried.extend(above.filter(|remark| !(in_header && remark.is_empty())));
+            let beside = self.comments.beside.get(&line).map(|text| remarks(text).join(" "));
+            let Some(text) = text else {
+                carried.extend(beside);
+                continue;
+            };
+            if !in_header && !header_ended {
+                header_ended = true;
+                writeln!(f)?;
+                trim_start(&mut carried);
+            }
+            print_remarks(f, &mut carried)?;
+            writeln!(f, "{text}{}", beside.map_or_else(String::new, |beside| format!("  {beside}")))?;
+        }
+        print_end(f, carried, header_ended)
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, f)
+    }
+}
+
+impl fmt::Debug for Schedule {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        Display::fmt(&Document::new("any", self.clone(), &Vocabulary::default()), f)
+    }
+}
+
+/// The index of the step that owns each id: the lesser in order, and of equals the first.
+fn owners(steps: &[Step]) -> BTreeMap<StepId, usize> {
+    let mut owners = BTreeMap::new();
+    for (at, step) in steps.iter().enumerate() {
+        let owner = owners.entry(step.id).or_insert(at);
+        if *step < steps[*owner] {
+            *owner = at;
+        }
+    }
+    owners
+}
+
+fn print_when(step: &Step, mut printer: Printer<'_>) -> String {
+    printer.when(step.when);
+    printer.finish()
+}
+
+fn print_what(step: &Step, mut printer: Printer<'_>) -> String {
+    printer.word(step.fault.kind().keyword());
+    step.fault.print(&mut printer);
+    printer.lasts(step.lasts, step.fault.kind());
+    printer.finish()
+}
+
+fn columns(rows: &[(String, String, String)]) -> Vec<String> {
+    let width = |column: fn(&(String, String, String)) -> &String| {
+        rows.iter().map(|row| column(row).chars().count()).filter(|width| *width <= COLUMN_MAX).max().unwrap_or(0)
+    };
+    let (labels, whens) = (width(|row| &row.0), width(|row| &row.1));
+    rows.iter().map(|(label, when, what)| format!("{label:labels$}{when:whens$}  {what}")).collect()
+}
+
+/// The lines of a comment as they are printed: with their `#`, or empty.
+fn remarks(text: &str) -> Vec<String> {
+    let remark = |line: &str| match line.trim_end().strip_prefix('#') {
+        Some(rest) if rest.starts_with(|c: char| !(c == ' ' || c == '#' || c == '!')) => format!("# {rest}"),
+        Some(rest) => format!("#{rest}"),
+        None if line.trim().is_empty() => String::new(),
+        None => format!("# {}", line.trim_end()),
+    };
+    if text.is_empty() { vec![String::new()] } else { text.lines().map(remark).collect() }
+}
+
+fn trim_start(remarks: &mut Vec<String>) {
+    let empty = remarks.iter().take_while(|remark| remark.is_empty()).count();
+    remarks.drain(..empty);
+}
+
+fn print_remarks(f: &mut Formatter<'_>, remarks: &mut Vec<String>) -> fmt::Result {
+    remarks.dedup_by(|b, a| a.is_empty() && b.is_empty());
+    remarks.drain(..).try_for_each(|remark| writeln!(f, "{remark}"))
+}
+
+fn print_end(f: &mut Formatter<'_>, mut remarks: Vec<String>, header_ended: bool) -> fmt::Result {
+    while remarks.pop_if(|remark| remark.is_empty()).is_some() {}
+    if !header_ended && !remarks.is_empty() {
+        trim_start(&mut remarks);
+        writeln!(f)?;
+    }
+    print_remarks(f, &mut remarks)
+}
+
+/// A line of the text, taken apart.
+struct Source<'t> {
+    place: Place<'t>,
+    lexed: lexer::Line<'t>,
+}
+
+fn split(text: &str) -> Vec<Source<'_>> {
+    let mut start = 0;
+    let mut lines = Vec::new();
+    for (number, line) in (1..).zip(text.split('\n')) {
+        lines.push(Source { place: Place { number, start, text: line }, lexed: lexer::lex(line) });
+        start += line.len() + 1;
+    }
+    lines
+}
+
+/// A document in the making.
+struct Reader {
+    document: Document,
+    labels: Labels,
+    complaints: Vec<Diagnostic>,
+    /// Comments and empty lines since the last line that said something.
+    above: Vec<String>,
+    /// On which line each item of the header stands.
+    seen: BTreeMap<&'static str, u32>,
+}
+
+impl Reader {
+    fn new(lines: &[Source<'_>]) -> Self {
+        let mut complaints = Vec::new();
+        let tokens = lines.iter().map(|line| (line.place, line.lexed.tokens.as_slice()));
+        let labels = Labels::collect(tokens, &mut complaints);
+        let document = Document::new("any", Schedule::default(), &Vocabulary::default());
+        Self { document, labels, complaints, above: Vec::new(), seen: BTreeMap::new() }
+    }
+
+    /// Checks the first line that says something. Of another version, nothing else can be trusted.
+    fn version(&mut self, lines: &[Source<'_>]) -> Result<(), Diagnostic> {
+        let expected = || format!("`murphy {VERSION}` on the first line");
+        let first = lines.iter().find(|line| !line.lexed.tokens.is_empty());
+        let Some(line) = first else { return Err(lines[0].place.complain(None, expected())) };
+        let mut cursor = Cursor::new(line.place, &line.lexed.tokens, &self.labels, &mut self.document.names);
+        if !cursor.accept("murphy") {
+            return Err(cursor.fail(expected()));
+        }
+        let understood = |text: &str| text.parse().ok().filter(|version: &u8| *version == VERSION);
+        cursor.number(understood, format!("version {VERSION}, which is all that this murphy understands"))?;
+        cursor.finish()
+    }
+
+    fn line(&mut self, line: &Source<'_>) {
+        if line.lexed.tokens.is_empty() {
+            self.above.push(line.lexed.comment.unwrap_or_default().to_owned());
+            return;
+        }
+        match self.content(line) {
+            Ok(place) => self.attach(place, line.lexed.comment),
+            Err(complaint) => self.complaints.push(complaint),
+        }
+    }
+
+    fn attach(&mut self, line: Line, comment: Option<&str>) {
+        let comments = &mut self.document.comments;
+        let above = comments.above.entry(line).or_default();
+        above.append(&mut self.above);
+        if let Some(comment) = comment {
+            above.extend(comments.beside.insert(line, comment.to_owned()));
+        }
+        if above.is_empty() {
+            comments.above.remove(&line);
+        }
+    }
+
+    fn content(&mut self, line: &Source<'_>) -> Result<Line, Diagnostic> {
+        let tokens = line.lexed.tokens.as_slice();
+        let word = header::WORDS.into_iter().find(|word| *word == tokens[0].text && definition(tokens).is_none());
+        if word == Some("murphy") && !self.seen.contains_key("murphy") {
+            self.seen.insert("murphy", line.place.number);
+            return Ok(Line::Version);
+        }
+        self.once(line)?;
+        let mut cursor = Cursor::new(line.place, tokens, &self.labels, &mut self.document.names);
+        if word.is_none() {
+            let step = step(&mut cursor)?;
+            return self.push(step, line);
+        }
+        let read = header::parse(&mut cursor, &mut self.document.target, &mut self.document.schedule.header)?;
+        cursor.finish().map(|()| read)
+    }
+
+    /// Complains about an item of the header that stands there already.
+    fn once(&mut self, line: &Source<'_>) -> Result<(), Diagnostic> {
+        let tokens = line.lexed.tokens.as_slice();
+        if definition(tokens).is_some() || !header::WORDS.contains(&tokens[0].text) {
+            return Ok(());
+        }
+        let starts = tokens.iter().enumerate().filter(|(at, _)| *at == 0 || tokens[at - 1].text == ",");
+        for (_, token) in starts {
+            let Some(word) = header::WORDS.into_iter().find(|word| *word == token.text) else { continue };
+            if let Some(earlier) = self.seen.insert(word, line.place.number) {
+                return Err(line.place.complain(Some(token), format!("`{word}` once (line {earlier} has it)")));
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, step: Step, line: &Source<'_>) -> Result<Line, Diagnostic> {
+        let steps = &mut self.document.schedule.steps;
+        if steps.len() == STEPS_MAX {
+            return Err(line.place.complain(line.lexed.tokens.first(), format!("at most {STEPS_MAX} steps")));
+        }
+        steps.push(step);
+        Ok(Line::Step(steps.len() - 1))
+    }
+
+    fn finish(mut self) -> Result<Document, Vec<Diagnostic>> {
+        self.attach(Line::End, None);
+        if !self.complaints.is_empty() {
+            self.complaints.sort_by_key(|complaint| (complaint.line, complaint.column));
+            return Err(self.complaints);
+        }
+        self.document.labels = self.labels.by_id();
+        Ok(self.document)
+    }
+}
+
+fn step(cursor: &mut Cursor<'_>) -> Result<Step, Diagnostic> {
+    let id = label(cursor)?;
+    if !matches!(cursor.text(0), "at" | "after" | "before") {
+        let words = header::WORDS.into_iter().chain(["at", "after", "before"]);
+        return Err(cursor.fail_near("a step (`at`, `after`, `before`) or a line of the header", words));
+    }
+    let when = cursor.when()?;
+    let kind = fault_kind(cursor)?;
+    let fault = Fault::parse(kind, cursor)?;
+    let lasts = cursor.lasts(kind)?;
+    cursor.finish()?;
+    Ok(Step { when, fault, lasts, id })
+}
+
+fn label(cursor: &mut Cursor<'_>) -> Result<StepId, Diagnostic> {
+    let Some((_, owned)) = definition(cursor.remaining()) else { return Ok(0) };
+    let id = cursor.label()?;
+    if !owned {
+        cursor.advance();
+    }
+    cursor.advance();
+    Ok(id)
+}
+
+fn fault_kind(cursor: &mut Cursor<'_>) -> Result<FaultKind, Diagnostic> {
+    let keywords = || FaultKind::ALL.iter().map(|kind| kind.keyword());
+    let unknown = || format!("a fault ({})", keywords().collect::<Vec<_>>().join(", "));
+    let kind = FaultKind::from_keyword(cursor.text(0)).ok_or_else(|| cursor.fail_near(unknown(), keywords()))?;
+    cursor.advance();
+    Ok(kind)
+}

@@ -1,0 +1,309 @@
+//! The phrases of a step: when it begins, whom it strikes, how long it lasts. Each is printed and parsed side by side.
+
+use crate::{
+    diagnostic::Diagnostic,
+    fault::{FaultKind, Length},
+    lexer::{Kind, Token},
+    name::Name,
+    schedule::{Edge, Fact, Lasts, Side, When},
+    select::{Link, NODES_MAX, Nodes},
+    text::{Cursor, Printer, is_reserved, node_number},
+    units::print_factor,
+};
+
+const NODES: &str = "nodes such as `n1`, `{n1,n2}`, a role, `majority`, `rest` or `all`";
+
+impl Printer<'_> {
+    pub(crate) fn when(&mut self, when: When) {
+        match when {
+            When::At(delay) => {
+                self.word("at");
+                self.duration(delay);
+            }
+            When::Step { step, edge, delay } => {
+                self.word("after");
+                self.reference(step, edge);
+                self.delay(delay);
+            }
+            When::Fact { fact, side, nth, from, delay } => {
+                self.word(if side == Side::Before { "before" } else { "after" });
+                self.fact(fact);
+                self.word(format!("#{nth}"));
+                if let Some((step, edge)) = from {
+                    self.word("from");
+                    self.reference(step, edge);
+                }
+                self.delay(delay);
+            }
+        }
+    }
+
+    fn delay(&mut self, delay: u32) {
+        if delay != 0 {
+            self.word(format!("+{}", crate::units::print_micros(delay.into())));
+        }
+    }
+
+    fn fact(&mut self, fact: Fact) {
+        match fact {
+            Fact::Send(kind, link) => self.message("send", kind, link),
+            Fact::Deliver(kind, link) => self.message("deliver", kind, link),
+            Fact::Sync(nodes) => self.word(self.nodes(nodes) + " sync"),
+            Fact::Write(nodes) => self.word(self.nodes(nodes) + " write"),
+            Fact::Role(nodes, role) => self.word(self.nodes(nodes) + " becomes " + &self.guarded_name(role)),
+            Fact::Mark(name) => self.word("mark ".to_owned() + &self.quoted_name(name)),
+        }
+    }
+
+    fn message(&mut self, verb: &str, kind: Name, link: Link) {
+        self.word(verb);
+        if kind != Name::ANY {
+            self.word(self.guarded_name(kind));
+        }
+        self.optional_link(link);
+    }
+
+    pub(crate) fn nodes(&self, nodes: Nodes) -> String {
+        let from = |word: &str, node: u8| if node == 0 { word.to_owned() } else { format!("{word} from n{node}") };
+        match nodes {
+            Nodes::All => "all".to_owned(),
+            Nodes::Rest => "rest".to_owned(),
+            Nodes::Node(number) => format!("n{number}"),
+            Nodes::Role(name) => self.guarded_name(name),
+            Nodes::Previous(name) => format!("previous-{}", self.suffix_name(name)),
+            Nodes::Set(set) => braces(set),
+            Nodes::Majority(node) => from("majority", node),
+            Nodes::Minority(node) => from("minority", node),
+        }
+    }
+
+    pub(crate) fn link(&mut self, link: Link) {
+        self.word(format!("{}->{}", self.nodes(link.from), self.nodes(link.to)));
+    }
+
+    /// A link, unless it is every link.
+    pub(crate) fn optional_link(&mut self, link: Link) {
+        if link != Link::ALL {
+            self.link(link);
+        }
+    }
+
+    pub(crate) fn lasts(&mut self, lasts: Lasts, kind: FaultKind) {
+        match lasts {
+            Lasts::Healed => {}
+            Lasts::For(micros) => {
+                self.lasting_words(kind);
+                self.duration(micros);
+            }
+            Lasts::Constant { name, percent } => {
+                self.lasting_words(kind);
+                let factor = if percent == 0 { String::new() } else { format!("*{}", print_factor(percent)) };
+                self.word(self.name(name) + &factor);
+            }
+            Lasts::Until(step, edge) => {
+                self.word("until");
+                self.reference(step, edge);
+            }
+        }
+    }
+
+    fn lasting_words(&mut self, kind: FaultKind) {
+        match kind.lasting_words() {
+            [] => self.word("for"),
+            words => self.append(&format!(", {}", words.join(" "))),
+        }
+    }
+}
+
+fn braces(set: u16) -> String {
+    let numbers = (1..=NODES_MAX).filter(|number| set >> (number - 1) & 1 == 1);
+    let names: Vec<String> = numbers.map(|number| format!("n{number}")).collect();
+    format!("{{{}}}", names.join(","))
+}
+
+impl Cursor<'_> {
+    pub(crate) fn when(&mut self) -> Result<When, Diagnostic> {
+        if self.accept("at") {
+            return Ok(When::At(self.duration()?));
+        }
+        let word = self.peek();
+        let side = if self.accept("after") {
+            Side::After
+        } else if self.accept("before") {
+            Side::Before
+        } else {
+            return Err(self.fail("`at`, `after` or `before`"));
+        };
+        if side == Side::After && matches!(self.text(1), "begins" | "ends") {
+            return Ok(When::Step { step: self.label()?, edge: self.edge()?, delay: self.delay()? });
+        }
+        self.fact_trigger(side, word)
+    }
+
+    fn fact_trigger(&mut self, side: Side, word: Option<&Token<'_>>) -> Result<When, Diagnostic> {
+        let fact = self.fact()?;
+        if side == Side::Before && matches!(fact, Fact::Role(..)) {
+            return Err(self.place().complain(word, "`after`: a role is seen once it has been taken"));
+        }
+        Ok(When::Fact { fact, side, nth: self.nth()?, from: self.anchor()?, delay: self.delay()? })
+    }
+
+    fn nth(&mut self) -> Result<u8, Diagnostic> {
+        let Some(token) = self.peek().filter(|token| token.kind == Kind::Nth) else { return Ok(1) };
+        let nth = token.text[1..].parse().ok().filter(|nth| *nth != 0);
+        let nth = nth.ok_or_else(|| self.fail("an occurrence from `#1` to `#255`"))?;
+        self.advance();
+        Ok(nth)
+    }
+
+    fn anchor(&mut self) -> Result<Option<(u8, Edge)>, Diagnostic> {
+        if !self.accept("from") {
+            return Ok(None);
+        }
+        Ok(Some((self.label()?, self.maybe_edge().unwrap_or_default())))
+    }
+
+    fn delay(&mut self) -> Result<u32, Diagnostic> {
+        if self.accept("+") { self.duration() } else { Ok(0) }
+    }
+
+    fn fact(&mut self) -> Result<Fact, Diagnostic> {
+        if self.accept("send") {
+            return Ok(Fact::Send(self.kind()?, self.optional_link()?));
+        }
+        if self.accept("deliver") {
+            return Ok(Fact::Deliver(self.kind()?, self.optional_link()?));
+        }
+        if self.accept("mark") {
+            return Ok(Fact::Mark(self.name("a mark such as `\"two leaders\"`")?));
+        }
+        let nodes = self.nodes()?;
+        if self.accept("sync") {
+            return Ok(Fact::Sync(nodes));
+        }
+        if self.accept("write") {
+            return Ok(Fact::Write(nodes));
+        }
+        if self.accept("becomes") {
+            return Ok(Fact::Role(nodes, self.name("a role")?));
+        }
+        Err(self.fail("`sync`, `write` or `becomes`"))
+    }
+
+    /// A kind of message, unless what follows is a link or no name at all.
+    fn kind(&mut self) -> Result<Name, Diagnostic> {
+        let kind = self.at_name() && self.text(1) != "->" && !is_reserved(self.text(0));
+        if kind { self.name("a kind of message") } else { Ok(Name::ANY) }
+    }
+
+    pub(crate) fn nodes(&mut self) -> Result<Nodes, Diagnostic> {
+        let Some(token) = self.peek() else { return Err(self.fail(NODES)) };
+        match token.text {
+            "{" => self.braces(),
+            "all" => self.just(Nodes::All),
+            "rest" => self.just(Nodes::Rest),
+            "majority" => Ok(Nodes::Majority(self.counted_from()?)),
+            "minority" => Ok(Nodes::Minority(self.counted_from()?)),
+            word if node_number(word).is_some() => Ok(Nodes::Node(self.node()?)),
+            _ => self.role(),
+        }
+    }
+
+    fn just(&mut self, nodes: Nodes) -> Result<Nodes, Diagnostic> {
+        self.advance();
+        Ok(nodes)
+    }
+
+    fn node(&mut self) -> Result<u8, Diagnostic> {
+        self.numbered('n', 1..=NODES_MAX, "a node")
+    }
+
+    fn counted_from(&mut self) -> Result<u8, Diagnostic> {
+        self.advance();
+        if node_number(self.text(1)).is_some() && self.accept("from") { self.node() } else { Ok(0) }
+    }
+
+    fn role(&mut self) -> Result<Nodes, Diagnostic> {
+        let Some(token) = self.peek().filter(|_| self.at_name()) else { return Err(self.fail(NODES)) };
+        self.advance();
+        Ok(match token.text.strip_prefix("previous-") {
+            Some(rest) => Nodes::Previous(self.learn(token.kind, rest)),
+            None => Nodes::Role(self.learn(token.kind, token.text)),
+        })
+    }
+
+    /// `{n1,n3}`, or a single selector that needs no braces.
+    fn braces(&mut self) -> Result<Nodes, Diagnostic> {
+        self.advance();
+        if self.accept("}") {
+            return Ok(Nodes::Set(0));
+        }
+        if node_number(self.text(0)).is_none() {
+            let nodes = self.nodes()?;
+            return self.expect("}").map(|()| nodes);
+        }
+        let mut set = 1 << (self.node()? - 1);
+        while self.accept(",") {
+            set |= 1 << (self.node()? - 1);
+        }
+        if self.accept("}") { Ok(Nodes::Set(set)) } else { Err(self.fail("`,` or `}`")) }
+    }
+
+    pub(crate) fn link(&mut self) -> Result<Link, Diagnostic> {
+        let from = self.nodes()?;
+        self.expect("->")?;
+        Ok(Link { from, to: self.nodes()? })
+    }
+
+    /// A link, or every link if none stands here.
+    pub(crate) fn optional_link(&mut self) -> Result<Link, Diagnostic> {
+        if self.at_nodes() { self.link() } else { Ok(Link::ALL) }
+    }
+
+    /// Whether what follows are nodes rather than a word that can stand after a link.
+    fn at_nodes(&self) -> bool {
+        let word = self.text(0);
+        let names_nodes = matches!(word, "{" | "all" | "rest" | "majority" | "minority") || node_number(word).is_some();
+        names_nodes || (self.at_name() && !is_reserved(word))
+    }
+
+    pub(crate) fn lasts(&mut self, kind: FaultKind) -> Result<Lasts, Diagnostic> {
+        if kind.length() == Length::Instant {
+            return self.no_length(kind);
+        }
+        if self.accept("until") {
+            return Ok(Lasts::Until(self.label()?, self.edge()?));
+        }
+        if self.accept("for") || self.other_words(kind)? { self.length() } else { Ok(Lasts::Healed) }
+    }
+
+    fn no_length(&mut self, kind: FaultKind) -> Result<Lasts, Diagnostic> {
+        if matches!(self.text(0), "for" | "until" | ",") {
+            return Err(self.fail(format!("the end of the line, since `{}` is over at once", kind.keyword())));
+        }
+        Ok(Lasts::Healed)
+    }
+
+    /// The words that this kind of fault has in place of `for`.
+    fn other_words(&mut self, kind: FaultKind) -> Result<bool, Diagnostic> {
+        let [first, rest @ ..] = kind.lasting_words() else { return Ok(false) };
+        let comma = self.accept(",");
+        if !comma && !self.accept(first) {
+            return Ok(false);
+        }
+        if comma {
+            self.expect(first)?;
+        }
+        rest.iter().try_for_each(|word| self.expect(word))?;
+        Ok(true)
+    }
+
+    fn length(&mut self) -> Result<Lasts, Diagnostic> {
+        if !self.at_name() {
+            return Ok(Lasts::For(self.duration()?));
+        }
+        let name = self.name("a timing constant")?;
+        let percent = if self.accept("*") { self.factor()? } else { 0 };
+        Ok(Lasts::Constant { name, percent })
+    }
+}

@@ -1,0 +1,344 @@
+//! The text form of a schedule (`*.murphy`): its grammar, and the two hands that write and read a line of it.
+//!
+//! ```text
+//! file     = "murphy 1"  header lines in any order  step lines        # comments, on lines of their own or after others
+//! header   = "target" NAME | "seed" N | "mix" N… | ("nodes" | "clients" | "keys" | "ops" | "rate") N, …
+//!          | "phases" ("chaos" | "heal" | "settle") TIME, … | "ambient" "jitter" TIME, "loss" SHARE, "duplication" SHARE
+//! step     = [LABEL ":"]  when  fault  [lasts]
+//! when     = "at" TIME | "after" LABEL edge ["+" TIME]
+//!          | ("before" | "after") fact ["#" n] ["from" LABEL [edge]] ["+" TIME]
+//! edge     = "begins" | "ends"
+//! fact     = ("send" | "deliver") [KIND] [link] | nodes "sync" | nodes "write" | nodes "becomes" ROLE | "mark" NAME
+//! nodes    = "n3" | ROLE | "previous-"ROLE | "{n1,n3}" | ("majority" | "minority") ["from" "n3"] | "rest" | "all"
+//! link     = nodes "->" nodes
+//! fault    = KEYWORD and its fields, see `fault` and `field`
+//! lasts    = "for" length | "until" LABEL edge | ", restart after" length (a crash)
+//! length   = TIME | CONSTANT ["*" FACTOR]
+//! ```
+//!
+//! A time is `40us`, `250ms`, `1.2s` or `2m`. A name (of a role, a kind, a mark) is an identifier, anything without quotes
+//! in quotes, or its hash `name:3fa2`; quotes also keep a name apart from a word of the grammar: `"rest"` is a role. A label
+//! `s7` means id 7, any other takes the lowest free id; `s7~:` gives a step an id that another step owns. Where `#n` is left
+//! out it is `#1`, and `from LABEL` alone means its beginning.
+//!
+//! What is left out means the default and is not printed, so every schedule has one text and every text one schedule.
+//! Whole files (headers, comments, columns) are in [`crate::document`], the phrases for when, whom and how long next to this.
+
+use std::{collections::BTreeMap, ops::RangeInclusive};
+
+use crate::{
+    diagnostic::{Diagnostic, nearest},
+    fault::FaultKind,
+    labels::Labels,
+    lexer::{Kind, Token, is_identifier},
+    name::Name,
+    schedule::{Edge, StepId},
+    units::{NoDuration, factor, micros, percent, print_micros},
+};
+
+/// Words that a role or a kind of message must not be confused with, beside the keywords of faults and `n3`.
+const RESERVED: [&str; 13] = [
+    "all", "rest", "majority", "minority", "send", "deliver", "mark", "begins", "ends", "from", "of", "for", "until",
+];
+
+/// Whether `word` means something where a role or a kind of message may stand.
+pub(crate) fn is_reserved(word: &str) -> bool {
+    RESERVED.contains(&word) || node_number(word).is_some() || FaultKind::from_keyword(word).is_some()
+}
+
+/// The digits of a node's number: `3` of `n3`.
+pub(crate) fn node_number(word: &str) -> Option<&str> {
+    word.strip_prefix('n').filter(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Writes words, with the spellings of names and the labels of steps.
+pub struct Printer<'a> {
+    names: &'a BTreeMap<Name, String>,
+    labels: &'a BTreeMap<StepId, String>,
+    text: String,
+}
+
+impl<'a> Printer<'a> {
+    pub(crate) fn new(names: &'a BTreeMap<Name, String>, labels: &'a BTreeMap<StepId, String>) -> Self {
+        Self { names, labels, text: String::new() }
+    }
+
+    /// What has been written.
+    pub(crate) fn finish(self) -> String {
+        self.text
+    }
+
+    /// Writes a word, set off from the one before it.
+    pub(crate) fn word(&mut self, word: impl AsRef<str>) {
+        if !self.text.is_empty() {
+            self.text.push(' ');
+        }
+        self.text.push_str(word.as_ref());
+    }
+
+    /// Writes directly after the word before.
+    pub(crate) fn append(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    pub(crate) fn duration(&mut self, micros: u32) {
+        self.word(print_micros(micros.into()));
+    }
+
+    /// A name where no word of the grammar can stand.
+    pub(crate) fn name(&self, name: Name) -> String {
+        self.spelled(name, is_identifier)
+    }
+
+    /// A name where a word of the grammar could stand.
+    pub(crate) fn guarded_name(&self, name: Name) -> String {
+        self.spelled(name, |word| is_identifier(word) && !is_reserved(word) && !word.starts_with("previous-"))
+    }
+
+    /// A name directly after `previous-`.
+    pub(crate) fn suffix_name(&self, name: Name) -> String {
+        self.spelled(name, |word| is_identifier(word) && !word.starts_with('_'))
+    }
+
+    /// A name in quotes.
+    pub(crate) fn quoted_name(&self, name: Name) -> String {
+        self.spelled(name, |_| false)
+    }
+
+    pub(crate) fn label(&self, id: StepId) -> String {
+        self.labels.get(&id).cloned().unwrap_or_else(|| format!("s{id}"))
+    }
+
+    pub(crate) fn reference(&mut self, id: StepId, edge: Edge) {
+        self.word(self.label(id));
+        self.word(match edge {
+            Edge::Begins => "begins",
+            Edge::Ends => "ends",
+        });
+    }
+
+    fn spelled(&self, name: Name, plain: impl Fn(&str) -> bool) -> String {
+        let quotable = |word: &&String| !word.contains(|c: char| c == '"' || c.is_control()) && Name::of(word) == name;
+        match self.names.get(&name).filter(quotable) {
+            Some(word) if plain(word) => word.clone(),
+            Some(word) => format!("\"{word}\""),
+            None => format!("name:{:04x}", name.0),
+        }
+    }
+}
+
+/// Where a line stands in its file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) number: u32,
+    /// Byte offset of the line in the file.
+    pub(crate) start: usize,
+    pub(crate) text: &'a str,
+}
+
+impl Place<'_> {
+    /// A complaint about the token, or about the end of what is said on the line.
+    pub(crate) fn complain(&self, token: Option<&Token<'_>>, expected: impl Into<String>) -> Diagnostic {
+        let (at, found) = token.map_or_else(|| (self.end(), ""), |token| (token.at, token.text));
+        Diagnostic {
+            line: self.number,
+            column: self.text[..at].chars().count() as u32 + 1,
+            span: self.start + at..self.start + at + found.len(),
+            found: found.to_owned(),
+            expected: expected.into(),
+            suggestion: None,
+        }
+    }
+
+    fn end(&self) -> usize {
+        let said = crate::lexer::lex(self.text);
+        said.tokens.last().map_or(0, |token| token.at + token.text.len())
+    }
+}
+
+/// Reads the words of one line from left to right.
+pub struct Cursor<'a> {
+    tokens: &'a [Token<'a>],
+    place: Place<'a>,
+    labels: &'a Labels,
+    names: &'a mut BTreeMap<Name, String>,
+    /// Words that would have been understood where the cursor stands: one of them may have been meant.
+    tried: Vec<&'static str>,
+}
+
+impl<'a> Cursor<'a> {
+    pub(crate) fn new(
+        place: Place<'a>,
+        tokens: &'a [Token<'a>],
+        labels: &'a Labels,
+        names: &'a mut BTreeMap<Name, String>,
+    ) -> Self {
+        Self { tokens, place, labels, names, tried: Vec::new() }
+    }
+
+    pub(crate) fn place(&self) -> Place<'a> {
+        self.place
+    }
+
+    /// What has not been read.
+    pub(crate) fn remaining(&self) -> &'a [Token<'a>] {
+        self.tokens
+    }
+
+    pub(crate) fn peek(&self) -> Option<&'a Token<'a>> {
+        self.tokens.first()
+    }
+
+    /// The text of the token `ahead` of the next one; empty past the end.
+    pub(crate) fn text(&self, ahead: usize) -> &'a str {
+        self.tokens.get(ahead).map_or("", |token| token.text)
+    }
+
+    pub(crate) fn advance(&mut self) {
+        self.tokens = self.tokens.get(1..).unwrap_or_default();
+        self.tried.clear();
+    }
+
+    /// Takes the next token if it is this one.
+    pub(crate) fn accept(&mut self, word: &'static str) -> bool {
+        if self.text(0) == word {
+            self.advance();
+            return true;
+        }
+        self.tried.push(word);
+        false
+    }
+
+    pub(crate) fn expect(&mut self, word: &'static str) -> Result<(), Diagnostic> {
+        if self.accept(word) { Ok(()) } else { Err(self.fail(format!("`{word}`"))) }
+    }
+
+    /// A complaint about the next token.
+    pub(crate) fn fail(&self, expected: impl Into<String>) -> Diagnostic {
+        self.fail_near(expected, self.tried.iter().copied())
+    }
+
+    /// A complaint about the next token, which may be a slip for one of `words`.
+    pub(crate) fn fail_near<'w>(
+        &self,
+        expected: impl Into<String>,
+        words: impl IntoIterator<Item = &'w str>,
+    ) -> Diagnostic {
+        let suggestion = nearest(self.text(0), words);
+        Diagnostic { suggestion, ..self.place.complain(self.peek(), expected) }
+    }
+
+    /// Complains unless all has been read.
+    pub(crate) fn finish(&mut self) -> Result<(), Diagnostic> {
+        if self.tokens.is_empty() {
+            return Ok(());
+        }
+        let words: String = self.tried.iter().map(|word| format!("`{word}`, ")).collect();
+        Err(self.fail(format!("{words}{}the end of the line", if words.is_empty() { "" } else { "or " })))
+    }
+
+    /// The next token, if it is a number that `read` understands.
+    pub(crate) fn number<T>(
+        &mut self,
+        read: impl Fn(&str) -> Option<T>,
+        expected: impl Into<String>,
+    ) -> Result<T, Diagnostic> {
+        let value = self.peek().filter(|token| token.kind == Kind::Number).and_then(|token| read(token.text));
+        let value = value.ok_or_else(|| self.fail(expected))?;
+        self.advance();
+        Ok(value)
+    }
+
+    /// A whole number in `range`.
+    pub(crate) fn integer(&mut self, range: RangeInclusive<u32>) -> Result<u32, Diagnostic> {
+        let expected = format!("a number from {} to {}", range.start(), range.end());
+        self.number(|text| text.parse().ok().filter(|value| range.contains(value)), expected)
+    }
+
+    /// A word that is a prefix and a number in `range`: `k1`.
+    pub(crate) fn numbered(&mut self, prefix: char, range: RangeInclusive<u8>, what: &str) -> Result<u8, Diagnostic> {
+        let value = self.text(0).strip_prefix(prefix).and_then(|digits| digits.parse().ok());
+        let value = value.filter(|value| range.contains(value)).ok_or_else(|| {
+            self.fail(format!("{what} from `{prefix}{}` to `{prefix}{}`", range.start(), range.end()))
+        })?;
+        self.advance();
+        Ok(value)
+    }
+
+    /// A duration in microseconds.
+    pub(crate) fn duration(&mut self) -> Result<u32, Diagnostic> {
+        self.duration_in(1, u32::MAX)
+    }
+
+    /// A duration as a number of units of `unit` microseconds, up to `most` of them.
+    pub(crate) fn duration_in(&mut self, unit: u32, most: u32) -> Result<u32, Diagnostic> {
+        let steps = print_micros(unit.into());
+        let length = self.peek().filter(|token| token.kind == Kind::Number).map(|token| micros(token.text));
+        let length = match length.unwrap_or(Err(NoDuration::Form)) {
+            Err(NoDuration::Form) => Err(self.fail("a duration such as `10ms` (units us, ms, s, m)")),
+            Ok(length) if length.is_multiple_of(unit.into()) => Ok(length / u64::from(unit)),
+            Ok(_) | Err(NoDuration::Precision) => Err(self.fail(format!("a duration in steps of {steps}"))),
+        }?;
+        let longest = || format!("a duration of at most {}", print_micros(u64::from(most) * u64::from(unit)));
+        let length = u32::try_from(length).ok().filter(|length| *length <= most);
+        let length = length.ok_or_else(|| self.fail(longest()))?;
+        self.advance();
+        Ok(length)
+    }
+
+    pub(crate) fn percent(&mut self) -> Result<u16, Diagnostic> {
+        self.number(percent, "a share from `0%` to `100%`, in steps of 0.01%")
+    }
+
+    pub(crate) fn factor(&mut self) -> Result<i8, Diagnostic> {
+        self.number(factor, "a factor from 0 to 2.27, in steps of 0.01")
+    }
+
+    pub(crate) fn at_number(&self) -> bool {
+        self.peek().is_some_and(|token| token.kind == Kind::Number)
+    }
+
+    /// Whether the next token can be a name.
+    pub(crate) fn at_name(&self) -> bool {
+        self.peek().is_some_and(|token| matches!(token.kind, Kind::Word | Kind::Quoted | Kind::Hash))
+    }
+
+    /// A name, plain, in quotes or by its hash.
+    pub(crate) fn name(&mut self, what: &str) -> Result<Name, Diagnostic> {
+        let Some(token) = self.peek().filter(|_| self.at_name()) else { return Err(self.fail(what)) };
+        self.advance();
+        Ok(self.learn(token.kind, token.text))
+    }
+
+    /// The name that is written `text`, whose spelling is remembered.
+    pub(crate) fn learn(&mut self, kind: Kind, text: &str) -> Name {
+        if kind == Kind::Hash {
+            let digits = &text[text.len() - 4..];
+            return Name(u16::from_str_radix(digits, 16).expect("the lexer checked four hexadecimal digits"));
+        }
+        let spelling = if kind == Kind::Quoted { text.trim_matches('"') } else { text };
+        self.names.insert(Name::of(spelling), spelling.to_owned());
+        Name::of(spelling)
+    }
+
+    /// A reference to another step.
+    pub(crate) fn label(&mut self) -> Result<StepId, Diagnostic> {
+        let word = self.peek().filter(|token| token.kind == Kind::Word);
+        let word = word.ok_or_else(|| self.fail("the label of a step"))?.text;
+        let id = self.labels.id(word);
+        let id = id.ok_or_else(|| self.fail_near("the label of a step", self.labels.spellings()))?;
+        self.advance();
+        Ok(id)
+    }
+
+    pub(crate) fn edge(&mut self) -> Result<Edge, Diagnostic> {
+        self.maybe_edge().ok_or_else(|| self.fail("`begins` or `ends`"))
+    }
+
+    pub(crate) fn maybe_edge(&mut self) -> Option<Edge> {
+        if self.accept("begins") {
+            return Some(Edge::Begins);
+        }
+        self.accept("ends").then_some(Edge::Ends)
+    }
+}

@@ -1,0 +1,67 @@
+//! What several tests need: the words of a small target, and schedules of every sort.
+
+#![allow(dead_code, reason = "no test uses everything")]
+
+use murphy_schedule::{Dice, FaultKind, Schedule, Vocabulary, mutate, vocabulary::Names};
+
+pub fn raft() -> Vocabulary {
+    Vocabulary {
+        nodes: (1, 7),
+        kinds: Names::new(["RequestVote", "AppendEntries", "crash", "begins", "Append Reply"]),
+        roles: Names::new(["leader", "follower", "candidate", "rest", "n3", "for", "_odd", "previous-leader", "log keeper"]),
+        marks: Names::new(["two leaders", "committed", "say \"hi\""]),
+        functions: Names::new(["read", "write", "cas"]),
+        constants: Names::new(["election_timeout", "lease", "until"]),
+        constant_micros: vec![150_000, 100_000, 40_000],
+        chaos_micros: 4_000_000,
+    }
+}
+
+/// Bytes of which many records are steps: unknown tags would leave most of them out.
+pub fn bytes(dice: &mut Dice) -> Vec<u8> {
+    let records = if dice.chance(1, 20) { dice.below(140) } else { dice.below(8) };
+    let mut bytes: Vec<u8> = (0..64 + 64 * records + dice.below(64)).map(|_| byte(dice)).collect();
+    for record in bytes.chunks_mut(64).skip(1) {
+        if dice.chance(9, 10) {
+            record[0] = dice.pick(FaultKind::ALL).expect("there are faults").tag();
+        }
+    }
+    bytes
+}
+
+fn byte(dice: &mut Dice) -> u8 {
+    match dice.below(4) {
+        0 => 0,
+        1 => dice.below(8) as u8,
+        _ => dice.word() as u8,
+    }
+}
+
+/// Schedules from bytes, from nothing and from mutation, in turn.
+pub fn schedules(count: u64) -> impl Iterator<Item = Schedule> {
+    (0..count).map(|seed| {
+        let (dice, vocabulary) = (&mut Dice::new(seed), &raft());
+        match seed % 3 {
+            0 => Schedule::from_bytes(&bytes(dice)),
+            1 => mutate::random(vocabulary, dice),
+            _ => {
+                let donor = Schedule::from_bytes(&bytes(dice));
+                let mut schedule = mutate::random(vocabulary, dice);
+                for _ in 0..dice.below(30) {
+                    mutate::mutate(&mut schedule, Some(&donor), vocabulary, dice);
+                }
+                schedule
+            }
+        }
+    })
+}
+
+/// The first line in which two texts differ.
+#[track_caller]
+pub fn same(left: &Schedule, right: &Schedule, about: &str) {
+    if left != right {
+        let (left, right) = (format!("{left:?}"), format!("{right:?}"));
+        let line = left.lines().zip(right.lines()).find(|(a, b)| a != b);
+        panic!("{about}: {line:?}\n{left}\n{right}");
+    }
+}

@@ -1,0 +1,367 @@
+//! Clients: lanes that do one operation at a time, as Jepsen's processes do.
+//!
+//! The operation of slot i of a lane is keyed by (lane, i) alone, and a busy lane skips its slot, so changing one operation
+//! shifts no other. A process whose operation ends `info` retires; its number is lane + lanes × retirements.
+
+use murphy_checker::history::{Call, Completion, NodeId, OpId, Process, Value};
+use murphy_schedule::{Nodes, field::Operation};
+
+use crate::{
+    core::{Core, Event, Phase, Token, word},
+    draw::{Purpose, below, mix},
+    node::{Node, ReplyTo, RequestId},
+    trace::What,
+    workload::{First, Retry, Slot},
+};
+
+/// Latency between a client and a node, in nanoseconds: least, and how much more it can take.
+const LATENCY: (u64, u64) = (300_000, 500_000);
+/// Pause before a client repeats a final read that did not succeed, in nanoseconds.
+const AGAIN: u64 = 50_000_000;
+/// Slots of one lane that have values of their own.
+const SLOTS_MAX: u64 = 4000;
+
+/// What a client hears.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Answer {
+    Completed(Completion<Value>),
+    /// Not this node, and nothing was done: perhaps that one.
+    Redirected(Option<NodeId>),
+}
+
+/// One client.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lane {
+    retirements: u32,
+    /// The operation that is open.
+    op: Option<(OpId, Call)>,
+    id: u64,
+    /// Changes with each operation.
+    generation: u32,
+    attempt: u8,
+    redirects_left: u8,
+    retries_left: u8,
+    /// An attempt ended without an answer, so the operation may have taken effect.
+    maybe: bool,
+    node: usize,
+    leader: Option<usize>,
+    deadline: u64,
+    looked_at: Option<u64>,
+    /// The key whose final value it reads.
+    last: Option<u32>,
+}
+
+/// All clients.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Clients {
+    lanes: Vec<Lane>,
+    /// The last value that any client saw under each key.
+    observed: Vec<u64>,
+    /// Which keys' final values are not known yet.
+    unread: Vec<u32>,
+}
+
+impl<N: Node> Core<N> {
+    pub(crate) fn reset_clients(&mut self) {
+        let clients = &mut self.clients;
+        clients.lanes.clear();
+        clients.lanes.resize_with(usize::from(self.header.clients), Lane::default);
+        clients.observed.clear();
+        clients.observed.resize(usize::from(self.header.keys) + 1, 1);
+        clients.unread.clear();
+        for lane in 0..self.header.clients {
+            self.plan_slot(lane, 0);
+        }
+    }
+
+    /// Slots of a lane: the schedule's operations are dealt out evenly.
+    fn slots(&self, lane: u8) -> u16 {
+        let (ops, lanes) = (self.header.ops.unwrap_or(0), u16::from(self.header.clients));
+        ops / lanes + u16::from(u16::from(lane) < ops % lanes)
+    }
+
+    fn plan_slot(&mut self, lane: u8, slot: u16) {
+        if slot >= self.slots(lane) {
+            return;
+        }
+        let chaos = u64::from(self.header.chaos) * 10_000_000;
+        let gap = match self.header.rate {
+            0 => chaos / u64::from(self.slots(lane)),
+            rate => u64::from(self.header.clients) * 1_000_000_000 / u64::from(rate),
+        };
+        let draw = mix(self.header.seed, Purpose::Pace, [lane.into(), slot.into(), self.network.epoch()]);
+        let at = u64::from(slot) * gap + below(draw, gap.max(1));
+        if at < chaos {
+            self.queue.push(at.max(self.now), Event::Slot { lane, slot });
+        }
+    }
+
+    /// A slot came up: its operation begins, unless the lane is busy.
+    pub(crate) fn on_slot(&mut self, lane: u8, slot: u16) {
+        if self.clients.lanes[usize::from(lane)].op.is_none() {
+            let draw = mix(self.header.seed, Purpose::Slot, [lane.into(), slot.into(), self.network.epoch()]);
+            let mut drawn = Slot {
+                draw,
+                keys: self.header.keys.into(),
+                fresh: fresh(lane, slot.into()),
+                other: 0,
+                mix: &self.header.mix,
+            };
+            drawn.other = self.clients.observed[drawn.key() as usize];
+            let call = (self.workload.draw)(&drawn);
+            self.invoke(lane, u64::from(slot) + 1, call, None);
+        }
+        self.plan_slot(lane, slot + 1);
+    }
+
+    /// Does what an `invoke` step says. Returns whether its lane was free.
+    pub(crate) fn invoke_step(&mut self, step: usize, operation: &Operation, via: u16) -> bool {
+        let lane = (operation.client - 1) % self.header.clients;
+        if self.clients.lanes[usize::from(lane)].op.is_some() {
+            return false;
+        }
+        let key = u32::from((operation.key - 1) % self.header.keys) + 1;
+        let Some(call) = self.call(operation, key, step) else { return false };
+        let via = (operation.via != Nodes::All).then(|| via.trailing_zeros() as usize).filter(|at| *at < 16);
+        self.invoke(lane, 1 << 32 | step as u64, call, via);
+        true
+    }
+
+    fn call(&self, operation: &Operation, key: u32, step: usize) -> Option<Call> {
+        let name = self.vocabulary.functions.resolve(operation.function)?;
+        let name = &self.vocabulary.functions.spellings()[name];
+        let function = self.workload.functions.iter().position(|function| function == name)? as u8;
+        let own = fresh(15, step as u64);
+        let or = |value: u16, other: u64| if value == 0 { other } else { value.into() };
+        let [first, second] = operation.values;
+        let input = match name.as_str() {
+            "read" => Value::Nil,
+            "cas" => Value::Pair(or(first, self.clients.observed[key as usize]), or(second, own)),
+            _ => Value::Int(or(first, own)),
+        };
+        Some(Call { function, key, input })
+    }
+
+    fn invoke(&mut self, lane: u8, id: u64, call: Call, via: Option<usize>) {
+        let process = self.process(lane);
+        let node = via.unwrap_or_else(|| self.route(lane, id));
+        let op = self.history.invoke(process, call, crate::core::number(node), self.now);
+        self.observer.invoke(op, process, &call);
+        self.note(None, |_| What::Invoke(op));
+        let routing = self.workload.routing;
+        let state = &mut self.clients.lanes[usize::from(lane)];
+        state.op = Some((op, call));
+        state.id = id;
+        state.generation += 1;
+        state.attempt = 0;
+        state.maybe = false;
+        state.redirects_left = routing.follow_redirects;
+        state.retries_left = match routing.retry {
+            Retry::Never => 0,
+            Retry::SameId(times) => times,
+        };
+        self.attempt(lane, node);
+    }
+
+    fn process(&self, lane: u8) -> Process {
+        u32::from(lane) + u32::from(self.header.clients) * self.clients.lanes[usize::from(lane)].retirements
+    }
+
+    /// Whom a client asks first.
+    fn route(&self, lane: u8, id: u64) -> usize {
+        let draw = mix(self.header.seed, Purpose::Route, [lane.into(), id, self.network.epoch()]);
+        let any = below(draw, self.hosts.len() as u64) as usize;
+        match self.workload.routing.first {
+            First::AnyNode => any,
+            First::LastLeader => self.clients.lanes[usize::from(lane)].leader.unwrap_or(any),
+            First::Sticky => usize::from(lane) % self.hosts.len(),
+        }
+    }
+
+    fn attempt(&mut self, lane: u8, node: usize) {
+        let timeout = self.workload.routing.timeout.as_nanos() as u64;
+        let at = self.now + self.client_latency(lane);
+        let now = self.now;
+        let state = &mut self.clients.lanes[usize::from(lane)];
+        state.node = node;
+        state.attempt += 1;
+        state.deadline = now + timeout;
+        let (attempt, generation) = (state.attempt, state.generation);
+        self.queue.push(at, Event::Request { lane, node: node as u8, attempt, generation });
+        self.look_at_deadline(lane);
+    }
+
+    fn client_latency(&self, lane: u8) -> u64 {
+        let state = &self.clients.lanes[usize::from(lane)];
+        let key = [lane.into(), state.id, state.attempt.into(), self.network.epoch()];
+        LATENCY.0 + below(mix(self.header.seed, Purpose::Client, key), LATENCY.1)
+    }
+
+    /// One event looks at a lane's deadline, however often that moves.
+    fn look_at_deadline(&mut self, lane: u8) {
+        let state = &mut self.clients.lanes[usize::from(lane)];
+        if state.looked_at.is_none_or(|at| at > state.deadline) {
+            state.looked_at = Some(state.deadline);
+            self.queue.push(state.deadline, Event::Timeout { lane });
+        }
+    }
+
+    pub(crate) fn on_timeout(&mut self, lane: u8) {
+        let now = self.now;
+        let state = &mut self.clients.lanes[usize::from(lane)];
+        if state.looked_at.is_none_or(|at| at > now) {
+            return;
+        }
+        state.looked_at = None;
+        if state.op.is_none() {
+            return;
+        }
+        if state.deadline > now {
+            return self.look_at_deadline(lane);
+        }
+        state.maybe = true;
+        if state.retries_left > 0 {
+            state.retries_left -= 1;
+            let next = (state.node + 1) % self.hosts.len();
+            return self.attempt(lane, next);
+        }
+        self.finish(lane, Completion::Info);
+    }
+
+    /// The request that reaches a node, if its client still waits for it.
+    pub(crate) fn request(&mut self, lane: u8, generation: u32) -> Option<(OpId, RequestId, N::Request)> {
+        let state = &self.clients.lanes[usize::from(lane)];
+        let (op, call) = state.op.filter(|_| state.generation == generation)?;
+        let id = RequestId { client: lane.into(), seq: state.id };
+        Some((op, id, (self.workload.ask)(&call)))
+    }
+
+    /// Where the answer to a request goes.
+    pub(crate) fn reply_to(&self, lane: u8, node: usize, attempt: u8, generation: u32) -> ReplyTo {
+        let incarnation = self.hosts[node].incarnation as u16;
+        Token { lane, node: node as u8, incarnation, attempt, generation }.pack()
+    }
+
+    /// The call that `token` answers, if this very incarnation was asked and somebody still waits.
+    pub(crate) fn answerable(&self, me: usize, token: Token) -> Option<Call> {
+        let asked = usize::from(token.node) == me && token.incarnation == self.hosts[me].incarnation as u16 & 0xfff;
+        let state = self.clients.lanes.get(usize::from(token.lane)).filter(|_| asked)?;
+        state.op.filter(|_| state.generation == token.generation).map(|(_, call)| call)
+    }
+
+    pub(crate) fn answer(&mut self, _me: usize, token: Token, answer: Answer) {
+        let at = self.now + self.client_latency(token.lane);
+        let slot = self.answers.put((token.generation, token.attempt, answer));
+        self.queue.push(at, Event::Answer { lane: token.lane, slot });
+    }
+
+    /// A node that is down refuses the connection: nothing was done.
+    pub(crate) fn refuse_connection(&mut self, lane: u8, attempt: u8, generation: u32) {
+        let token = Token { lane, node: 0, incarnation: 0, attempt, generation };
+        if self.clients.lanes[usize::from(lane)].generation == generation {
+            self.answer(0, token, Answer::Redirected(None));
+        }
+    }
+
+    pub(crate) fn on_answer(&mut self, lane: u8, slot: u32) {
+        let (generation, attempt, answer) = self.answers.take(slot);
+        let state = &mut self.clients.lanes[usize::from(lane)];
+        if state.op.is_none() || state.generation != generation {
+            return;
+        }
+        match answer {
+            Answer::Completed(completion) => {
+                state.leader = Some(state.node);
+                // A definite failure says nothing of an earlier attempt that may still take effect.
+                let unsure = state.maybe && completion == Completion::Fail;
+                self.finish(lane, if unsure { Completion::Info } else { completion });
+            }
+            Answer::Redirected(leader) if attempt == state.attempt => self.on_redirect(lane, leader),
+            Answer::Redirected(_) => {}
+        }
+    }
+
+    fn on_redirect(&mut self, lane: u8, leader: Option<NodeId>) {
+        let nodes = self.hosts.len();
+        let state = &mut self.clients.lanes[usize::from(lane)];
+        state.leader = None;
+        if state.redirects_left > 0 {
+            state.redirects_left -= 1;
+            let known = leader.map(|leader| usize::from(leader - 1)).filter(|leader| *leader < nodes);
+            let next = known.unwrap_or((state.node + 1) % nodes);
+            return self.attempt(lane, next);
+        }
+        let completion = if state.maybe { Completion::Info } else { Completion::Fail };
+        self.finish(lane, completion);
+    }
+
+    fn finish(&mut self, lane: u8, completion: Completion<Value>) {
+        let state = &mut self.clients.lanes[usize::from(lane)];
+        let (op, call) = state.op.take().expect("an open operation finishes");
+        state.retirements += u32::from(completion == Completion::Info);
+        let last = state.last.take();
+        self.hash.add(word(&completion));
+        self.history.complete(op, completion, self.now);
+        self.note(None, |_| What::Complete(op));
+        if let Some(value) = seen_value(&call, &completion) {
+            self.clients.observed[call.key as usize] = value;
+        }
+        let anomaly = self.observer.complete(op, completion);
+        self.violate(anomaly);
+        if let Some(key) = last {
+            self.on_last_read(lane, key, matches!(completion, Completion::Ok(_)));
+        }
+    }
+
+    /// The last phase: every object is read until that succeeds.
+    pub(crate) fn begin_settle(&mut self) {
+        self.phase = Phase::Settle;
+        self.note(None, |_| What::Settle);
+        let keys = 1..=u32::from(self.header.keys);
+        self.clients.unread = keys.filter(|key| (self.workload.last)(*key).is_some()).collect();
+        if self.clients.unread.is_empty() {
+            self.phase = Phase::Over;
+        }
+        for lane in 0..self.header.clients {
+            self.queue.push(self.now, Event::Last { lane });
+        }
+    }
+
+    /// The lane reads the next object that is its to read.
+    pub(crate) fn on_last(&mut self, lane: u8) {
+        let lanes = u32::from(self.header.clients);
+        let mine = self.clients.unread.iter().copied().find(|key| (key - 1) % lanes == u32::from(lane));
+        let Some(key) = mine else { return };
+        if self.clients.lanes[usize::from(lane)].op.is_some() {
+            return self.queue.push(self.now + AGAIN, Event::Last { lane });
+        }
+        let call = (self.workload.last)(key).expect("it was there when the phase began");
+        self.clients.lanes[usize::from(lane)].last = Some(key);
+        self.invoke(lane, 1 << 33 | u64::from(self.clients.lanes[usize::from(lane)].generation), call, None);
+    }
+
+    fn on_last_read(&mut self, lane: u8, key: u32, known: bool) {
+        if known {
+            self.clients.unread.retain(|unread| *unread != key);
+        }
+        if self.clients.unread.is_empty() {
+            self.phase = Phase::Over;
+        }
+        self.queue.push(self.now + if known { 0 } else { AGAIN }, Event::Last { lane });
+    }
+}
+
+/// A value that only this slot writes; small enough for a schedule to name.
+fn fresh(lane: u8, slot: u64) -> u64 {
+    (slot % SLOTS_MAX) * 16 + u64::from(lane) + 1
+}
+
+/// The value that a completed operation leaves or found.
+fn seen_value(call: &Call, completion: &Completion<Value>) -> Option<u64> {
+    match (*completion, call.input) {
+        (Completion::Ok(_), Value::Int(new) | Value::Pair(_, new)) | (Completion::Ok(Value::Int(new)), Value::Nil) => {
+            Some(new)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,539 @@
+//! The world but for the nodes themselves: time, network, disks, clients, steps, and what is recorded of them.
+//!
+//! It is apart from the nodes so that a node can act on it while its own handler runs. Nothing here calls a node.
+
+use std::{fmt::Arguments, rc::Rc, time::Duration};
+
+use murphy_checker::{
+    agreement::Agreement,
+    history::{Completion, History, NodeId, Value},
+    observer::Observer,
+    verdict::Anomaly,
+};
+use murphy_schedule::{Dice, Header, Side, Vocabulary, field::Unsynced};
+
+use crate::{
+    client::{Answer, Clients},
+    disk::Disk,
+    draw::{Keying, Purpose, mix},
+    inject::{Moment, Plan},
+    marks,
+    network::Network,
+    node::{File, Node, ReplyTo, Timer},
+    queue::{Queue, Slab},
+    state::{Condition, Seen, Signals, StateView, global, local, pair},
+    target::{About, Transport},
+    trace::{TraceEvent, TraceHash, What},
+    workload::Workload,
+};
+
+/// Something that will happen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Event {
+    Deliver { from: u8, to: u8, kind: u16, session: u16, slot: u32 },
+    Timer { node: u8, index: u16, incarnation: u32 },
+    Link { node: u8, peer: u8, up: bool, incarnation: u32 },
+    Start { node: u8 },
+    Slot { lane: u8, slot: u16 },
+    Request { lane: u8, node: u8, attempt: u8, generation: u32 },
+    Answer { lane: u8, slot: u32 },
+    Timeout { lane: u8 },
+    Last { lane: u8 },
+    Begin { step: u8 },
+    End { step: u8 },
+    Heal,
+    Settle,
+    Stop,
+}
+
+/// One node as the world sees it.
+#[derive(Debug, Default)]
+pub(crate) struct Host {
+    pub(crate) up: bool,
+    /// Crash steps that hold it down; fail-stop panics hold it down until everything is healed.
+    pub(crate) down_by: u16,
+    pub(crate) paused_by: u16,
+    pub(crate) incarnation: u32,
+    /// A crash that waits for the node's next handler: the step, and how many effects it leaves.
+    pub(crate) doom: Option<(usize, u32, Unsynced)>,
+    /// Effects left in the handler that runs now.
+    pub(crate) effects_left: u32,
+    pub(crate) disk: Disk,
+    pub(crate) timers: Vec<TimerState>,
+    /// What reached the node while it was paused.
+    pub(crate) backlog: Vec<Event>,
+    pub(crate) view: StateView,
+    pub(crate) role: usize,
+    pub(crate) local: u64,
+}
+
+/// One timer: its deadline, and the event that will look at it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TimerState {
+    timer: Timer,
+    /// `None`: not set.
+    deadline: Option<u64>,
+    /// When a pending event looks at it, so that setting it later needs no new event.
+    looked_at: Option<u64>,
+}
+
+/// The phase of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    #[default]
+    Chaos,
+    Heal,
+    Settle,
+    Over,
+}
+
+/// The world but for the nodes.
+pub(crate) struct Core<N: Node> {
+    pub(crate) about: Rc<About>,
+    pub(crate) vocabulary: Rc<Vocabulary>,
+    pub(crate) workload: Rc<Workload<N>>,
+    pub(crate) keying: Keying,
+    pub(crate) header: Header,
+    pub(crate) now: u64,
+    pub(crate) phase: Phase,
+    pub(crate) queue: Queue<Event>,
+    pub(crate) messages: Slab<N::Message>,
+    pub(crate) answers: Slab<(u32, u8, Answer)>,
+    pub(crate) hosts: Vec<Host>,
+    /// The node whose handler runs now.
+    pub(crate) running: Option<usize>,
+    pub(crate) network: Network,
+    pub(crate) clients: Clients,
+    pub(crate) plan: Plan,
+    pub(crate) history: History,
+    pub(crate) observer: Box<dyn Observer>,
+    pub(crate) agreement: Agreement,
+    pub(crate) violation: Option<Anomaly>,
+    pub(crate) hash: TraceHash,
+    pub(crate) trace: Option<Vec<TraceEvent>>,
+    pub(crate) seen: Seen,
+    pub(crate) signals: Signals,
+    fresh_marks: Vec<u16>,
+}
+
+impl<N: Node> Core<N> {
+    pub(crate) fn new(about: Rc<About>, vocabulary: Rc<Vocabulary>, workload: Rc<Workload<N>>) -> Self {
+        let observer = (workload.observer)();
+        Self {
+            about,
+            vocabulary,
+            workload,
+            keying: Keying::default(),
+            header: Header::default(),
+            now: 0,
+            phase: Phase::default(),
+            queue: Queue::new(),
+            messages: Slab::new(),
+            answers: Slab::new(),
+            hosts: Vec::new(),
+            running: None,
+            network: Network::default(),
+            clients: Clients::default(),
+            plan: Plan::default(),
+            history: History::default(),
+            observer,
+            agreement: Agreement::default(),
+            violation: None,
+            hash: TraceHash::default(),
+            trace: None,
+            seen: Seen::new(),
+            signals: Signals::default(),
+            fresh_marks: Vec::new(),
+        }
+    }
+
+    /// Back to the first moment of a run under `header`, which leaves nothing open.
+    pub(crate) fn reset(&mut self, header: Header) {
+        self.header = header;
+        self.now = 0;
+        self.phase = Phase::Chaos;
+        self.queue.reset();
+        self.messages.reset();
+        self.answers.reset();
+        self.running = None;
+        self.reset_hosts(usize::from(header.nodes));
+        self.network.reset(self.hosts.len(), N::KINDS.len());
+        self.history.reset(self.workload.functions);
+        self.observer.reset();
+        self.agreement.reset();
+        self.violation = None;
+        self.hash = TraceHash::default();
+        self.seen.reset();
+        self.signals.states.clear();
+        self.fresh_marks.clear();
+        self.reset_clients();
+    }
+
+    fn reset_hosts(&mut self, nodes: usize) {
+        self.hosts.resize_with(nodes, Host::default);
+        for host in &mut self.hosts {
+            host.up = false;
+            host.down_by = 0;
+            host.paused_by = 0;
+            host.incarnation = 0;
+            host.doom = None;
+            host.effects_left = u32::MAX;
+            host.disk.reset();
+            host.timers.clear();
+            host.backlog.clear();
+            host.view = StateView::default();
+            host.role = usize::MAX;
+            host.local = 0;
+        }
+    }
+
+    /// Records what happened, if a trace is kept.
+    #[inline]
+    pub(crate) fn note(&mut self, node: Option<usize>, what: impl FnOnce(&Self) -> What) {
+        if self.trace.is_some() {
+            let event = TraceEvent { time: self.now, node: node.map(number), what: what(self) };
+            self.trace.as_mut().expect("just seen").push(event);
+        }
+    }
+
+    /// Whether this node can still act: it is up, and its handler has not reached the point of its crash.
+    fn alive(&self, me: usize) -> bool {
+        self.hosts[me].up && self.hosts[me].effects_left > 0
+    }
+
+    /// Spends one effect of the running handler; false if there is none left.
+    fn effect(&mut self, me: usize) -> bool {
+        if self.plan.watches_marks() {
+            self.fire_marks(Side::Before);
+        }
+        if !self.alive(me) {
+            return false;
+        }
+        let host = &mut self.hosts[me];
+        if host.effects_left != u32::MAX {
+            host.effects_left -= 1;
+            if host.effects_left == 0 {
+                marks::mute(true);
+            }
+        }
+        true
+    }
+
+    /// Steps that wait for marks begin between the effects of the handler that hit the mark, or when it has returned.
+    pub(crate) fn fire_marks(&mut self, side: Side) {
+        let known = self.fresh_marks.len();
+        marks::take_fresh(&mut self.fresh_marks);
+        for at in known..self.fresh_marks.len() {
+            self.fire(Side::Before, Moment::Mark(self.fresh_marks[at]));
+        }
+        if side == Side::After {
+            for at in 0..self.fresh_marks.len() {
+                self.fire(Side::After, Moment::Mark(self.fresh_marks[at]));
+            }
+            self.fresh_marks.clear();
+        }
+    }
+
+    pub(crate) fn send(&mut self, me: usize, to: NodeId, message: N::Message) {
+        let to = usize::from(to).wrapping_sub(1);
+        assert!(to < self.hosts.len(), "n{} sends to n{}, which does not exist", me + 1, to.wrapping_add(1));
+        if !self.alive(me) {
+            return;
+        }
+        let kind = N::kind(&message);
+        let moment = Moment::Send { kind, from: me, to };
+        self.network.fate.clear();
+        self.fire(Side::Before, moment);
+        if !self.effect(me) {
+            return;
+        }
+        let arrives = self.transmit(me, to, kind);
+        let before = self.network.fate;
+        self.fire(Side::After, moment);
+        // A step that begins after the sending may still act on this very message.
+        let arrives = arrives.filter(|_| !self.network.fate.lost).map(|at| at + self.network.fate.extra - before.extra);
+        self.note(Some(me), |_| What::Send {
+            to: number(to),
+            kind: N::KINDS[kind],
+            text: format!("{message:?}"),
+            arrives,
+        });
+        self.post(me, to, kind, arrives, message);
+    }
+
+    /// Puts a message and its second copy, if there is one, on their way.
+    fn post(&mut self, from: usize, to: usize, kind: usize, arrives: Option<u64>, message: N::Message) {
+        let Some(at) = arrives else { return };
+        let session = self.network.session(from, to);
+        let deliver =
+            |slot| Event::Deliver { from: from as u8, to: to as u8, kind: kind as u16, session, slot };
+        if let Some(later) = self.network.fate.copy {
+            let slot = self.messages.put(message.clone());
+            self.queue.push(at + later, deliver(slot));
+        }
+        let at = if self.about.transport == Transport::Stream { self.network.in_order(from, to, at) } else { at };
+        let slot = self.messages.put(message);
+        self.queue.push(at, deliver(slot));
+    }
+
+    pub(crate) fn reply(&mut self, me: usize, to: ReplyTo, response: N::Response) {
+        let token = Token::unpack(to);
+        let Some(call) = self.answerable(me, token) else { return };
+        if self.effect(me) {
+            let completion = (self.workload.hear)(&call, response);
+            self.answer(me, token, Answer::Completed(completion));
+        }
+    }
+
+    pub(crate) fn redirect(&mut self, me: usize, to: ReplyTo, leader: Option<NodeId>) {
+        let token = Token::unpack(to);
+        if self.answerable(me, token).is_some() && self.effect(me) {
+            self.answer(me, token, Answer::Redirected(leader));
+        }
+    }
+
+    pub(crate) fn refuse(&mut self, me: usize, to: ReplyTo) {
+        let token = Token::unpack(to);
+        if self.answerable(me, token).is_some() && self.effect(me) {
+            self.answer(me, token, Answer::Completed(Completion::Fail));
+        }
+    }
+
+    pub(crate) fn set_timer(&mut self, me: usize, timer: Timer, after: Duration) {
+        if !self.alive(me) {
+            return;
+        }
+        let deadline = self.now + u64::try_from(after.as_nanos()).expect("a timer is shorter than 500 years");
+        let host = &mut self.hosts[me];
+        let index = host.timers.iter().position(|state| state.timer == timer).unwrap_or_else(|| {
+            host.timers.push(TimerState { timer, deadline: None, looked_at: None });
+            host.timers.len() - 1
+        });
+        let state = &mut host.timers[index];
+        state.deadline = Some(deadline);
+        if state.looked_at.is_none_or(|at| at > deadline) {
+            state.looked_at = Some(deadline);
+            let event = Event::Timer { node: me as u8, index: index as u16, incarnation: host.incarnation };
+            self.queue.push(deadline, event);
+        }
+    }
+
+    pub(crate) fn cancel_timer(&mut self, me: usize, timer: Timer) {
+        if let Some(state) = self.hosts[me].timers.iter_mut().find(|state| state.timer == timer) {
+            state.deadline = None;
+        }
+    }
+
+    /// The timer that an event found due; `None` if it was set later, taken back, or belongs to an earlier life.
+    pub(crate) fn due(&mut self, me: usize, index: u16, incarnation: u32) -> Option<Timer> {
+        let (now, host) = (self.now, &mut self.hosts[me]);
+        if !host.up || host.incarnation != incarnation {
+            return None;
+        }
+        let state = &mut host.timers[usize::from(index)];
+        if state.looked_at.is_none_or(|at| at > now) {
+            return None;
+        }
+        state.looked_at = None;
+        let deadline = state.deadline?;
+        if deadline <= now {
+            state.deadline = None;
+            return Some(state.timer);
+        }
+        state.looked_at = Some(deadline);
+        self.queue.push(deadline, Event::Timer { node: me as u8, index, incarnation });
+        None
+    }
+
+    /// All nodes' clocks run true in this version; the wall clock starts at some day of 2026.
+    pub(crate) fn wall(&self, _me: usize) -> u64 {
+        1_780_000_000_000_000_000 + self.now
+    }
+
+    pub(crate) fn mono(&self, _me: usize) -> u64 {
+        self.now
+    }
+
+    pub(crate) fn draw_for(&self, me: usize, key: &[u64]) -> u64 {
+        let words = key.iter().fold(0, |hash, word| crate::draw::fold(hash, *word));
+        let epoch = self.network.node_epoch(me);
+        mix(self.header.seed, Purpose::Node, [me as u64, epoch, self.hosts[me].incarnation.into(), words])
+    }
+
+    pub(crate) fn append(&mut self, me: usize, file: File, record: &[u8]) {
+        if self.disk_effect(me, Moment::Write(me)) {
+            self.hosts[me].disk.append(file, record);
+            self.note(Some(me), |_| What::Write(file.0));
+            self.fire(Side::After, Moment::Write(me));
+        }
+    }
+
+    pub(crate) fn replace(&mut self, me: usize, file: File, contents: &[u8]) {
+        if self.disk_effect(me, Moment::Sync(me)) {
+            self.hosts[me].disk.replace(file, contents);
+            self.note(Some(me), |_| What::Sync(file.0));
+            self.fire(Side::After, Moment::Sync(me));
+        }
+    }
+
+    pub(crate) fn sync(&mut self, me: usize, file: File) {
+        if self.disk_effect(me, Moment::Sync(me)) {
+            self.hosts[me].disk.sync(file);
+            self.note(Some(me), |_| What::Sync(file.0));
+            self.fire(Side::After, Moment::Sync(me));
+        }
+    }
+
+    fn disk_effect(&mut self, me: usize, moment: Moment) -> bool {
+        if !self.alive(me) {
+            return false;
+        }
+        self.fire(Side::Before, moment);
+        self.effect(me)
+    }
+
+    pub(crate) fn records(&mut self, me: usize, file: File) -> Vec<Vec<u8>> {
+        self.hosts[me].disk.records(file)
+    }
+
+    pub(crate) fn contents(&mut self, me: usize, file: File) -> Option<Vec<u8>> {
+        self.hosts[me].disk.contents(file)
+    }
+
+    pub(crate) fn agree(&mut self, me: usize, what: &'static str, key: u64, value: u64) {
+        if !self.alive(me) {
+            return;
+        }
+        self.hash.add(value);
+        self.note(Some(me), |_| What::Agree { what, key, value });
+        let anomaly = self.agreement.report(what, key, number(me), value);
+        self.violate(anomaly);
+    }
+
+    pub(crate) fn log(&mut self, me: usize, line: Arguments<'_>) {
+        if self.alive(me) {
+            self.note(Some(me), |_| What::Log(line.to_string()));
+        }
+    }
+
+    /// Keeps the first anomaly; it ends the run.
+    pub(crate) fn violate(&mut self, anomaly: Option<Anomaly>) {
+        if self.violation.is_none() {
+            self.violation = anomaly;
+        }
+    }
+
+    /// Stops a node at once. Returns whether it was running.
+    pub(crate) fn crash(&mut self, me: usize, unsynced: Unsynced) -> bool {
+        if !self.hosts[me].up {
+            return false;
+        }
+        let seed = mix(self.header.seed, Purpose::Disk, [me as u64, self.hosts[me].incarnation.into()]);
+        let host = &mut self.hosts[me];
+        host.up = false;
+        host.doom = None;
+        host.incarnation += 1;
+        host.timers.clear();
+        host.backlog.clear();
+        host.disk.crash(unsynced, &mut Dice::new(seed));
+        host.view = StateView::default();
+        host.role = usize::MAX;
+        if self.running == Some(me) {
+            marks::mute(true);
+        }
+        self.note(Some(me), |_| What::Crash);
+        self.refresh_condition(me);
+        self.refresh_links();
+        true
+    }
+
+    /// Takes in what a node says of itself after it handled an event of sort `cause`.
+    pub(crate) fn observe(&mut self, me: usize, view: StateView, cause: u64) {
+        if view == self.hosts[me].view {
+            return;
+        }
+        let role = view.role.and_then(|role| self.about.roles.iter().position(|known| *known == role));
+        let (role, before) = (role.unwrap_or(usize::MAX), self.hosts[me].role);
+        let old = self.hosts[me].local;
+        self.hosts[me].view = view;
+        self.hosts[me].role = role;
+        self.refresh_condition(me);
+        let new = self.hosts[me].local;
+        if old != new {
+            self.seen.add(pair(2, old, cause, new), &mut self.signals.states);
+        }
+        if role != before && role != usize::MAX {
+            self.plan.holders.take(role, me);
+            self.note(Some(me), |core| What::Role(core.about.roles[role]));
+            self.fire(Side::After, Moment::Role { node: me, role });
+        }
+    }
+
+    /// The node's condition changed: rehash it and the global state.
+    pub(crate) fn refresh_condition(&mut self, me: usize) {
+        let host = &mut self.hosts[me];
+        let condition = match (host.up, host.paused_by) {
+            (false, _) => Condition::Down,
+            (true, 0) => Condition::Up,
+            (true, _) => Condition::Paused,
+        };
+        host.local = local(&host.view, host.role, condition);
+        let hash = global(self.hosts.iter().map(|host| (&host.view, host.local)));
+        self.seen.add(hash, &mut self.signals.states);
+    }
+
+    /// A fault struck a node: the pair of its kind and the victim's role is worth knowing.
+    pub(crate) fn struck(&mut self, fault: u8, victim: usize) {
+        let role = self.hosts[victim].role as u64;
+        self.seen.add(pair(3, fault.into(), role, 0), &mut self.signals.states);
+    }
+}
+
+/// A node's number from its index.
+pub(crate) fn number(index: usize) -> NodeId {
+    index as NodeId + 1
+}
+
+/// What is inside a [`ReplyTo`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Token {
+    pub(crate) lane: u8,
+    pub(crate) node: u8,
+    pub(crate) incarnation: u16,
+    pub(crate) attempt: u8,
+    pub(crate) generation: u32,
+}
+
+impl Token {
+    pub(crate) fn pack(self) -> ReplyTo {
+        ReplyTo(
+            u64::from(self.generation)
+                | u64::from(self.incarnation & 0xfff) << 32
+                | u64::from(self.attempt) << 44
+                | u64::from(self.node & 15) << 52
+                | u64::from(self.lane & 15) << 56,
+        )
+    }
+
+    pub(crate) fn unpack(reply: ReplyTo) -> Self {
+        let bits = reply.0;
+        Self {
+            generation: bits as u32,
+            incarnation: (bits >> 32) as u16 & 0xfff,
+            attempt: (bits >> 44) as u8,
+            node: (bits >> 52) as u8 & 15,
+            lane: (bits >> 56) as u8 & 15,
+        }
+    }
+}
+
+/// How an answer enters the trace hash.
+pub(crate) fn word(completion: &Completion<Value>) -> u64 {
+    match completion {
+        Completion::Ok(Value::Nil) => 1,
+        Completion::Ok(Value::Int(value)) => value.wrapping_add(8),
+        Completion::Ok(Value::Pair(a, b)) => a.wrapping_mul(31).wrapping_add(*b),
+        Completion::Fail => 2,
+        Completion::Info => 3,
+    }
+}

@@ -1,0 +1,187 @@
+//! A node's disk: files, what of them is durable, and what a crash leaves.
+//!
+//! A write is visible at once and durable after a sync. At a crash the writes since the last sync are lost, survive, or
+//! survive as a prefix whose last write is torn. Records carry their length and a checksum, so that a torn one is seen.
+
+use murphy_schedule::{Dice, field::Unsynced};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::node::File;
+
+const FRAME: usize = 8;
+
+/// The disk of one node.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Disk {
+    files: Vec<(File, Contents)>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Contents {
+    /// As the node sees it. All writes append, so the durable part is a prefix.
+    bytes: Vec<u8>,
+    durable: usize,
+    /// Where each write since the last sync ends.
+    ends: Vec<usize>,
+    exists: bool,
+    /// Its name is durable, too.
+    created: bool,
+}
+
+impl Disk {
+    pub(crate) fn reset(&mut self) {
+        for (_, contents) in &mut self.files {
+            contents.bytes.clear();
+            contents.durable = 0;
+            contents.ends.clear();
+            contents.exists = false;
+            contents.created = false;
+        }
+    }
+
+    fn file(&mut self, file: File) -> &mut Contents {
+        let at = self.files.iter().position(|(name, _)| *name == file).unwrap_or_else(|| {
+            self.files.push((file, Contents::default()));
+            self.files.len() - 1
+        });
+        &mut self.files[at].1
+    }
+
+    pub(crate) fn append(&mut self, file: File, record: &[u8]) {
+        let contents = self.file(file);
+        let length = u32::try_from(record.len()).expect("a record is shorter than 4 GiB");
+        contents.bytes.extend_from_slice(&length.to_le_bytes());
+        contents.bytes.extend_from_slice(&(xxh3_64(record) as u32).to_le_bytes());
+        contents.bytes.extend_from_slice(record);
+        contents.ends.push(contents.bytes.len());
+        contents.exists = true;
+    }
+
+    pub(crate) fn replace(&mut self, file: File, new: &[u8]) {
+        let contents = self.file(file);
+        contents.bytes.clear();
+        contents.bytes.extend_from_slice(new);
+        contents.durable = new.len();
+        contents.ends.clear();
+        contents.exists = true;
+        contents.created = true;
+    }
+
+    pub(crate) fn sync(&mut self, file: File) {
+        let contents = self.file(file);
+        contents.durable = contents.bytes.len();
+        contents.ends.clear();
+        contents.created = contents.exists;
+    }
+
+    pub(crate) fn contents(&mut self, file: File) -> Option<Vec<u8>> {
+        let contents = self.file(file);
+        contents.exists.then(|| contents.bytes.clone())
+    }
+
+    /// The records up to the first torn one; what follows is cut off, so that later records are reachable.
+    pub(crate) fn records(&mut self, file: File) -> Vec<Vec<u8>> {
+        let contents = self.file(file);
+        let mut records = Vec::new();
+        let mut at = 0;
+        while let Some(record) = frame(&contents.bytes[at..]) {
+            at += FRAME + record.len();
+            records.push(record.to_vec());
+        }
+        contents.bytes.truncate(at);
+        contents.durable = contents.durable.min(at);
+        records
+    }
+
+    /// What a crash leaves. Returns how many writes were not durable: what the crash decided on.
+    pub(crate) fn crash(&mut self, unsynced: Unsynced, dice: &mut Dice) -> usize {
+        let mut open = 0;
+        for (_, contents) in &mut self.files {
+            open += contents.ends.len();
+            let survives = match unsynced {
+                Unsynced::Lost => contents.durable,
+                Unsynced::Kept => contents.bytes.len(),
+                Unsynced::Torn => torn(contents, dice),
+            };
+            contents.bytes.truncate(survives);
+            contents.durable = survives;
+            contents.ends.clear();
+            contents.exists &= contents.created || survives > 0;
+        }
+        open
+    }
+}
+
+/// Some of the oldest writes survive, and some bytes of the next.
+fn torn(contents: &Contents, dice: &mut Dice) -> usize {
+    if contents.ends.is_empty() {
+        return contents.durable;
+    }
+    let whole = dice.below(contents.ends.len() as u64) as usize;
+    let start = if whole == 0 { contents.durable } else { contents.ends[whole - 1] };
+    start + dice.below((contents.ends[whole] - start) as u64 + 1) as usize
+}
+
+fn frame(bytes: &[u8]) -> Option<&[u8]> {
+    let length = u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
+    let sum = u32::from_le_bytes(bytes.get(4..FRAME)?.try_into().ok()?);
+    let record = bytes.get(FRAME..FRAME.checked_add(length)?)?;
+    (xxh3_64(record) as u32 == sum).then_some(record)
+}
+
+#[cfg(test)]
+mod tests {
+    use murphy_schedule::{Dice, field::Unsynced};
+
+    use super::{Disk, File};
+
+    const WAL: File = File("wal");
+
+    fn written(synced: &[&str], open: &[&str]) -> Disk {
+        let mut disk = Disk::default();
+        synced.iter().for_each(|record| disk.append(WAL, record.as_bytes()));
+        disk.sync(WAL);
+        open.iter().for_each(|record| disk.append(WAL, record.as_bytes()));
+        disk
+    }
+
+    fn after_crash(unsynced: Unsynced, seed: u64) -> Vec<String> {
+        let mut disk = written(&["a", "b"], &["c", "d", "e"]);
+        disk.crash(unsynced, &mut Dice::new(seed));
+        disk.records(WAL).into_iter().map(|record| String::from_utf8(record).expect("letters")).collect()
+    }
+
+    #[test]
+    fn a_crash_loses_what_was_not_synced_and_nothing_else() {
+        assert_eq!(after_crash(Unsynced::Lost, 1), ["a", "b"]);
+        assert_eq!(after_crash(Unsynced::Kept, 1), ["a", "b", "c", "d", "e"]);
+    }
+
+    #[test]
+    fn a_torn_crash_leaves_a_prefix_and_every_prefix_is_possible() {
+        let mut lengths: Vec<usize> = (0..200).map(|seed| after_crash(Unsynced::Torn, seed).len()).collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        assert_eq!(lengths, [2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn records_written_after_a_torn_one_are_read_back() {
+        for seed in 0..50 {
+            let mut disk = written(&["a"], &["lost"]);
+            disk.crash(Unsynced::Torn, &mut Dice::new(seed));
+            let kept = disk.records(WAL).len();
+            disk.append(WAL, b"later");
+            assert_eq!(disk.records(WAL).len(), kept + 1, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn replacing_a_file_survives_any_crash() {
+        let mut disk = Disk::default();
+        disk.replace(File("snapshot"), b"old");
+        disk.replace(File("snapshot"), b"new");
+        disk.crash(Unsynced::Lost, &mut Dice::new(1));
+        assert_eq!(disk.contents(File("snapshot")).as_deref(), Some(&b"new"[..]));
+    }
+}

@@ -1,0 +1,279 @@
+//! Links between nodes: latency, loss, repetition, cuts, and the sessions of ordered streams.
+//!
+//! A message is judged when it is sent: a fault that begins later does not reach it, unless it breaks the session that
+//! carries it. Every message draws once, whatever becomes of it, so that a fault on one link shifts no draw of another.
+
+use crate::{
+    core::{Core, Event, Phase, number},
+    draw::{Keying, Purpose, SLOT, below, mix},
+    node::Node,
+    target::Transport,
+};
+
+/// Least latency of a message, in nanoseconds.
+const LATENCY: u64 = 500_000;
+/// How much more it can take, in nanoseconds.
+const SPREAD: u64 = 1_000_000;
+/// How much later a stream delivers what was lost and sent again, in nanoseconds.
+const SENT_AGAIN: u64 = 200_000_000;
+/// Longest time between the two copies of a message repeated by the ambient rate, in nanoseconds.
+const COPY_LAG: u64 = 50_000_000;
+
+/// Directed links: for each sender, the set of receivers.
+pub(crate) type Links = [u16; 16];
+
+/// What a lasting step does to messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Treatment {
+    Cut,
+    /// Adds so many nanoseconds.
+    Delay(u64),
+    /// Loses a share, in units of 0.01 %.
+    Lose(u16),
+    /// Repeats a share, in units of 0.01 %, so many nanoseconds later.
+    Repeat(u16, u64),
+}
+
+/// A lasting step that is in force on some links.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Active {
+    pub(crate) step: usize,
+    pub(crate) links: Links,
+    /// Only messages of this kind.
+    pub(crate) kind: Option<usize>,
+    pub(crate) treatment: Treatment,
+}
+
+impl Active {
+    fn covers(&self, from: usize, to: usize) -> bool {
+        self.links[from] & (1 << to) != 0
+    }
+}
+
+/// What befalls the message being sent or delivered.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Fate {
+    pub(crate) lost: bool,
+    /// Nanoseconds later than drawn.
+    pub(crate) extra: u64,
+    /// A second copy so many nanoseconds after the first.
+    pub(crate) copy: Option<u64>,
+}
+
+impl Fate {
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// The state of all links.
+#[derive(Debug, Default)]
+pub(crate) struct Network {
+    nodes: usize,
+    kinds: usize,
+    /// For each link and kind: the present slot, and how many messages were sent in it.
+    counts: Vec<(u64, u32)>,
+    /// For each link: how many messages were sent.
+    streams: Vec<u64>,
+    pub(crate) active: Vec<Active>,
+    pub(crate) fate: Fate,
+    /// For each pair, stored under its lower node first.
+    sessions: Vec<(u16, bool)>,
+    /// For each link: when its last message arrives.
+    last: Vec<u64>,
+    world_epoch: u64,
+    node_epochs: [u64; 16],
+    link_epochs: Vec<u64>,
+}
+
+impl Network {
+    pub(crate) fn reset(&mut self, nodes: usize, kinds: usize) {
+        let refill = |vec: &mut Vec<u64>| {
+            vec.clear();
+            vec.resize(nodes * nodes, 0);
+        };
+        self.nodes = nodes;
+        self.kinds = kinds;
+        self.counts.clear();
+        self.counts.resize(nodes * nodes * kinds, (0, 0));
+        refill(&mut self.streams);
+        refill(&mut self.last);
+        refill(&mut self.link_epochs);
+        self.active.clear();
+        self.fate.clear();
+        self.sessions.clear();
+        self.sessions.resize(nodes * nodes, (0, true));
+        self.world_epoch = 0;
+        self.node_epochs = [0; 16];
+    }
+
+    fn link(&self, from: usize, to: usize) -> usize {
+        from * self.nodes + to
+    }
+
+    fn pair(&self, a: usize, b: usize) -> usize {
+        self.link(a.min(b), a.max(b))
+    }
+
+    /// The number of the session that carries messages between two nodes.
+    pub(crate) fn session(&self, from: usize, to: usize) -> u16 {
+        self.sessions[self.pair(from, to)].0
+    }
+
+    /// When a message due `at` arrives on an ordered stream.
+    pub(crate) fn in_order(&mut self, from: usize, to: usize, at: u64) -> u64 {
+        let link = self.link(from, to);
+        self.last[link] = at.max(self.last[link] + 1);
+        self.last[link]
+    }
+
+    /// Draws of everything change from now on.
+    pub(crate) fn reseed_world(&mut self) {
+        self.world_epoch += 1;
+    }
+
+    /// The draws of one node change from now on.
+    pub(crate) fn reseed_node(&mut self, node: usize) {
+        self.node_epochs[node] += 1;
+    }
+
+    /// The latencies of some links change from now on.
+    pub(crate) fn reseed_links(&mut self, links: &Links) {
+        for from in 0..self.nodes {
+            for to in (0..self.nodes).filter(|to| links[from] & (1 << to) != 0) {
+                let link = self.link(from, to);
+                self.link_epochs[link] += 1;
+            }
+        }
+    }
+
+    /// How often the draws of the world have changed.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.world_epoch
+    }
+
+    /// How often the draws of a node have changed.
+    pub(crate) fn node_epoch(&self, node: usize) -> u64 {
+        self.world_epoch << 32 | self.node_epochs[node]
+    }
+
+    /// The draw of the next message of this kind on this link.
+    fn draw(&mut self, seed: u64, keying: Keying, now: u64, from: usize, to: usize, kind: usize) -> u64 {
+        let link = self.link(from, to);
+        let entity = (from << 32 | to << 16) as u64;
+        let epoch = self.world_epoch << 32 | self.link_epochs[link];
+        match keying {
+            Keying::Slots => {
+                let count = &mut self.counts[link * self.kinds + kind];
+                let slot = now / SLOT;
+                *count = if count.0 == slot { (slot, count.1 + 1) } else { (slot, 1) };
+                mix(seed, Purpose::Message, [entity | kind as u64, epoch, slot << 24 | u64::from(count.1)])
+            }
+            Keying::Streams => {
+                self.streams[link] += 1;
+                mix(seed, Purpose::Message, [entity, epoch, self.streams[link]])
+            }
+        }
+    }
+}
+
+/// Twenty bits of a draw, from bit `at` on, as a number below `bound`.
+fn part(draw: u64, at: u32, bound: u64) -> u64 {
+    ((draw >> at & 0xf_ffff) * bound) >> 20
+}
+
+impl<N: Node> Core<N> {
+    /// When a message sent now arrives; `None`: never. Its fate collects what else befalls it.
+    pub(crate) fn transmit(&mut self, from: usize, to: usize, kind: usize) -> Option<u64> {
+        let draw = self.network.draw(self.header.seed, self.keying, self.now, from, to, kind);
+        let jitter = u64::from(self.header.jitter) * 10_000;
+        let arrives = self.now + LATENCY + part(draw, 0, SPREAD + jitter);
+        if from == to {
+            return Some(arrives);
+        }
+        if self.phase == Phase::Chaos {
+            self.ambient(draw);
+        }
+        let cut = self.treat(from, to, kind, draw);
+        if self.about.transport == Transport::Stream {
+            self.keep_stream_promise();
+        }
+        (!cut && !self.network.fate.lost).then_some(arrives + self.network.fate.extra)
+    }
+
+    /// Applies the schedule's ambient rates.
+    fn ambient(&mut self, draw: u64) {
+        let fate = &mut self.network.fate;
+        fate.lost |= part(draw, 20, 10_000) < self.header.loss.into();
+        if part(draw, 40, 10_000) < self.header.duplication.into() && fate.copy.is_none() {
+            fate.copy = Some(below(mix(draw, Purpose::Copy, []), COPY_LAG));
+        }
+    }
+
+    /// Applies the steps in force on this link; returns whether one cuts it.
+    fn treat(&mut self, from: usize, to: usize, kind: usize, draw: u64) -> bool {
+        let mut cut = false;
+        for active in &self.network.active {
+            if !active.covers(from, to) || active.kind.is_some_and(|only| only != kind) {
+                continue;
+            }
+            let fate = &mut self.network.fate;
+            let effective = match active.treatment {
+                Treatment::Cut => !std::mem::replace(&mut cut, true),
+                Treatment::Delay(extra) => {
+                    fate.extra += extra;
+                    extra > 0
+                }
+                Treatment::Lose(share) => part(draw, 20, 10_000) < share.into() && !std::mem::replace(&mut fate.lost, true),
+                Treatment::Repeat(share, lag) => {
+                    let repeats = part(draw, 40, 10_000) < share.into() && fate.copy.is_none();
+                    if repeats {
+                        fate.copy = Some(lag);
+                    }
+                    repeats
+                }
+            };
+            self.plan.steps[active.step].effects += u32::from(effective);
+        }
+        cut
+    }
+
+    /// A stream hides loss and repetition: what was lost arrives later, a second copy never does.
+    fn keep_stream_promise(&mut self) {
+        let fate = &mut self.network.fate;
+        fate.copy = None;
+        if std::mem::take(&mut fate.lost) {
+            fate.extra += SENT_AGAIN;
+        }
+    }
+
+    /// Breaks and makes sessions after nodes or links changed. Both ends hear of it a little later.
+    pub(crate) fn refresh_links(&mut self) {
+        if self.about.transport != Transport::Stream {
+            return;
+        }
+        for a in 0..self.hosts.len() {
+            for b in a + 1..self.hosts.len() {
+                let cut = |active: &Active| {
+                    matches!(active.treatment, Treatment::Cut) && (active.covers(a, b) || active.covers(b, a))
+                };
+                let up = self.hosts[a].up && self.hosts[b].up && !self.network.active.iter().any(cut);
+                let pair = self.network.pair(a, b);
+                if self.network.sessions[pair].1 != up {
+                    let session = self.network.sessions[pair].0 + 1;
+                    self.network.sessions[pair] = (session, up);
+                    self.notify(a, b, up, session);
+                    self.notify(b, a, up, session);
+                }
+            }
+        }
+    }
+
+    fn notify(&mut self, node: usize, peer: usize, up: bool, session: u16) {
+        let draw = mix(self.header.seed, Purpose::Notice, [node as u64, peer as u64, session.into()]);
+        let at = self.now + LATENCY + part(draw, 0, SPREAD);
+        let at = self.network.in_order(peer, node, at);
+        let incarnation = self.hosts[node].incarnation;
+        self.queue.push(at, Event::Link { node: node as u8, peer: number(peer) as u8, up, incarnation });
+    }
+}

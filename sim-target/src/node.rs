@@ -1,0 +1,93 @@
+//! What a process of the system under test is: a function of its inputs.
+//!
+//! A node has no socket, no clock and no randomness of its own. Everything that can happen to it is an [`Input`];
+//! everything it can do is a method of [`Context`].
+
+use std::fmt::Debug;
+
+use crate::{context::Context, state::StateView};
+
+pub use murphy_checker::history::NodeId;
+
+/// One process of the system under test.
+pub trait Node: Sized + 'static {
+    /// What nodes say to each other. Foreign types are welcome: nothing of ours is asked of it.
+    type Message: Clone + Debug + 'static;
+    /// What clients ask.
+    type Request: Clone + Debug + 'static;
+    /// What clients hear.
+    type Response: Clone + Debug + 'static;
+    /// Names of the kinds of messages, as schedules and traces spell them.
+    const KINDS: &'static [&'static str];
+
+    /// Index into [`Self::KINDS`].
+    fn kind(message: &Self::Message) -> usize;
+
+    /// Reacts to `input`. What it asks of `cx` takes effect in program order, and a crash may fall between any two effects.
+    fn on(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>);
+
+    /// Describes the node's state for guidance: its role, how far it is, small facts.
+    fn inspect(&self, view: &mut StateView);
+}
+
+/// Everything that can happen to a running node. Starting is [`crate::Target::start`].
+///
+/// More can happen in a later version, so a `match` ends in `_ => {}`.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub enum Input<N: Node> {
+    /// A message arrived.
+    Message {
+        /// Who sent it.
+        from: NodeId,
+        /// What it says.
+        message: N::Message,
+    },
+    /// A client asks.
+    Request {
+        /// The same for every retry of one operation.
+        id: RequestId,
+        /// Where the answer goes.
+        reply: ReplyTo,
+        /// What is asked.
+        request: N::Request,
+    },
+    /// A timer that this incarnation set went off.
+    Timer(Timer),
+    /// The session with a peer broke or was made again. Only with [`crate::Transport::Stream`].
+    Link {
+        /// The other end.
+        peer: NodeId,
+        /// Made again, rather than broken.
+        up: bool,
+    },
+}
+
+/// The identity of an operation across its retries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId {
+    /// The client lane.
+    pub client: u64,
+    /// Which of its operations. Not consecutive.
+    pub seq: u64,
+}
+
+/// Where an answer goes. It fits into a log entry, and is void after a crash and on every other node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReplyTo(pub u64);
+
+/// A timer of a node, by a number of the node's choosing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timer(pub u32);
+
+/// A file on a node's disk, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct File(pub &'static str);
+
+/// Why the disk refused. No fault of this version causes one; a target answers it as it would in production.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskError {
+    /// The device failed.
+    Io,
+}

@@ -1,0 +1,507 @@
+//! Running a target under a schedule. The outcome is a function of the program, the target and the schedule.
+
+use std::{collections::BTreeSet, rc::Rc};
+
+use murphy_checker::{
+    history::History,
+    verdict::{Anomaly, Budget, Class, Evidence, Verdict},
+};
+use murphy_schedule::{Header, Schedule, Side, Vocabulary};
+
+use crate::{
+    context::Context,
+    core::{Core, Event, Phase, number},
+    draw::{Keying, Purpose, mix},
+    inject::{Moment, StepReport},
+    marks,
+    node::{Input, Node, NodeId},
+    panics::{self, Panic},
+    state::{Signals, StateView},
+    target::{About, Boot, Cluster, Property, Target, vocabulary},
+    trace::{TraceEvent, What},
+};
+
+/// What a run gave.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Whether the system kept its promises.
+    pub verdict: Verdict,
+    /// What clients saw.
+    pub history: History,
+    /// Hash of every event; equal for equal schedules, in any process.
+    pub trace_hash: u64,
+    /// How many events there were.
+    pub events: u64,
+    /// Virtual time at the end, in nanoseconds.
+    pub time: u64,
+    /// What each step did, in the order of their content.
+    pub steps: Vec<StepReport>,
+    /// What the run visited.
+    pub signals: Signals,
+    /// Every event, if asked for.
+    pub trace: Vec<TraceEvent>,
+}
+
+/// How to run, beyond the schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Keep every event in [`Outcome::trace`]. Slow.
+    pub trace: bool,
+    /// How latencies are keyed.
+    pub keying: Keying,
+    /// The verdict is unknown past so many events.
+    pub events_max: u64,
+}
+
+impl Options {
+    /// No trace, the usual keying, and room for two hundred ordinary runs.
+    pub const SEARCH: Self = Self { trace: false, keying: Keying::Slots, events_max: 200_000 };
+    /// The same with every event kept.
+    pub const TRACE: Self = Self { trace: true, ..Self::SEARCH };
+}
+
+/// Something that runs schedules: a [`Runner`] of a target that need not be known.
+pub trait Run {
+    /// Runs `schedule`.
+    fn run(&mut self, schedule: &Schedule, options: Options) -> &Outcome;
+    /// What [`run`](Self::run) gave last, to be taken apart.
+    fn outcome_mut(&mut self) -> &mut Outcome;
+}
+
+/// A target whose type need not be known.
+pub trait AnyTarget {
+    /// What it says of itself.
+    fn about(&self) -> About;
+    /// What schedules for it can name.
+    fn vocabulary(&self) -> Vocabulary;
+    /// Its kinds of messages.
+    fn kinds(&self) -> &'static [&'static str];
+    /// Its workloads: name, and functions that clients call.
+    fn workloads(&self) -> Vec<(&'static str, &'static [&'static str])>;
+    /// A runner with these planted bugs in force.
+    fn runner(&self, bugs: &BTreeSet<String>) -> Box<dyn Run>;
+}
+
+/// A target that can be shared by its runners.
+pub struct Shared<T>(Rc<T>);
+
+impl<T: Target> Shared<T> {
+    /// Makes `target` one whose type need not be known.
+    pub fn new(target: T) -> Self {
+        Self(Rc::new(target))
+    }
+}
+
+impl<T: Target> AnyTarget for Shared<T> {
+    fn about(&self) -> About {
+        self.0.about()
+    }
+
+    fn vocabulary(&self) -> Vocabulary {
+        vocabulary(&*self.0)
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        T::Node::KINDS
+    }
+
+    fn workloads(&self) -> Vec<(&'static str, &'static [&'static str])> {
+        self.0.workloads().iter().map(|workload| (workload.name(), workload.functions())).collect()
+    }
+
+    fn runner(&self, bugs: &BTreeSet<String>) -> Box<dyn Run> {
+        Box::new(Runner::new(self.0.clone(), bugs.clone()))
+    }
+}
+
+/// Fills in what a schedule leaves open.
+pub fn resolve(header: &Header, about: &About) -> Header {
+    let (fewest, most) = (*about.nodes.start() as u8, *about.nodes.end() as u8);
+    let or = |value: u16, default: u16| if value == 0 { default } else { value };
+    let nodes = match header.nodes {
+        0 => fewest,
+        nodes if (fewest..=most).contains(&nodes) => nodes,
+        nodes => fewest + nodes % (most - fewest + 1),
+    };
+    Header {
+        nodes,
+        clients: if header.clients == 0 { 4 } else { header.clients },
+        keys: if header.keys == 0 { 2 } else { header.keys },
+        ops: Some(header.ops.unwrap_or(60)),
+        chaos: or(header.chaos, (About::CHAOS.as_millis() / 10) as u16),
+        heal: or(header.heal, 100),
+        settle: or(header.settle, 300),
+        ..*header
+    }
+}
+
+/// Runs schedules on one target, reusing everything from run to run.
+pub struct Runner<T: Target> {
+    target: Rc<T>,
+    bugs: BTreeSet<String>,
+    /// One core for each workload.
+    cores: Vec<Core<T::Node>>,
+    nodes: Vec<Option<T::Node>>,
+    properties: Vec<Property<T::Node>>,
+    members: Vec<NodeId>,
+    outcome: Outcome,
+}
+
+impl<T: Target> Runner<T> {
+    /// A runner of `target` with these planted bugs in force.
+    ///
+    /// # Panics
+    /// If the target names no workload, or two of its names have one hash.
+    pub fn new(target: Rc<T>, bugs: BTreeSet<String>) -> Self {
+        panics::install_hook();
+        let about = Rc::new(target.about());
+        let words = Rc::new(vocabulary(&*target));
+        let cores: Vec<_> = target
+            .workloads()
+            .into_iter()
+            .map(|workload| Core::new(about.clone(), words.clone(), Rc::new(workload)))
+            .collect();
+        assert!(!cores.is_empty(), "target `{}` names no workload", about.name);
+        let properties = target.properties();
+        Self { target, bugs, cores, nodes: Vec::new(), properties, members: Vec::new(), outcome: Outcome::default() }
+    }
+}
+
+impl<T: Target> Run for Runner<T> {
+    fn run(&mut self, schedule: &Schedule, options: Options) -> &Outcome {
+        let which = mix(schedule.header.seed, Purpose::Workload, []) % self.cores.len() as u64;
+        let core = &mut self.cores[which as usize];
+        let mut world = World {
+            target: &*self.target,
+            bugs: &self.bugs,
+            core,
+            nodes: &mut self.nodes,
+            properties: &self.properties,
+            members: &mut self.members,
+        };
+        world.run(schedule, options, &mut self.outcome);
+        &self.outcome
+    }
+
+    fn outcome_mut(&mut self) -> &mut Outcome {
+        &mut self.outcome
+    }
+}
+
+/// A target while it runs.
+struct World<'a, T: Target> {
+    target: &'a T,
+    bugs: &'a BTreeSet<String>,
+    core: &'a mut Core<T::Node>,
+    nodes: &'a mut Vec<Option<T::Node>>,
+    properties: &'a [Property<T::Node>],
+    members: &'a mut Vec<NodeId>,
+}
+
+impl<T: Target> World<'_, T> {
+    fn run(&mut self, schedule: &Schedule, options: Options, outcome: &mut Outcome) {
+        self.reset(schedule, options);
+        let mut events = 0;
+        let mut unknown = None;
+        while let Some((time, event)) = self.core.queue.pop() {
+            events += 1;
+            if events > options.events_max {
+                unknown = Some(Budget::Events);
+                break;
+            }
+            self.core.now = time;
+            self.core.hash.add(time);
+            self.core.hash.add(header_word(&event));
+            self.handle(event);
+            if self.core.violation.is_some() || self.core.phase == Phase::Over {
+                break;
+            }
+        }
+        outcome.events = events;
+        self.finish(unknown, outcome);
+    }
+
+    fn reset(&mut self, schedule: &Schedule, options: Options) {
+        let header = resolve(&schedule.header, &self.core.about);
+        self.core.keying = options.keying;
+        self.core.trace = options.trace.then(Vec::new);
+        self.core.reset(header);
+        self.nodes.clear();
+        self.nodes.resize_with(self.core.hosts.len(), || None);
+        self.members.clear();
+        self.members.extend(1..=NodeId::from(header.nodes));
+        for node in 0..header.nodes {
+            self.core.queue.push(0, Event::Start { node });
+        }
+        self.core.plan(schedule);
+        marks::start(self.core.plan.watches_marks());
+        let mut at = 0;
+        let phases = [(header.chaos, Event::Heal), (header.heal, Event::Settle), (header.settle, Event::Stop)];
+        for (length, event) in phases {
+            at += u64::from(length) * 10_000_000;
+            self.core.queue.push(at, event);
+        }
+    }
+
+    fn finish(&mut self, unknown: Option<Budget>, outcome: &mut Outcome) {
+        let core = &mut *self.core;
+        outcome.verdict = match (core.violation.take(), unknown) {
+            (Some(anomaly), _) => Verdict::Invalid(anomaly),
+            (None, Some(budget)) => Verdict::Unknown(budget),
+            (None, None) => core.observer.finish(),
+        };
+        outcome.time = core.now;
+        outcome.trace_hash = core.hash.value();
+        outcome.history.clone_from(&core.history);
+        outcome.steps.clear();
+        outcome.steps.extend(core.plan.reports());
+        std::mem::swap(&mut outcome.signals.states, &mut core.signals.states);
+        marks::finish(&mut outcome.signals.marks);
+        outcome.trace = core.trace.take().unwrap_or_default();
+        self.nodes.clear();
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Deliver { from, to, kind, session, slot } => {
+                self.deliver(event, usize::from(from), usize::from(to), usize::from(kind), session, slot);
+            }
+            Event::Timer { node, index, incarnation } => self.timer(event, usize::from(node), index, incarnation),
+            Event::Link { node, peer, up, incarnation } => {
+                let node = usize::from(node);
+                if self.reaches(node, event) && self.core.hosts[node].incarnation == incarnation {
+                    let peer = NodeId::from(peer);
+                    self.core.note(Some(node), |_| What::Link { peer, up });
+                    self.feed(node, Input::Link { peer, up }, 2);
+                }
+            }
+            Event::Start { node } => self.start(usize::from(node)),
+            Event::Slot { lane, slot } => self.core.on_slot(lane, slot),
+            Event::Request { lane, node, attempt, generation } => {
+                self.request(event, lane, usize::from(node), attempt, generation);
+            }
+            Event::Answer { lane, slot } => self.core.on_answer(lane, slot),
+            Event::Timeout { lane } => self.core.on_timeout(lane),
+            Event::Last { lane } => self.core.on_last(lane),
+            Event::Begin { step } => self.core.begin(usize::from(step), None),
+            Event::End { step } => self.core.end(usize::from(step)),
+            Event::Heal => self.core.heal_all(),
+            Event::Settle => self.core.begin_settle(),
+            Event::Stop => self.core.phase = Phase::Over,
+        }
+        self.drop_crashed();
+    }
+
+    /// Whether an event reaches a node now. What reaches a paused node waits.
+    fn reaches(&mut self, node: usize, event: Event) -> bool {
+        let host = &mut self.core.hosts[node];
+        if host.up && host.paused_by > 0 {
+            host.backlog.push(event);
+            return false;
+        }
+        host.up
+    }
+
+    fn deliver(&mut self, event: Event, from: usize, to: usize, kind: usize, session: u16, slot: u32) {
+        let lost = |_: &Core<T::Node>| What::Lost { from: number(from), kind: T::Node::KINDS[kind] };
+        if self.core.network.session(from, to) != session || !self.core.hosts[to].up {
+            self.core.messages.take(slot);
+            return self.core.note(Some(to), lost);
+        }
+        if !self.reaches(to, event) {
+            return;
+        }
+        let moment = Moment::Deliver { kind, from, to };
+        self.core.network.fate.clear();
+        self.core.fire(Side::Before, moment);
+        let fate = self.core.network.fate;
+        if fate.extra > 0 {
+            return self.core.queue.push(self.core.now + fate.extra, event);
+        }
+        let message = self.core.messages.take(slot);
+        if fate.lost || !self.core.hosts[to].up {
+            return self.core.note(Some(to), lost);
+        }
+        if let Some(lag) = fate.copy {
+            let slot = self.core.messages.put(message.clone());
+            let again = Event::Deliver { from: from as u8, to: to as u8, kind: kind as u16, session, slot };
+            self.core.queue.push(self.core.now + lag, again);
+        }
+        self.core.note(Some(to), |_| What::Deliver {
+            from: number(from),
+            kind: T::Node::KINDS[kind],
+            text: format!("{message:?}"),
+        });
+        self.feed(to, Input::Message { from: number(from), message }, 16 + kind as u64);
+        self.core.fire(Side::After, moment);
+    }
+
+    fn timer(&mut self, event: Event, node: usize, index: u16, incarnation: u32) {
+        if self.core.hosts[node].incarnation != incarnation || !self.reaches(node, event) {
+            return;
+        }
+        if let Some(timer) = self.core.due(node, index, incarnation) {
+            self.core.note(Some(node), |_| What::Timer(timer.0));
+            self.feed(node, Input::Timer(timer), 3);
+        }
+    }
+
+    fn request(&mut self, event: Event, lane: u8, node: usize, attempt: u8, generation: u32) {
+        if !self.core.hosts[node].up {
+            return self.core.refuse_connection(lane, attempt, generation);
+        }
+        if !self.reaches(node, event) {
+            return;
+        }
+        if let Some((op, id, request)) = self.core.request(lane, generation) {
+            self.core.note(Some(node), |_| What::Request(op));
+            let reply = self.core.reply_to(lane, node, attempt, generation);
+            self.feed(node, Input::Request { id, reply, request }, 4);
+        }
+    }
+
+    /// Starts a node that is down.
+    fn start(&mut self, node: usize) {
+        if self.core.hosts[node].up || self.core.hosts[node].down_by > 0 {
+            return;
+        }
+        let incarnation = self.core.hosts[node].incarnation;
+        self.core.hosts[node].up = true;
+        self.core.note(Some(node), |_| What::Start(incarnation));
+        self.core.refresh_condition(node);
+        if incarnation > 0 {
+            self.core.refresh_links();
+        }
+        let boot = Boot { me: number(node), members: self.members, incarnation, bugs: self.bugs };
+        self.core.enter(node);
+        let target = self.target;
+        let core = &mut *self.core;
+        let started = panics::catch(|| target.start(&boot, &mut Context { core, me: node }));
+        let started = self.leave(node, started);
+        if self.core.hosts[node].up {
+            self.nodes[node] = started;
+            self.look(node, 5);
+        }
+    }
+
+    /// Has a node handle an input; `cause` tells sorts of inputs apart.
+    fn feed(&mut self, node: usize, input: Input<T::Node>, cause: u64) {
+        let process = self.nodes[node].as_mut().expect("a node that is up has a process");
+        self.core.enter(node);
+        let core = &mut *self.core;
+        let done = panics::catch(|| process.on(input, &mut Context { core, me: node }));
+        self.leave(node, done);
+        if self.core.hosts[node].up {
+            self.look(node, cause);
+        }
+    }
+
+    /// A handler has returned or panicked: carries out a crash that fell into it.
+    fn leave<R>(&mut self, node: usize, result: Result<R, Panic>) -> Option<R> {
+        let cut = self.core.leave(node);
+        match result {
+            Ok(value) => Some(value),
+            // Past the point of a crash a panic never happened.
+            Err(_) if cut || !self.core.hosts[node].up => None,
+            Err(panic) => {
+                self.panicked(node, panic);
+                None
+            }
+        }
+    }
+
+    fn panicked(&mut self, node: usize, panic: Panic) {
+        let declared = self.core.about.fail_stop.is_some_and(|text| panic.message.contains(text));
+        if declared {
+            self.core.note(Some(node), |_| What::FailStop(panic.message.clone()));
+            self.core.crash(node, murphy_schedule::field::Unsynced::Kept);
+            return;
+        }
+        let evidence =
+            Evidence::Panic { node: number(node), message: panic.message.clone(), location: panic.location };
+        let name = template(&panic.message).into();
+        self.core.violate(Some(Anomaly { class: Class::Panic, name, evidence }));
+        self.core.hosts[node].up = false;
+    }
+
+    /// Looks at a node after it handled something, and at what must hold of all.
+    fn look(&mut self, node: usize, cause: u64) {
+        let mut view = StateView::default();
+        self.nodes[node].as_ref().expect("a node that is up has a process").inspect(&mut view);
+        self.core.observe(node, view, cause);
+        let broken = self.properties.iter().find(|property| !(property.holds)(&Cluster { nodes: self.nodes }));
+        if let Some(property) = broken {
+            let name = murphy_checker::verdict::slug(property.name).into();
+            self.core.violate(Some(Anomaly { class: Class::Invariant, name, evidence: Evidence::Property }));
+        }
+    }
+
+    /// Drops the processes of nodes that crashed.
+    fn drop_crashed(&mut self) {
+        for (host, process) in self.core.hosts.iter().zip(self.nodes.iter_mut()) {
+            if !host.up && process.is_some() {
+                *process = None;
+            }
+        }
+    }
+}
+
+impl<N: Node> Core<N> {
+    /// A handler of this node begins.
+    fn enter(&mut self, node: usize) {
+        self.running = Some(node);
+        self.hosts[node].effects_left = self.hosts[node].doom.map_or(u32::MAX, |(_, left, _)| left);
+    }
+
+    /// A handler of this node is over. Returns whether a crash cut it.
+    fn leave(&mut self, node: usize) -> bool {
+        if self.plan.watches_marks() {
+            self.fire_marks(Side::After);
+        }
+        self.running = None;
+        marks::mute(false);
+        let limited = self.hosts[node].effects_left != u32::MAX;
+        self.hosts[node].effects_left = u32::MAX;
+        let doom = self.hosts[node].doom.filter(|_| limited);
+        if let Some((step, _, unsynced)) = doom {
+            self.struck(self.plan.steps[step].tag(), node);
+            let crashed = self.crash(node, unsynced);
+            self.plan.steps[step].effects += u32::from(crashed);
+        }
+        doom.is_some()
+    }
+}
+
+/// A panic's message without what varies between runs: each number becomes `N`, and it fits into a file name.
+fn template(message: &str) -> String {
+    let mut text = String::new();
+    for part in message.lines().next().unwrap_or_default().split(|c: char| !c.is_ascii_alphanumeric()) {
+        let word: String = part.chars().filter(|c| !c.is_ascii_digit()).collect();
+        if !word.is_empty() && text.len() + word.len() < 40 {
+            text.push_str(if text.is_empty() { "" } else { "-" });
+            text.push_str(&word.to_lowercase());
+        }
+    }
+    text
+}
+
+/// An event in one word, for the trace hash.
+fn header_word(event: &Event) -> u64 {
+    let pack = |tag: u64, a: u8, b: u8, c: u32| tag << 56 | u64::from(a) << 48 | u64::from(b) << 40 | u64::from(c);
+    match *event {
+        Event::Deliver { from, to, kind, session, .. } => pack(1, from, to, u32::from(kind) << 16 | u32::from(session)),
+        Event::Timer { node, index, incarnation } => pack(2, node, index as u8, incarnation),
+        Event::Link { node, peer, up, incarnation } => pack(3, node, peer, incarnation << 1 | u32::from(up)),
+        Event::Start { node } => pack(4, node, 0, 0),
+        Event::Slot { lane, slot } => pack(5, lane, 0, slot.into()),
+        Event::Request { lane, node, attempt, generation } => pack(6, lane, node, generation << 8 | u32::from(attempt)),
+        Event::Answer { lane, .. } => pack(7, lane, 0, 0),
+        Event::Timeout { lane } => pack(8, lane, 0, 0),
+        Event::Last { lane } => pack(9, lane, 0, 0),
+        Event::Begin { step } => pack(10, step, 0, 0),
+        Event::End { step } => pack(11, step, 0, 0),
+        Event::Heal => pack(12, 0, 0, 0),
+        Event::Settle => pack(13, 0, 0, 0),
+        Event::Stop => pack(14, 0, 0, 0),
+    }
+}

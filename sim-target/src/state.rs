@@ -1,0 +1,138 @@
+//! Abstract states: what a run visited, coarse enough that novelty means something.
+//!
+//! A node describes itself through a [`StateView`]. Numbers declared as ranks count only by how far they lag behind the
+//! largest in the cluster, capped; nodes are interchangeable. Each run yields the set of its global states, of its nodes'
+//! transitions, and of (fault, role of its victim) pairs, as 64-bit hashes.
+
+use murphy_checker::history::NodeId;
+
+use crate::draw::fold;
+
+/// How a node describes its state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StateView {
+    pub(crate) role: Option<&'static str>,
+    pub(crate) ranks: [u64; RANKS_MAX],
+    pub(crate) ranks_len: usize,
+    pub(crate) facts: u64,
+    pub(crate) peer: NodeId,
+}
+
+/// The most ranks a node can report.
+pub const RANKS_MAX: usize = 6;
+/// Lags behind the largest rank are told apart up to this.
+const LAG_MAX: u64 = 3;
+
+impl StateView {
+    /// The role that the node plays now: one of those its target names.
+    pub fn role(&mut self, role: &'static str) -> &mut Self {
+        self.role = Some(role);
+        self
+    }
+
+    /// A number that matters only against the same number of the other nodes: a term, a log's length.
+    ///
+    /// # Panics
+    /// If there are more than [`RANKS_MAX`]; they are told apart by the order in which they are reported.
+    pub fn rank(&mut self, _name: &'static str, value: u64) -> &mut Self {
+        assert!(self.ranks_len < RANKS_MAX, "a node reports at most {RANKS_MAX} ranks");
+        self.ranks[self.ranks_len] = value;
+        self.ranks_len += 1;
+        self
+    }
+
+    /// A small number that is taken as it is: a flag, a phase.
+    pub fn fact(&mut self, _name: &'static str, value: u64) -> &mut Self {
+        self.facts = fold(self.facts, value.wrapping_add(1));
+        self
+    }
+
+    /// The node to which this one relates: its leader, its vote.
+    pub fn peer(&mut self, _name: &'static str, node: Option<NodeId>) -> &mut Self {
+        self.peer = node.unwrap_or(0);
+        self
+    }
+}
+
+/// What a run visited.
+#[derive(Clone, Debug, Default)]
+pub struct Signals {
+    /// Hits of each mark of the program, by the rank of its name; saturating.
+    pub marks: Vec<u8>,
+    /// Hashes of the states, transitions and (fault, role) pairs of the run, each once, in the order of discovery.
+    pub states: Vec<u64>,
+}
+
+/// The set of hashes seen in a run: a table of fixed size, stamped by run so that it is never cleared.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    table: Vec<(u64, u32)>,
+    run: u32,
+}
+
+/// Slots of the table; a run keeps at most half as many states.
+const TABLE: usize = 1 << 13;
+
+impl Seen {
+    pub(crate) fn new() -> Self {
+        Self { table: vec![(0, 0); TABLE], run: 0 }
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.run += 1;
+    }
+
+    /// Adds `hash` to `states` unless the run has it, or has too many.
+    pub(crate) fn add(&mut self, hash: u64, states: &mut Vec<u64>) {
+        let mut at = hash as usize % TABLE;
+        while self.table[at].1 == self.run {
+            if self.table[at].0 == hash {
+                return;
+            }
+            at = (at + 1) % TABLE;
+        }
+        if states.len() < TABLE / 2 {
+            self.table[at] = (hash, self.run);
+            states.push(hash);
+        }
+    }
+}
+
+/// What a global state is made of, one for each node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Condition {
+    Up,
+    Paused,
+    Down,
+}
+
+/// A node's part of the global state that its own rank among the others does not enter.
+pub(crate) fn local(view: &StateView, role: usize, condition: Condition) -> u64 {
+    fold(fold(view.facts, role as u64), condition as u64)
+}
+
+/// The hash of the global state; equal for clusters that differ only in the numbering of their nodes (but for the
+/// relations between nodes beyond the first step).
+pub(crate) fn global<'a>(nodes: impl Iterator<Item = (&'a StateView, u64)> + Clone) -> u64 {
+    let mut largest = [0; RANKS_MAX];
+    for (view, _) in nodes.clone() {
+        for (most, rank) in largest.iter_mut().zip(&view.ranks) {
+            *most = (*most).max(*rank);
+        }
+    }
+    let digest = |view: &StateView, local: u64| {
+        let lags = view.ranks[..view.ranks_len].iter().zip(&largest).map(|(rank, most)| (most - rank).min(LAG_MAX));
+        lags.fold(local, fold)
+    };
+    let of_peer = |peer: NodeId| {
+        let peer = usize::from(peer).checked_sub(1).and_then(|at| nodes.clone().nth(at));
+        peer.map_or(0, |(view, local)| digest(view, local))
+    };
+    // A sum does not care about the order of its terms.
+    nodes.clone().fold(0u64, |sum, (view, local)| sum.wrapping_add(fold(digest(view, local), of_peer(view.peer))))
+}
+
+/// A hash for a pair of small things that were seen together; `sort` keeps different sorts of pairs apart.
+pub(crate) fn pair(sort: u64, a: u64, b: u64, c: u64) -> u64 {
+    fold(fold(fold(sort, a), b), c)
+}

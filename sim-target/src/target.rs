@@ -1,0 +1,217 @@
+//! A system under test: what it is made of, what its clients do, how it is judged.
+
+use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
+
+use murphy_schedule::{Vocabulary, vocabulary::Names};
+
+use crate::{
+    context::Context,
+    marks,
+    node::{Node, NodeId},
+    workload::Workload,
+};
+
+/// A system under test.
+pub trait Target: 'static {
+    /// One of its processes.
+    type Node: Node;
+
+    /// Its name, shape, words and promises.
+    fn about(&self) -> About;
+
+    /// Starts a process, from an empty disk or from what an earlier incarnation left there.
+    fn start(&self, boot: &Boot<'_>, cx: &mut Context<'_, Self::Node>) -> Self::Node;
+
+    /// What clients do and how their histories are judged. At least one; a schedule's seed chooses among them.
+    fn workloads(&self) -> Vec<Workload<Self::Node>>;
+
+    /// What must hold of the whole cluster after each event. Cheap ones only.
+    fn properties(&self) -> Vec<Property<Self::Node>> {
+        Vec::new()
+    }
+}
+
+/// How a process starts.
+#[derive(Clone, Copy, Debug)]
+pub struct Boot<'a> {
+    /// Its own number, from 1.
+    pub me: NodeId,
+    /// Every node of the cluster.
+    pub members: &'a [NodeId],
+    /// How often it has been started before: 0 for the first start.
+    pub incarnation: u32,
+    /// Names of the planted bugs in force.
+    pub bugs: &'a BTreeSet<String>,
+}
+
+impl Boot<'_> {
+    /// Whether the planted bug `name` is in force.
+    pub fn bug(&self, name: &str) -> bool {
+        self.bugs.contains(name)
+    }
+}
+
+/// How messages between nodes travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// Each message on its own: lost, repeated and reordered as it happens.
+    #[default]
+    Datagram,
+    /// Sessions that keep order. What a broken session carried is lost; both ends hear that it broke and that it is back.
+    Stream,
+}
+
+/// A defect that can be planted: `target name+BUG`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bug {
+    /// Its name: `B1`.
+    pub name: &'static str,
+    /// What it gets wrong, in a sentence.
+    pub about: &'static str,
+}
+
+/// What a target says of itself. Built by its methods; shown by `murphy targets`.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Its name: lower-case letters, digits, `-`, `.`.
+    pub name: &'static str,
+    /// What it is, in a sentence.
+    pub summary: &'static str,
+    /// Fewest and most nodes; a schedule that leaves it open gets the fewest.
+    pub nodes: RangeInclusive<u16>,
+    /// The roles that nodes report.
+    pub roles: &'static [&'static str],
+    /// Its timing constants.
+    pub constants: Vec<(&'static str, Duration)>,
+    /// How long after healing its operations succeed again.
+    pub recovers_within: Duration,
+    /// Panics whose message contains this are crashes, not violations.
+    pub fail_stop: Option<&'static str>,
+    /// How its messages travel.
+    pub transport: Transport,
+    /// Defects that can be planted.
+    pub bugs: Vec<Bug>,
+    /// Module paths whose marks belong to it.
+    pub modules: Vec<&'static str>,
+}
+
+impl About {
+    /// A target of this name: three nodes, datagrams, recovery within two seconds.
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            summary: "",
+            nodes: 3..=3,
+            roles: &[],
+            constants: Vec::new(),
+            recovers_within: Duration::from_secs(2),
+            fail_stop: None,
+            transport: Transport::Datagram,
+            bugs: Vec::new(),
+            modules: Vec::new(),
+        }
+    }
+
+    /// What it is, in a sentence.
+    pub fn summary(mut self, summary: &'static str) -> Self {
+        self.summary = summary;
+        self
+    }
+
+    /// Fewest and most nodes, within 1..=16.
+    pub fn nodes(mut self, nodes: RangeInclusive<u16>) -> Self {
+        self.nodes = nodes;
+        self
+    }
+
+    /// The roles that nodes report; schedules aim at them.
+    pub fn roles(mut self, roles: &'static [&'static str]) -> Self {
+        self.roles = roles;
+        self
+    }
+
+    /// A timing constant; faults last around it.
+    pub fn constant(mut self, name: &'static str, length: Duration) -> Self {
+        self.constants.push((name, length));
+        self
+    }
+
+    /// How long after healing its operations succeed again.
+    pub fn recovers_within(mut self, time: Duration) -> Self {
+        self.recovers_within = time;
+        self
+    }
+
+    /// Panics whose message contains this are crashes, not violations.
+    pub fn fail_stop(mut self, panic_contains: &'static str) -> Self {
+        self.fail_stop = Some(panic_contains);
+        self
+    }
+
+    /// How its messages travel.
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    /// A defect that can be planted.
+    pub fn bug(mut self, name: &'static str, about: &'static str) -> Self {
+        self.bugs.push(Bug { name, about });
+        self
+    }
+
+    /// Where its marks are: a module path, usually `module_path!()`.
+    pub fn marks_in(mut self, module: &'static str) -> Self {
+        self.modules.push(module);
+        self
+    }
+
+    /// Length of the chaos phase where a schedule leaves it open.
+    pub const CHAOS: Duration = Duration::from_secs(4);
+}
+
+/// The words that a schedule for `target` can use.
+pub fn vocabulary<T: Target>(target: &T) -> Vocabulary {
+    let about = target.about();
+    let mut functions: Vec<&str> =
+        target.workloads().iter().flat_map(|workload| workload.functions().iter().copied()).collect();
+    functions.sort_unstable();
+    functions.dedup();
+    let micros = |length: &Duration| u32::try_from(length.as_micros()).unwrap_or(u32::MAX);
+    Vocabulary {
+        nodes: (*about.nodes.start() as u8, *about.nodes.end() as u8),
+        kinds: Names::new(T::Node::KINDS.iter().copied()),
+        roles: Names::new(about.roles.iter().copied()),
+        marks: Names::new(marks::names_in(&about.modules)),
+        functions: Names::new(functions),
+        constants: Names::new(about.constants.iter().map(|(name, _)| *name)),
+        constant_micros: about.constants.iter().map(|(_, length)| micros(length)).collect(),
+        chaos_micros: micros(&About::CHAOS),
+    }
+}
+
+/// Something that must hold of the whole cluster after each event.
+pub struct Property<N: Node> {
+    /// What it says.
+    pub name: &'static str,
+    pub(crate) holds: fn(&Cluster<'_, N>) -> bool,
+}
+
+impl<N: Node> Property<N> {
+    /// `holds` must be true after each event; `name` is what a finding calls it.
+    pub fn always(name: &'static str, holds: fn(&Cluster<'_, N>) -> bool) -> Self {
+        Self { name, holds }
+    }
+}
+
+/// The running nodes, as a property sees them.
+pub struct Cluster<'a, N: Node> {
+    pub(crate) nodes: &'a [Option<N>],
+}
+
+impl<'a, N: Node> Cluster<'a, N> {
+    /// The nodes that are up, with their numbers.
+    pub fn up(&self) -> impl Iterator<Item = (NodeId, &'a N)> {
+        (1..).zip(self.nodes).filter_map(|(id, node)| node.as_ref().map(|node| (id, node)))
+    }
+}

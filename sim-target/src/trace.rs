@@ -1,0 +1,113 @@
+//! What a run did: a running hash of every event, and on request the events themselves.
+
+use murphy_checker::history::{NodeId, OpId};
+
+use crate::draw::fold;
+
+/// The running hash of a run's events. Equal schedules give equal hashes, in any process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TraceHash(u64);
+
+impl TraceHash {
+    #[inline]
+    pub(crate) fn add(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(29) ^ word).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    }
+
+    pub(crate) fn value(self) -> u64 {
+        fold(self.0, self.0 >> 32)
+    }
+}
+
+/// One line of a trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceEvent {
+    /// Virtual time in nanoseconds.
+    pub time: u64,
+    /// The node at which it happened; `None` for the world and for clients.
+    pub node: Option<NodeId>,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The node started; the number of earlier starts.
+    Start(u32),
+    /// The node crashed.
+    Crash,
+    /// The node's panic counted as a crash.
+    FailStop(String),
+    /// The node stopped running for a while.
+    Pause,
+    /// The node runs again.
+    Resume,
+    /// The node sent a message.
+    Send {
+        /// To whom.
+        to: NodeId,
+        /// Of which kind.
+        kind: &'static str,
+        /// What it says.
+        text: String,
+        /// When it arrives, in nanoseconds; `None`: it is lost.
+        arrives: Option<u64>,
+    },
+    /// The node got a message.
+    Deliver {
+        /// From whom.
+        from: NodeId,
+        /// Of which kind.
+        kind: &'static str,
+        /// What it says.
+        text: String,
+    },
+    /// A message reached nobody: its session was broken or the node was down.
+    Lost {
+        /// From whom.
+        from: NodeId,
+        /// Of which kind.
+        kind: &'static str,
+    },
+    /// A timer of the node went off.
+    Timer(u32),
+    /// The session with a peer broke or was made again.
+    Link {
+        /// The other end.
+        peer: NodeId,
+        /// Made again, rather than broken.
+        up: bool,
+    },
+    /// The node took a role.
+    Role(&'static str),
+    /// The node wrote to a file.
+    Write(&'static str),
+    /// The node made a file durable.
+    Sync(&'static str),
+    /// The node reported a value on which all must agree.
+    Agree {
+        /// On what.
+        what: &'static str,
+        /// Under which key.
+        key: u64,
+        /// The value.
+        value: u64,
+    },
+    /// The node logged a line.
+    Log(String),
+    /// A client invoked an operation.
+    Invoke(OpId),
+    /// A client's request reached the node.
+    Request(OpId),
+    /// An operation completed.
+    Complete(OpId),
+    /// A step of the schedule began, in its text form.
+    Begin(String),
+    /// A step ended.
+    End(String),
+    /// All faults were healed; from here on nothing goes wrong.
+    Heal,
+    /// Clients read every object a last time.
+    Settle,
+}
