@@ -15,6 +15,10 @@ use murphy_checker::{
     verdict::Verdict,
 };
 
+/// Shows that a warm checker does not allocate.
+#[global_allocator]
+static ALLOCATOR: divan::AllocProfiler = divan::AllocProfiler::system();
+
 fn main() {
     divan::main();
 }

@@ -38,24 +38,29 @@ impl Diagnostic {
 
 /// The candidate nearest to `word`, if it is near enough to be a slip: one edit in three letters, at least one.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let limit = 1.max(word.chars().count() / 3);
+    let letters = word.chars().count();
     let (distance, best) = candidates.into_iter().map(|candidate| (distance(word, candidate), candidate)).min()?;
-    (0 < distance && distance <= limit).then(|| best.to_owned())
+    (letters > 1 && 0 < distance && distance <= 1.max(letters / 3)).then(|| best.to_owned())
 }
 
-/// How many insertions, deletions and substitutions lead from `a` to `b` (Levenshtein, 1966).
+/// How many insertions, deletions, substitutions and swaps of neighbours lead from `a` to `b` (optimal string alignment).
 fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, to) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            rows[i][j] = match (i, j) {
+                (0, edits) | (edits, 0) => edits,
+                _ => {
+                    let substituted = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+                    let swap = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+                    let swapped = if swap { rows[i - 2][j - 2] + 1 } else { usize::MAX };
+                    substituted.min(swapped).min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1)
+                }
+            };
         }
     }
-    row[b.len()]
+    rows[a.len()][b.len()]
 }
 
 #[cfg(test)]
@@ -66,6 +71,7 @@ mod tests {
     fn a_slip_is_recognized_and_a_different_word_is_not() {
         assert_eq!(nearest("crush", ["crash", "pause"]).as_deref(), Some("crash"));
         assert_eq!(nearest("partiton", ["partition", "pause"]).as_deref(), Some("partition"));
+        assert_eq!(nearest("tron", ["keep", "torn"]).as_deref(), Some("torn"));
         assert_eq!(nearest("clock", ["crash", "block", "pause"]).as_deref(), Some("block"));
         assert_eq!(nearest("teleport", ["crash", "pause"]), None);
         assert_eq!(nearest("at", []), None);

@@ -14,7 +14,7 @@ use crate::{
     diagnostic::Diagnostic,
     fault::{Fault, FaultKind},
     header,
-    labels::{Labels, definition, spellable},
+    labels::{Labels, definition, misnamed, spellable},
     lexer,
     name::Name,
     schedule::{STEPS_MAX, Schedule, Step, StepId},
@@ -124,7 +124,8 @@ impl Display for Document {
             let in_header = line < Line::Step(0);
             let above = self.comments.above.get(&line).into_iter().flatten().flat_map(|text| remarks(text));
             carried.extend(above.filter(|remark| !(in_header && remark.is_empty())));
-            let beside = self.comments.beside.get(&line).map(|text| remarks(text).join(" "));
+            let beside =
+                self.comments.beside.get(&line).map(|text| remarks(text).join(" ")).filter(|text| !text.is_empty());
             let Some(text) = text else {
                 carried.extend(beside);
                 continue;
@@ -201,13 +202,17 @@ fn trim_start(remarks: &mut Vec<String>) {
     remarks.drain(..empty);
 }
 
+fn trim_end(remarks: &mut Vec<String>) {
+    while remarks.pop_if(|remark| remark.is_empty()).is_some() {}
+}
+
 fn print_remarks(f: &mut Formatter<'_>, remarks: &mut Vec<String>) -> fmt::Result {
     remarks.dedup_by(|b, a| a.is_empty() && b.is_empty());
     remarks.drain(..).try_for_each(|remark| writeln!(f, "{remark}"))
 }
 
 fn print_end(f: &mut Formatter<'_>, mut remarks: Vec<String>, header_ended: bool) -> fmt::Result {
-    while remarks.pop_if(|remark| remark.is_empty()).is_some() {}
+    trim_end(&mut remarks);
     if !header_ended && !remarks.is_empty() {
         trim_start(&mut remarks);
         writeln!(f)?;
@@ -277,6 +282,11 @@ impl Reader {
     }
 
     fn attach(&mut self, line: Line, comment: Option<&str>) {
+        if line < Line::Step(0) {
+            self.above.retain(|remark| !remark.is_empty());
+        } else if line == Line::Step(0) {
+            trim_start(&mut self.above);
+        }
         let comments = &mut self.document.comments;
         let above = comments.above.entry(line).or_default();
         above.append(&mut self.above);
@@ -331,6 +341,7 @@ impl Reader {
     }
 
     fn finish(mut self) -> Result<Document, Vec<Diagnostic>> {
+        trim_end(&mut self.above);
         self.attach(Line::End, None);
         if !self.complaints.is_empty() {
             self.complaints.sort_by_key(|complaint| (complaint.line, complaint.column));
@@ -356,7 +367,10 @@ fn step(cursor: &mut Cursor<'_>) -> Result<Step, Diagnostic> {
 }
 
 fn label(cursor: &mut Cursor<'_>) -> Result<StepId, Diagnostic> {
-    let Some((_, owned)) = definition(cursor.remaining()) else { return Ok(0) };
+    let Some((label, owned)) = definition(cursor.remaining()) else { return Ok(0) };
+    if let Some(complaint) = misnamed(cursor.place(), label) {
+        return Err(complaint);
+    }
     let id = cursor.label()?;
     if !owned {
         cursor.advance();

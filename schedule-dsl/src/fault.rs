@@ -1,8 +1,8 @@
 //! Every fault, declared once.
 //!
 //! A row of the table below is the whole definition of a fault: its meaning, its tag in the byte form, its keyword in the
-//! text form, whether it has a length (and the words before it, if not `for`), and its fields. The enum, the codec, the parser, the printer, the generator and the
-//! shrinker are projections of the table, so they cannot disagree.
+//! text form, whether it has a length (and the words before it, if not `for`), and its fields. The enum, the codec, the
+//! parser, the printer, the generator and the shrinker are projections of the table, so they cannot disagree.
 //!
 //! Tags are never reused. A tag that names no row is no step at all, so a new row never changes what saved bytes mean.
 

@@ -249,7 +249,7 @@ impl Field for Percent {
         if self.0 == 10_000 {
             return vec![];
         }
-        [10_000].into_iter().chain(smaller(self.0.into())).map(|share| Self(share as u16)).collect()
+        [10_000].into_iter().chain(smaller(self.0.into(), 9_999)).map(|share| Self(share as u16)).collect()
     }
     fn size(&self) -> u64 {
         if self.0 == 10_000 { 0 } else { 1 + number_size(self.0.into()) }
@@ -274,7 +274,7 @@ impl Field for Extra {
         Self(units.clamp(1, u16::MAX.into()) as u16)
     }
     fn simpler(&self) -> Vec<Self> {
-        smaller(self.0.into()).into_iter().map(|units| Self(units as u16)).collect()
+        smaller(self.0.into(), u16::MAX.into()).into_iter().map(|units| Self(units as u16)).collect()
     }
     fn size(&self) -> u64 {
         number_size(self.0.into())
@@ -352,7 +352,7 @@ impl Field for Cut {
         Self(if dice.chance(2, 3) { 0 } else { dice.between(1, 8) as u8 })
     }
     fn simpler(&self) -> Vec<Self> {
-        smaller_or_zero(self.0.into()).into_iter().map(|effects| Self(effects as u8)).collect()
+        smaller_or_zero(self.0.into(), CUT_MAX.into()).into_iter().map(|effects| Self(effects as u8)).collect()
     }
     fn size(&self) -> u64 {
         number_size(self.0.into())

@@ -75,19 +75,16 @@ fn list<const N: usize>(word: &str, items: [Option<String>; N]) -> Option<String
 }
 
 /// Reads the header's line at the cursor, which begins with one of [`WORDS`].
-pub(crate) fn parse(
-    cursor: &mut Cursor<'_>,
-    target: &mut String,
-    header: &mut Header,
-) -> Result<Line, Diagnostic> {
+pub(crate) fn parse(cursor: &mut Cursor<'_>, target: &mut String, header: &mut Header) -> Result<Line, Diagnostic> {
     let word = cursor.text(0);
     if !matches!(word, "nodes" | "clients" | "keys" | "ops" | "rate") {
         cursor.advance();
     }
     match word {
-        "murphy" => Err(cursor.fail("the version once, on the first line")),
         "target" => parse_target(cursor).map(|name| *target = name).map(|()| Line::Target),
-        "seed" => cursor.number(seed, "a seed such as `0x5eed` or `17`").map(|seed| header.seed = seed).map(|()| Line::Seed),
+        "seed" => {
+            cursor.number(seed, "a seed such as `0x5eed` or `17`").map(|seed| header.seed = seed).map(|()| Line::Seed)
+        }
         "mix" => parse_mix(cursor, header).map(|()| Line::Mix),
         "phases" => items(cursor, header, phase).map(|()| Line::Phases),
         "ambient" => items(cursor, header, ambient_rate).map(|()| Line::Ambient),

@@ -31,9 +31,7 @@ impl Labels {
             numbered.extend(references(tokens).filter_map(number));
             let Some((token, owned)) = definition(tokens) else { continue };
             numbered.extend(number(token.text));
-            if let Some(complaint) = misnamed(place, token) {
-                complaints.push(complaint);
-            } else if let Some(line) = seen.get(token.text).filter(|_| owned) {
+            if let Some(line) = seen.get(token.text).filter(|_| owned) {
                 complaints.push(place.complain(Some(token), format!("a label of its own (line {line} has this one)")));
             } else if owned {
                 seen.insert(token.text, place.number);
@@ -114,7 +112,8 @@ fn references<'t>(tokens: &'t [Token<'t>]) -> impl Iterator<Item = &'t str> {
     })
 }
 
-fn misnamed(place: Place<'_>, label: &Token<'_>) -> Option<Diagnostic> {
+/// A complaint about a label that cannot be one.
+pub(crate) fn misnamed(place: Place<'_>, label: &Token<'_>) -> Option<Diagnostic> {
     if looks_numbered(label.text) && number(label.text).is_none() {
         return Some(place.complain(Some(label), "a label from `s1` to `s255`, or another word"));
     }

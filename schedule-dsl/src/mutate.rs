@@ -18,6 +18,9 @@ use crate::{
 /// The most steps of a schedule drawn from nothing.
 const STEPS_DRAWN: u64 = 12;
 
+/// Length of the chaos phase in microseconds where nobody says one.
+const CHAOS_UNKNOWN: u32 = 1_000_000;
+
 /// Draws a schedule.
 pub fn random(vocabulary: &Vocabulary, dice: &mut Dice) -> Schedule {
     let mut schedule = Schedule { header: random_header(vocabulary, dice), steps: Vec::new() };
@@ -41,8 +44,18 @@ pub fn mutate(
         let name = operate(schedule, &Context { donor, vocabulary }, dice);
         first = first.or(Some(name));
     }
-    schedule.steps.truncate(STEPS_MAX);
+    wrap_times(schedule, vocabulary);
     first.expect("at least one operator was applied")
+}
+
+/// Moves times beyond the chaos phase, at which nothing strikes, back into it.
+fn wrap_times(schedule: &mut Schedule, vocabulary: &Vocabulary) {
+    let chaos = chaos(&schedule.header, vocabulary);
+    for step in &mut schedule.steps {
+        if let When::At(time) = &mut step.when {
+            *time %= chaos;
+        }
+    }
 }
 
 /// A number of steps; small ones are likelier.
@@ -137,7 +150,11 @@ impl Menu {
         let Some(fact) = fact(trigger, vocabulary, dice) else {
             let other = if trigger == Trigger::Step { refer(schedule, None, dice) } else { None };
             let time = time(&schedule.header, vocabulary, dice);
-            return other.map_or(When::At(time), |step| When::Step { step, edge: edge(dice), delay: draw::delay(dice) });
+            return other.map_or(When::At(time), |step| When::Step {
+                step,
+                edge: edge(dice),
+                delay: draw::delay(dice),
+            });
         };
         let before = !matches!(fact, Fact::Role(..)) && dice.chance(1, 3);
         let side = if before { Side::Before } else { Side::After };
@@ -187,7 +204,7 @@ fn weighted<T: Copy>(items: &[(T, u64)], dice: &mut Dice) -> T {
 /// The length of the chaos phase in microseconds.
 fn chaos(header: &Header, vocabulary: &Vocabulary) -> u32 {
     let length = if header.chaos == 0 { vocabulary.chaos_micros } else { u32::from(header.chaos) * PHASE_UNIT };
-    length.max(1)
+    if length == 0 { CHAOS_UNKNOWN } else { length }
 }
 
 fn time(header: &Header, vocabulary: &Vocabulary, dice: &mut Dice) -> u32 {
@@ -214,7 +231,8 @@ fn refer(schedule: &mut Schedule, except: Option<usize>, dice: &mut Dice) -> Opt
 
 /// The lowest id that no step has or refers to.
 fn free_id(schedule: &Schedule) -> Option<StepId> {
-    let used = |id: &StepId| schedule.steps.iter().any(|step| step.id == *id || step.references().any(|other| other == *id));
+    let used =
+        |id: &StepId| schedule.steps.iter().any(|step| step.id == *id || step.references().any(|other| other == *id));
     (1..=StepId::MAX).find(|id| !used(id))
 }
 
@@ -286,7 +304,8 @@ const OPERATORS: [(&str, u64, Operator); 18] = [
 ];
 
 fn operate(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> &'static str {
-    let weights: [((&str, Operator), u64); OPERATORS.len()] = OPERATORS.map(|(name, weight, operator)| ((name, operator), weight));
+    let weights: [((&str, Operator), u64); OPERATORS.len()] =
+        OPERATORS.map(|(name, weight, operator)| ((name, operator), weight));
     for _ in 0..8 {
         let (name, operator) = weighted(&weights, dice);
         if operator(schedule, context, dice).is_some() {

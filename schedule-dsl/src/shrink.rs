@@ -25,7 +25,8 @@ const FEW_OPS: [u16; 5] = [0, 4, 16, 64, 256];
 pub fn keep_steps(schedule: &Schedule, keep: &[bool]) -> Schedule {
     let mut keep = keep.to_vec();
     keep.resize(schedule.steps.len(), false);
-    let mut fates: Vec<Option<Step>> = schedule.steps.iter().zip(&keep).map(|(step, keep)| keep.then_some(*step)).collect();
+    let mut fates: Vec<Option<Step>> =
+        schedule.steps.iter().zip(&keep).map(|(step, keep)| keep.then_some(*step)).collect();
     let mut needed: Vec<StepId> = fates.iter().flatten().flat_map(Step::references).collect();
     while let Some(id) = needed.pop() {
         let Some(at) = owner(&schedule.steps, id).filter(|at| fates[*at].is_none()) else { continue };
@@ -67,14 +68,17 @@ pub(crate) fn number_size(value: u64) -> u64 {
     (digits << 36) + value
 }
 
-/// Numbers above 0 of a lesser [`number_size`]: about half, rounded to one digit or two, and the next one below.
-pub(crate) fn smaller(value: u64) -> Vec<u64> {
+/// Numbers from 1 to `most` of a lesser [`number_size`]: about half, rounded to one digit or two, and the next one below.
+/// Rounding up may give a larger number with fewer digits.
+pub(crate) fn smaller(value: u64, most: u64) -> Vec<u64> {
     let (down, unit) = rounded(value, 1);
     let (finer, step) = rounded(value, 2);
-    let candidates = [rounded(value / 2, 1).0, down, down + unit, finer, finer + step, rounded(value.saturating_sub(1), 1).0];
+    let candidates =
+        [rounded(value / 2, 1).0, down, down + unit, finer, finer + step, rounded(value.saturating_sub(1), 1).0];
     let mut kept = Vec::new();
     for candidate in candidates {
-        if candidate > 0 && number_size(candidate) < number_size(value) && !kept.contains(&candidate) {
+        let lesser = number_size(candidate) < number_size(value);
+        if lesser && (1..=most).contains(&candidate) && !kept.contains(&candidate) {
             kept.push(candidate);
         }
     }
@@ -82,9 +86,9 @@ pub(crate) fn smaller(value: u64) -> Vec<u64> {
 }
 
 /// Zero, then what [`smaller`] gives.
-pub(crate) fn smaller_or_zero(value: u64) -> Vec<u64> {
+pub(crate) fn smaller_or_zero(value: u64, most: u64) -> Vec<u64> {
     let zero = (value > 0).then_some(0);
-    zero.into_iter().chain(smaller(value)).collect()
+    zero.into_iter().chain(smaller(value, most)).collect()
 }
 
 /// `value` rounded down to so many significant digits, and the unit of the last of them.
@@ -94,7 +98,7 @@ fn rounded(value: u64, digits: u32) -> (u64, u64) {
 }
 
 fn smaller_u32(value: u32) -> impl Iterator<Item = u32> {
-    smaller(value.into()).into_iter().filter_map(|value| u32::try_from(value).ok())
+    smaller(value.into(), u32::MAX.into()).into_iter().map(|value| value as u32)
 }
 
 /// The step that owns `id`: the least in order, the first of equals.
@@ -158,11 +162,11 @@ fn fewer(count: u8, least: u8) -> Vec<u8> {
 }
 
 fn shorter_chaos(header: &Header, vocabulary: &Vocabulary) -> Vec<u16> {
-    smaller(chaos(header, vocabulary)).into_iter().filter_map(|units| u16::try_from(units).ok()).collect()
+    smaller(chaos(header, vocabulary), u16::MAX.into()).into_iter().map(|units| units as u16).collect()
 }
 
 fn shorter_phase(units: u16) -> impl Iterator<Item = u16> {
-    smaller_or_zero(units.into()).into_iter().map(|units| units as u16)
+    smaller_or_zero(units.into(), u16::MAX.into()).into_iter().map(|units| units as u16)
 }
 
 /// The length of the chaos phase in its unit.

@@ -37,9 +37,8 @@ use crate::{
 };
 
 /// Words that a role or a kind of message must not be confused with, beside the keywords of faults and `n3`.
-const RESERVED: [&str; 13] = [
-    "all", "rest", "majority", "minority", "send", "deliver", "mark", "begins", "ends", "from", "of", "for", "until",
-];
+const RESERVED: [&str; 13] =
+    ["all", "rest", "majority", "minority", "send", "deliver", "mark", "begins", "ends", "from", "of", "for", "until"];
 
 /// Whether `word` means something where a role or a kind of message may stand.
 pub(crate) fn is_reserved(word: &str) -> bool {

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 
 use crate::name::Name;
 
-
 /// One sort of names: their spellings, and the ring of their hashes.
 #[derive(Clone, Debug, Default)]
 pub struct Names {

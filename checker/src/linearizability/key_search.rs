@@ -125,13 +125,13 @@ pub(super) struct KeySearch {
     occupied: u64,
     /// Slots of operations that may change the state.
     changing: u64,
-    /// Those of them that overwrite it, unless crashed.
+    /// Those of them that overwrite it.
     overwriting: u64,
     /// Slots of observations whose result is known.
     observing: u64,
     /// Slots of operations that ended `info`.
     crashed: u64,
-    /// Slots of operations for which taking effect without changing the state serves no purpose.
+    /// Slots of operations that serve no purpose by taking effect if that neither changes the state nor hides others.
     idle: u64,
     /// Open operations whose result will matter.
     unresolved: Vec<u32>,
@@ -269,7 +269,7 @@ impl KeySearch {
         match (record.status, record.effect) {
             (Status::Known(Completion::Ok(_)), Effect::Observation) => self.observing |= bit,
             (Status::Known(Completion::Fail) | Status::Vacuous, _) | (_, Effect::Observation) => {}
-            (Status::Known(Completion::Info), _) => self.crash(slot),
+            (Status::Known(Completion::Info), effect) => self.crash(slot, effect),
             (Status::Open | Status::Known(Completion::Ok(_)), effect) => {
                 self.changing |= bit;
                 match effect {
@@ -283,7 +283,7 @@ impl KeySearch {
 
     /// The operation at `slot` may take effect now, later or never. Crashed operations that are equal are
     /// interchangeable from here on, so they take effect in the order of their slots.
-    fn crash(&mut self, slot: u8) {
+    fn crash(&mut self, slot: u8, effect: Effect) {
         let action = self.slots[slot as usize].action;
         self.slots[slot as usize].twins = 0;
         for other in ones(self.crashed) {
@@ -293,6 +293,7 @@ impl KeySearch {
             }
         }
         self.changing |= 1 << slot;
+        self.overwriting |= u64::from(effect == Effect::Overwrite) << slot;
         self.crashed |= 1 << slot;
         self.idle |= 1 << slot;
     }
@@ -334,7 +335,7 @@ impl KeySearch {
                 let Some(to) = self.take_effect(transitions, from, slot) else { continue };
                 if to.done & bit != 0 {
                     closed.insert(to.without(bit), 0);
-                } else {
+                } else if self.is_used(transitions, from, slot, to) {
                     open.insert(to, read);
                 }
             }
@@ -358,13 +359,33 @@ impl KeySearch {
             return None;
         }
         let state = transitions.step(from.state, action);
-        if state == IMPOSSIBLE || (state == from.state && self.idle & (1 << slot) != 0) {
+        if state == IMPOSSIBLE {
             return None;
         }
         let bit = 1 << slot;
-        let hides = if self.overwriting & bit == 0 { 0 } else { self.overwriting & !from.done };
+        let hides = if self.overwriting & bit == 0 { 0 } else { self.overwriting & !self.crashed & !from.done };
         let hidden = (from.hidden | hides) & !bit;
+        if self.idle & bit != 0 && state == from.state && hidden == from.hidden {
+            return None;
+        }
         Some(self.observe(transitions, Configuration { state, done: from.done | bit, hidden }))
+    }
+
+    /// Whether anything follows from the state in `to`, to which `from` came by the operation at `slot`. If the next thing
+    /// to happen can only be another overwrite, an overwrite had better stay hidden.
+    #[inline]
+    fn is_used<M: Model>(
+        &self,
+        transitions: &mut Transitions<M>,
+        from: Configuration,
+        slot: u8,
+        to: Configuration,
+    ) -> bool {
+        let is_observed = to.done != from.done | 1 << slot;
+        let mut users = ones(self.changing & !self.overwriting & !to.done);
+        self.overwriting & (1 << slot) == 0
+            || is_observed
+            || users.any(|user| transitions.step(to.state, self.slots[user as usize].action) != IMPOSSIBLE)
     }
 
     /// Lets every observation take effect whose result fits the state. Waiting could not serve any explanation better.

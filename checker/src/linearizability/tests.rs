@@ -203,13 +203,21 @@ fn more_pending_operations_than_slots_are_unknown() {
 
 #[test]
 fn too_many_configurations_are_unknown() {
-    let writes: String = (0..20).map(|process| format!("p{process} write {process}\n")).collect();
-    let returns: String = (0..20).map(|process| format!("p{process} ok\n")).collect();
-    let history = parse(&format!("{writes}{returns}"));
+    let calls: String = (1..20).map(|n| format!("p{n} write {n}\np{} cas {n} {}\n", n + 20, n + 1)).collect();
+    let returns: String = (1..40).filter(|&n| n != 20).map(|n| format!("p{n} ok\n")).collect();
+    let history = parse(&format!("{calls}{returns}"));
     let mut checker = Linearizability::<Register>::with_limit(100);
     assert_eq!(checker.check(&history), Verdict::Unknown(Budget::Frontier));
     checker.reset();
     assert_eq!(checker.finish(), Verdict::Valid);
+}
+
+#[test]
+fn many_writes_at_once_are_no_burden() {
+    let calls: String = (0..60).map(|n| format!("p{n} write {n}\n")).collect();
+    let returns: String = (0..60).map(|n| format!("p{n} ok\n")).collect();
+    let mut checker = Linearizability::<Register>::with_limit(200);
+    assert_eq!(checker.check(&parse(&format!("{calls}{returns}"))), Verdict::Valid);
 }
 
 #[test]
@@ -260,6 +268,27 @@ impl Model for TellTale {
             (CAS, Some(_)) => Effect::Change,
             _ => Effect::Exchange,
         }
+    }
+}
+
+/// A [`Register`] whose cas tell whether they matched: overwrites, changes, exchanges and observations, all in one.
+#[derive(Clone, Default)]
+struct TellingCas;
+
+impl Model for TellingCas {
+    type State = Option<u64>;
+    const FUNCTIONS: &'static [&'static str] = Register::FUNCTIONS;
+
+    fn init() -> Self::State {
+        Register::init()
+    }
+
+    fn step(state: Self::State, call: &Call, output: Option<Value>) -> Option<Self::State> {
+        if call.function == CAS { TellTale::step(state, call, output) } else { Register::step(state, call, output) }
+    }
+
+    fn effect(call: &Call, output: Option<Value>) -> Effect {
+        if call.function == CAS { TellTale::effect(call, output) } else { Register::effect(call, output) }
     }
 }
 
@@ -335,6 +364,10 @@ fn of_register(function: u8, number: u64) -> Value {
     if function == READ && number > 0 { Value::Int(number) } else { Value::Nil }
 }
 
+fn of_telling_cas(function: u8, number: u64) -> Value {
+    if function == CAS { Value::Int(number % 2) } else { of_register(function, number) }
+}
+
 fn of_tell_tale(function: u8, number: u64) -> Value {
     match (function, number) {
         (CAS, _) => Value::Int(number % 2),
@@ -393,5 +426,10 @@ proptest! {
     #[test]
     fn the_checker_agrees_with_brute_force_where_every_result_matters(history in histories(3, of_tell_tale)) {
         agrees_with_the_oracle::<TellTale>(&history)?;
+    }
+
+    #[test]
+    fn the_checker_agrees_with_brute_force_on_operations_of_all_kinds(history in histories(3, of_telling_cas)) {
+        agrees_with_the_oracle::<TellingCas>(&history)?;
     }
 }

@@ -4,11 +4,21 @@
 
 use murphy_schedule::{Dice, FaultKind, Schedule, Vocabulary, mutate, vocabulary::Names};
 
-pub fn raft() -> Vocabulary {
+pub(crate) fn raft() -> Vocabulary {
     Vocabulary {
         nodes: (1, 7),
         kinds: Names::new(["RequestVote", "AppendEntries", "crash", "begins", "Append Reply"]),
-        roles: Names::new(["leader", "follower", "candidate", "rest", "n3", "for", "_odd", "previous-leader", "log keeper"]),
+        roles: Names::new([
+            "leader",
+            "follower",
+            "candidate",
+            "rest",
+            "n3",
+            "for",
+            "_odd",
+            "previous-leader",
+            "log keeper",
+        ]),
         marks: Names::new(["two leaders", "committed", "say \"hi\""]),
         functions: Names::new(["read", "write", "cas"]),
         constants: Names::new(["election_timeout", "lease", "until"]),
@@ -18,7 +28,7 @@ pub fn raft() -> Vocabulary {
 }
 
 /// Bytes of which many records are steps: unknown tags would leave most of them out.
-pub fn bytes(dice: &mut Dice) -> Vec<u8> {
+pub(crate) fn bytes(dice: &mut Dice) -> Vec<u8> {
     let records = if dice.chance(1, 20) { dice.below(140) } else { dice.below(8) };
     let mut bytes: Vec<u8> = (0..64 + 64 * records + dice.below(64)).map(|_| byte(dice)).collect();
     for record in bytes.chunks_mut(64).skip(1) {
@@ -38,7 +48,7 @@ fn byte(dice: &mut Dice) -> u8 {
 }
 
 /// Schedules from bytes, from nothing and from mutation, in turn.
-pub fn schedules(count: u64) -> impl Iterator<Item = Schedule> {
+pub(crate) fn schedules(count: u64) -> impl Iterator<Item = Schedule> {
     (0..count).map(|seed| {
         let (dice, vocabulary) = (&mut Dice::new(seed), &raft());
         match seed % 3 {
@@ -58,7 +68,7 @@ pub fn schedules(count: u64) -> impl Iterator<Item = Schedule> {
 
 /// The first line in which two texts differ.
 #[track_caller]
-pub fn same(left: &Schedule, right: &Schedule, about: &str) {
+pub(crate) fn same(left: &Schedule, right: &Schedule, about: &str) {
     if left != right {
         let (left, right) = (format!("{left:?}"), format!("{right:?}"));
         let line = left.lines().zip(right.lines()).find(|(a, b)| a != b);
