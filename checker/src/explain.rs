@@ -54,6 +54,29 @@ pub fn explain(history: &History, anomaly: &Anomaly) -> Explanation {
     }
 }
 
+/// An operation as its client asked it: `write(k1, 17)`.
+pub fn asked(history: &History, op: OpId) -> String {
+    let call = history.operation(op).call;
+    let function = history.functions.get(call.function as usize).copied().unwrap_or("?");
+    let input = match call.input {
+        Value::Nil => String::new(),
+        Value::Int(_) | Value::Pair(..) => format!(", {}", plain(call.input)),
+    };
+    format!("{function}(k{}{input})", call.key)
+}
+
+/// How an operation ended, as its client heard it: `17`, `ok`, `fail`, `unknown`, or `open`.
+pub fn heard(history: &History, op: OpId) -> String {
+    let operation = history.operation(op);
+    match (operation.completion, operation.call.input) {
+        (None, _) => "open".to_owned(),
+        (Some((Completion::Fail, _)), _) => "fail".to_owned(),
+        (Some((Completion::Info, _)), _) => "unknown".to_owned(),
+        (Some((Completion::Ok(output), _)), Value::Nil) => plain(output),
+        (Some((Completion::Ok(_), _)), Value::Int(_) | Value::Pair(..)) => "ok".to_owned(),
+    }
+}
+
 fn bare(summary: String) -> Explanation {
     Explanation { summary, operations: Vec::new(), why: Vec::new(), listing: Vec::new() }
 }
@@ -306,17 +329,11 @@ impl View<'_> {
 
     /// `write(k1, 2)`, or `read(k1) -> 1` once that is known.
     fn call(&self, op: OpId) -> String {
-        let call = self.operation(op).call;
-        let function = self.history.functions.get(call.function as usize).copied().unwrap_or("?");
-        let input = match call.input {
-            Value::Nil => String::new(),
-            Value::Int(_) | Value::Pair(..) => format!(", {}", plain(call.input)),
-        };
-        let output = match (self.completion(op), call.input) {
-            (Some((Completion::Ok(output), _)), Value::Nil) => format!(" -> {}", plain(output)),
-            _ => String::new(),
-        };
-        format!("{function}(k{}{input}){output}", call.key)
+        let text = asked(self.history, op);
+        match (self.completion(op), self.operation(op).call.input) {
+            (Some((Completion::Ok(output), _)), Value::Nil) => format!("{text} -> {}", plain(output)),
+            _ => text,
+        }
     }
 
     fn by(&self, op: OpId) -> String {

@@ -1,1 +1,21 @@
-//! stub
+//! Murphy: a coverage-guided fuzzer over fault schedules for distributed systems.
+//!
+//! Implement [`Node`] and [`Target`] for your system, and `fn main() { murphy::cli(murphy::targets![MySystem]) }` is the
+//! whole command over it.
+
+pub mod finding;
+mod harness;
+pub mod minimize;
+mod picture;
+pub mod source;
+
+pub use harness::{Harness, HarnessError};
+pub use murphy_sim::*;
+
+/// The targets of a binary: `targets![MyKv, MyQueue]`.
+#[macro_export]
+macro_rules! targets {
+    ($($target:expr),* $(,)?) => {
+        vec![$(Box::new($crate::Shared::new($target)) as Box<dyn $crate::AnyTarget>),*]
+    };
+}

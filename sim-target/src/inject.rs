@@ -4,7 +4,7 @@
 //! effects it had; a step without any can leave a finding for free.
 
 use murphy_schedule::{
-    Edge, Fact, Fault, Lasts, Link, Nodes, Schedule, Side, Step, StepId, When,
+    Document, Edge, Fact, Fault, Header, Lasts, Link, Nodes, Schedule, Side, Step, StepId, Vocabulary, When,
     fault::Length,
     field::{Extra, OfKind, Percent, Scope, Sides, Unsynced},
 };
@@ -39,6 +39,38 @@ pub struct StepReport {
     pub ended: Option<u64>,
     /// How many messages, nodes or operations it touched. A step without effects changed nothing.
     pub effects: u32,
+    /// Whom it struck, as it began.
+    pub struck: Struck,
+}
+
+/// Whom a step struck, and which roles they had as it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Struck {
+    /// The victims, the senders, or one side of a partition, as bits; bit 0 is node 1.
+    first: u16,
+    /// The receivers, or the other side.
+    second: u16,
+    /// The role of each node, plus one; 0: none.
+    roles: [u8; 16],
+}
+
+impl Struck {
+    /// The roles of the nodes on the first side, sorted; a node without one counts as "down".
+    pub fn first<'a>(&self, roles: &'a [&'a str]) -> Vec<&'a str> {
+        self.side(self.first, roles)
+    }
+
+    /// The roles of the nodes on the second side, sorted.
+    pub fn second<'a>(&self, roles: &'a [&'a str]) -> Vec<&'a str> {
+        self.side(self.second, roles)
+    }
+
+    fn side<'a>(&self, set: u16, roles: &'a [&'a str]) -> Vec<&'a str> {
+        let role = |node: usize| usize::from(self.roles[node]).checked_sub(1).and_then(|at| roles.get(at).copied());
+        let mut names: Vec<&str> = members(set).map(|node| role(node).unwrap_or("down")).collect();
+        names.sort_unstable();
+        names
+    }
 }
 
 /// A step while its run goes on.
@@ -52,6 +84,7 @@ pub(crate) struct Planned {
     ended: Option<u64>,
     pub(crate) effects: u32,
     victims: u16,
+    struck: Struck,
     /// The index of the name that its fact waits for; `None`: any.
     name: Option<usize>,
 }
@@ -135,6 +168,7 @@ impl Plan {
             begun: planned.begun,
             ended: planned.ended,
             effects: planned.effects,
+            struck: planned.struck,
         })
     }
 }
@@ -156,6 +190,7 @@ impl<N: Node> Core<N> {
             ended: None,
             effects: 0,
             victims: 0,
+            struck: Struck::default(),
             name: None,
         }));
         plan.steps.sort_unstable_by_key(|planned| planned.step);
@@ -285,7 +320,7 @@ impl<N: Node> Core<N> {
         let step = self.plan.steps[at].step;
         self.plan.steps[at].begun = Some(self.now);
         self.hash.add(1 << 60 | at as u64);
-        self.note(None, |core| What::Begin(core.plan.text(at)));
+        self.note(None, |core| What::Begin(core.plan.text(at, &core.vocabulary)));
         let over = self.inject(at, &step.fault, moment) || step.fault.kind().length() == Length::Instant;
         self.edge(at, Edge::Begins);
         if over {
@@ -317,7 +352,7 @@ impl<N: Node> Core<N> {
         }
         self.plan.steps[at].ended = Some(self.now);
         self.heal(at);
-        self.note(None, |core| What::End(core.plan.text(at)));
+        self.note(None, |core| What::End(core.plan.text(at, &core.vocabulary)));
         self.edge(at, Edge::Ends);
     }
 
@@ -390,6 +425,7 @@ impl<N: Node> Core<N> {
         let both = sides.a == Nodes::Rest;
         let b = self.select(sides.b, if both { 0 } else { self.select(sides.a, 0) });
         let a = self.select(sides.a, b) & !b;
+        self.remember(at, a, b);
         let mut links = between(a, b);
         for (row, back) in links.iter_mut().zip(between(b, a)) {
             *row |= back;
@@ -397,7 +433,20 @@ impl<N: Node> Core<N> {
         self.treat_links(at, links, OfKind::default(), Treatment::Cut);
     }
 
+    /// Remembers whom a step strikes.
+    fn remember(&mut self, at: usize, first: u16, second: u16) {
+        let mut roles = [0; 16];
+        for (role, host) in roles.iter_mut().zip(&self.hosts) {
+            *role = if host.up { host.role.wrapping_add(1) as u8 } else { 0 };
+        }
+        self.plan.steps[at].struck = Struck { first, second, roles };
+    }
+
     fn treat_links(&mut self, at: usize, links: Links, kind: OfKind, treatment: Treatment) {
+        if self.plan.steps[at].struck == Struck::default() {
+            let senders = (0..16).filter(|from| links[*from] != 0).fold(0, |set, from| set | 1 << from);
+            self.remember(at, senders, links.iter().fold(0, |set, to| set | to));
+        }
         let kind = if kind.0.0 == 0 { None } else { self.vocabulary.kinds.resolve(kind.0) };
         for from in (0..self.hosts.len()).filter(|from| links[*from] != 0) {
             self.struck(self.plan.steps[at].tag(), from);
@@ -426,12 +475,16 @@ impl<N: Node> Core<N> {
             Treatment::Repeat(_, lag) => fate.copy = Some(lag),
         }
         self.plan.steps[at].effects += 1;
+        if let Some(Moment::Send { from, to, .. } | Moment::Deliver { from, to, .. }) = moment {
+            self.remember(at, 1 << from, 1 << to);
+        }
         true
     }
 
     fn crash_nodes(&mut self, at: usize, victims: Nodes, unsynced: Unsynced, cut: u32) {
         let victims = self.select(victims, 0);
         self.plan.steps[at].victims = victims;
+        self.remember(at, victims, 0);
         for node in members(victims) {
             self.hosts[node].down_by += 1;
             if cut > 0 && self.hosts[node].up {
@@ -448,6 +501,7 @@ impl<N: Node> Core<N> {
     fn pause_nodes(&mut self, at: usize, victims: Nodes) {
         let victims = self.select(victims, 0);
         self.plan.steps[at].victims = victims;
+        self.remember(at, victims, 0);
         for node in members(victims) {
             self.struck(self.plan.steps[at].tag(), node);
             self.hosts[node].paused_by += 1;
@@ -525,8 +579,12 @@ impl Plan {
         id != 0 && self.steps.iter().position(|planned| planned.step.id == id) == Some(at)
     }
 
-    fn text(&self, at: usize) -> String {
-        format!("{:?}", self.steps[at].step)
+    /// A step in its text form.
+    fn text(&self, at: usize, vocabulary: &Vocabulary) -> String {
+        let step = Schedule { header: Header::default(), steps: vec![self.steps[at].step] };
+        let text = Document::new("any", step, vocabulary).to_string();
+        let line = text.lines().last().unwrap_or_default();
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -29,7 +29,7 @@ pub use linkme;
 
 pub use context::Context;
 pub use draw::Keying;
-pub use inject::StepReport;
+pub use inject::{StepReport, Struck};
 pub use node::{DiskError, File, Input, Node, NodeId, ReplyTo, RequestId, Timer};
 pub use run::{AnyTarget, Options, Outcome, Run, Runner, Shared, resolve};
 pub use state::{RANKS_MAX, Signals, StateView};

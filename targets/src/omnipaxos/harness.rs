@@ -262,7 +262,7 @@ impl OmniNode {
         let decided = api::decided_suffix(&self.paxos, self.applied).unwrap_or_default();
         for entry in decided {
             let LogEntry::Decided(command) = entry else { continue };
-            cx.agree("diverging decision", self.applied as u64, command.digest());
+            cx.agree("decided entry", self.applied as u64, command.digest());
             self.applied += 1;
             let answer = self.apply(&command);
             cx.reply(command.reply, answer);

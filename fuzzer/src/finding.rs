@@ -1,0 +1,305 @@
+//! A finding: a schedule that breaks a promise, what it shows, and the folder in which it is kept.
+//!
+//! One key, one folder. A folder is written aside and renamed, so that an interrupted run never leaves half of one; the text
+//! of the schedule is the source of truth, its bytes must agree with it, and everything else can be made again.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use murphy_checker::{explain, verdict::Anomaly, write};
+use murphy_schedule::{Document, Schedule, fault::FaultKind};
+use murphy_sim::Outcome;
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use crate::{harness::Harness, picture};
+
+/// The version of the key's definition.
+const KEY_VERSION: &str = "v1";
+/// The version of this crate, which is that of its checkers.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A schedule that breaks a promise, with the run that shows it.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The target's name with its planted bugs.
+    pub target: String,
+    /// What was found.
+    pub anomaly: Anomaly,
+    /// The schedule, with nothing left to defaults.
+    pub schedule: Schedule,
+    /// Its run, with every event.
+    pub outcome: Outcome,
+    /// Kinds of faults in order, with the roles of those they struck: what makes this finding different from another.
+    pub skeleton: String,
+    document: String,
+    roles: &'static [&'static str],
+    kinds_of_traffic: Vec<&'static str>,
+}
+
+/// How a finding came about; recorded beside it.
+#[derive(Clone, Debug, Default)]
+pub struct Provenance {
+    /// The command that found it.
+    pub command: String,
+    /// The campaign's seed.
+    pub campaign_seed: u64,
+    /// Executions until it was found.
+    pub execs: u64,
+    /// Faults and operations before minimizing.
+    pub before: (usize, usize),
+    /// Whether each step was shown to be needed.
+    pub one_minimal: bool,
+    /// Runs that minimizing took.
+    pub minimizing_runs: u64,
+    /// The schedule as it was found.
+    pub original: Option<Schedule>,
+}
+
+/// Why a folder of a finding could not be read or written.
+#[derive(Debug, Error)]
+pub enum FolderError {
+    /// The file system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// `input.bin` is not the bytes of `schedule.murphy`.
+    #[error("{} is not the bytes of {}: `murphy encode` makes it again from the text", bytes.display(), text.display())]
+    Disagree {
+        /// The file of bytes.
+        bytes: PathBuf,
+        /// The file of text.
+        text: PathBuf,
+    },
+}
+
+impl FolderError {
+    fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { action, path: path.to_path_buf(), source }
+    }
+}
+
+impl Finding {
+    /// The finding that `schedule` makes on this target; `None` if its run keeps every promise.
+    pub fn new(harness: &mut Harness, schedule: &Schedule) -> Option<Self> {
+        let outcome = harness.trace(schedule);
+        let anomaly = outcome.verdict.anomaly()?.clone();
+        let roles = harness.about().roles;
+        Some(Self {
+            target: harness.name().to_string(),
+            skeleton: skeleton(&outcome, roles),
+            document: harness.document(schedule).to_string(),
+            kinds_of_traffic: picture::background(&outcome),
+            schedule: schedule.clone(),
+            anomaly,
+            outcome,
+            roles,
+        })
+    }
+
+    /// Six letters that stand for target, class, anomaly and skeleton.
+    pub fn key(&self) -> String {
+        let parts = [KEY_VERSION, &self.target, self.anomaly.class.name(), &self.anomaly.name, &self.skeleton];
+        letters(&parts.join("/"))
+    }
+
+    /// The name of its folder: `omnipaxos-diverging-decision-qmzkab`.
+    pub fn folder_name(&self) -> String {
+        let target = murphy_checker::verdict::slug(&self.target);
+        format!("{target}-{}-{}", self.anomaly.name, self.key())
+    }
+
+    /// One sentence: who broke which promise.
+    pub fn sentence(&self) -> String {
+        explain::explain(&self.outcome.history, &self.anomaly).summary
+    }
+
+    /// The schedule as text.
+    pub fn text(&self) -> &str {
+        &self.document
+    }
+
+    /// Who sent what to whom around the violation, in at most `rows` rows.
+    pub fn picture(&self, rows: usize) -> String {
+        picture::draw(&self.outcome, self.schedule.header.nodes, &self.kinds_of_traffic, rows)
+    }
+
+    /// Why it is a violation, at length.
+    pub fn explanation(&self) -> String {
+        explain::explain(&self.outcome.history, &self.anomaly).to_string()
+    }
+
+    /// Class, anomaly and evidence, for machines.
+    pub fn verdict_json(&self) -> Value {
+        json!({
+            "schema": "murphy/verdict/1",
+            "class": self.anomaly.class.name(),
+            "anomaly": self.anomaly.name,
+            "sentence": self.sentence(),
+            "evidence": format!("{:?}", self.anomaly.evidence),
+            "checker": VERSION,
+        })
+    }
+
+    fn meta_json(&self, provenance: &Provenance) -> Value {
+        let after = (crate::minimize::faults(&self.schedule), self.outcome.history.operations.len());
+        let fired: Vec<&str> =
+            self.outcome.steps.iter().filter(|step| step.effects > 0).map(|step| step.step.fault.kind().keyword()).collect();
+        json!({
+            "schema": "murphy/meta/1",
+            "key": self.key(),
+            "key_version": KEY_VERSION,
+            "skeleton": self.skeleton,
+            "target": self.target,
+            "murphy": VERSION,
+            "rustc": env!("MURPHY_RUSTC"),
+            "engine": "libafl 0.16.1",
+            "command": provenance.command,
+            "campaign_seed": provenance.campaign_seed,
+            "execs": provenance.execs,
+            "faults": { "before": provenance.before.0, "after": after.0 },
+            "operations": { "before": provenance.before.1, "after": after.1 },
+            "one_minimal": provenance.one_minimal,
+            "minimizing_runs": provenance.minimizing_runs,
+            "trace_hash": format!("{:016x}", self.outcome.trace_hash),
+            "events": self.outcome.events,
+            "virtual_ms": self.outcome.time / 1_000_000,
+            "faults_that_fired": fired,
+        })
+    }
+
+    fn readme(&self, command: &str) -> String {
+        let (class, name, key) = (self.anomaly.class.name(), &self.anomaly.name, self.key());
+        format!(
+            "# {name} in {target}\n\n{sentence}\n\nClass `{class}`. The schedule, minimal:\n\n```text\n{text}```\n\n\
+             Who did what, up to the violation:\n\n```text\n{picture}```\n\n\
+             ```\n{command} show {key}          this, with the explanation\n{command} replay {key} -v     step by step\n\
+             {command} min {key}           minimize again\n```\n",
+            target = self.target,
+            sentence = self.sentence(),
+            text = self.text(),
+            picture = self.picture(40),
+        )
+    }
+
+    /// Writes the finding's folder into `crashes`, and returns its path. A folder that is there already stays as it is.
+    ///
+    /// # Errors
+    /// If the file system refuses; then nothing is left behind.
+    pub fn write(&self, crashes: &Path, provenance: &Provenance) -> Result<PathBuf, FolderError> {
+        let folder = crashes.join(self.folder_name());
+        if folder.exists() {
+            return Ok(folder);
+        }
+        let aside = crashes.join(format!(".{}.{}", self.folder_name(), std::process::id()));
+        let written = self.write_files(&aside, provenance).and_then(|()| {
+            fs::rename(&aside, &folder).map_err(FolderError::io("rename a finished folder to", &folder))
+        });
+        if written.is_err() {
+            // Whatever was written is incomplete; the first error is the one to report.
+            let _ = fs::remove_dir_all(&aside);
+        }
+        // Another worker may have filed the same finding in the meantime.
+        if folder.join("schedule.murphy").exists() { Ok(folder) } else { written.map(|()| folder) }
+    }
+
+    fn write_files(&self, folder: &Path, provenance: &Provenance) -> Result<(), FolderError> {
+        fs::create_dir_all(folder.join("original")).map_err(FolderError::io("create", folder))?;
+        let put = |name: &str, contents: &[u8]| {
+            let path = folder.join(name);
+            fs::write(&path, contents).map_err(FolderError::io("write", &path))
+        };
+        put("schedule.murphy", self.document.as_bytes())?;
+        put("input.bin", &self.schedule.to_bytes())?;
+        put("meta.json", pretty(&self.meta_json(provenance)).as_bytes())?;
+        put("verdict.json", pretty(&self.verdict_json()).as_bytes())?;
+        put("explain.txt", self.explanation().as_bytes())?;
+        put("history.edn", write::to_edn(&self.outcome.history).as_bytes())?;
+        put("history.jsonl", write::to_json_lines(&self.outcome.history).as_bytes())?;
+        put("trace.jsonl", picture::trace_lines(&self.outcome).as_bytes())?;
+        if let Some(original) = &provenance.original {
+            put("original/input.bin", &original.to_bytes())?;
+        }
+        put("README.md", self.readme("murphy").as_bytes())
+    }
+
+    /// The roles that the target's nodes report.
+    pub fn roles(&self) -> &'static [&'static str] {
+        self.roles
+    }
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).expect("a JSON value prints") + "\n"
+}
+
+/// A folder of a finding that was read back.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its schedule.
+    pub document: Document,
+    /// Its `meta.json`, if that can be read.
+    pub meta: Option<Value>,
+}
+
+/// Reads the schedule of a folder, and makes sure that text and bytes agree.
+///
+/// # Errors
+/// If a file is missing or unreadable, or the two forms disagree. A text with mistakes is an error of its own, which the
+/// caller reports; it comes back as the inner `Err` with the text.
+pub fn read_folder(path: &Path) -> Result<Result<Entry, crate::source::Mistakes>, FolderError> {
+    let (text_path, bytes_path) = (path.join("schedule.murphy"), path.join("input.bin"));
+    let text = fs::read_to_string(&text_path).map_err(FolderError::io("read", &text_path))?;
+    let document = match Document::parse(&text) {
+        Ok(document) => document,
+        Err(diagnostics) => return Ok(Err(crate::source::Mistakes { path: text_path, text, diagnostics })),
+    };
+    let bytes = fs::read(&bytes_path).map_err(FolderError::io("read", &bytes_path))?;
+    if bytes != document.schedule.to_bytes() {
+        return Err(FolderError::Disagree { bytes: bytes_path, text: text_path });
+    }
+    let meta = fs::read(path.join("meta.json")).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    Ok(Ok(Entry { path: path.to_path_buf(), document, meta }))
+}
+
+/// Kinds of effective faults in the order in which they began, with the roles of those they struck; equal neighbours are one.
+fn skeleton(outcome: &Outcome, roles: &[&str]) -> String {
+    let mut begun: Vec<_> = outcome.steps.iter().filter(|report| report.effects > 0).collect();
+    begun.sort_by_key(|report| report.begun);
+    let mut parts: Vec<String> = Vec::new();
+    for report in begun {
+        let kind = report.step.fault.kind();
+        if matches!(kind, FaultKind::Note | FaultKind::Reseed | FaultKind::Invoke) {
+            continue;
+        }
+        let (first, second) = (report.struck.first(roles).join("+"), report.struck.second(roles).join("+"));
+        let separator = if second.is_empty() { "" } else { "|" };
+        let part = format!("{}({first}{separator}{second})", kind.keyword());
+        if parts.last() != Some(&part) {
+            parts.push(part);
+        }
+    }
+    parts.join(" ")
+}
+
+/// Six letters from a hash: letters, because triage tools take digits for numbers that vary.
+pub fn letters(text: &str) -> String {
+    let hash = blake3::hash(text.as_bytes());
+    let mut number = u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("a hash is longer than eight bytes"));
+    let mut word = String::new();
+    for _ in 0..6 {
+        word.push(char::from(b'a' + (number % 26) as u8));
+        number /= 26;
+    }
+    word
+}

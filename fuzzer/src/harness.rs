@@ -1,0 +1,102 @@
+//! One target, with its planted bugs, ready to run schedules: bytes → schedule → run → verdict.
+
+use std::collections::BTreeSet;
+
+use murphy_schedule::{Document, Schedule, Vocabulary};
+use murphy_sim::{About, AnyTarget, Options, Outcome, Run};
+use thiserror::Error;
+
+/// Why a target cannot be run.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum HarnessError {
+    /// No target has this name.
+    #[error("no target is called `{found}`, expected one of {}", known.join(", "))]
+    UnknownTarget {
+        /// What was asked for.
+        found: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The target has no such bug to plant.
+    #[error("target `{target}` has no bug `{found}` to plant, {}", expected(known))]
+    UnknownBug {
+        /// The target.
+        target: String,
+        /// What was asked for.
+        found: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+}
+
+fn expected(known: &[String]) -> String {
+    if known.is_empty() { "and none at all".to_string() } else { format!("expected one of {}", known.join(", ")) }
+}
+
+/// A target with its planted bugs, ready to run schedules.
+pub struct Harness {
+    name: String,
+    about: About,
+    vocabulary: Vocabulary,
+    runner: Box<dyn Run>,
+}
+
+impl Harness {
+    /// The target that `name` names among `targets`: `raft-kv`, or `raft-kv+B1` with a planted bug.
+    ///
+    /// # Errors
+    /// If there is no such target, or no such bug.
+    pub fn new(targets: &[Box<dyn AnyTarget>], name: &str) -> Result<Self, HarnessError> {
+        let mut parts = name.split('+');
+        let base = parts.next().unwrap_or_default();
+        let known = || targets.iter().map(|target| target.about().name.to_string()).collect();
+        let target = targets.iter().find(|target| target.about().name == base);
+        let target = target.ok_or_else(|| HarnessError::UnknownTarget { found: base.to_string(), known: known() })?;
+        Self::with_bugs(&**target, parts.map(str::to_string).collect())
+    }
+
+    /// `target` with these bugs planted.
+    ///
+    /// # Errors
+    /// If the target has no such bug.
+    pub fn with_bugs(target: &dyn AnyTarget, bugs: BTreeSet<String>) -> Result<Self, HarnessError> {
+        let about = target.about();
+        if let Some(found) = bugs.iter().find(|bug| about.bugs.iter().all(|known| known.name != bug.as_str())) {
+            let known = about.bugs.iter().map(|bug| bug.name.to_string()).collect();
+            return Err(HarnessError::UnknownBug { target: about.name.to_string(), found: found.clone(), known });
+        }
+        let name = std::iter::once(about.name).chain(bugs.iter().map(String::as_str)).collect::<Vec<_>>().join("+");
+        Ok(Self { name, about, vocabulary: target.vocabulary(), runner: target.runner(&bugs) })
+    }
+
+    /// The target's name with its planted bugs: `raft-kv+B1`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the target says of itself.
+    pub fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// What schedules for the target can name.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// Runs `schedule`.
+    pub fn run(&mut self, schedule: &Schedule) -> &Outcome {
+        self.runner.run(schedule, Options::SEARCH)
+    }
+
+    /// Runs `schedule` and keeps every event.
+    pub fn trace(&mut self, schedule: &Schedule) -> Outcome {
+        self.runner.run(schedule, Options::TRACE);
+        std::mem::take(self.runner.outcome_mut())
+    }
+
+    /// `schedule` as text for this target.
+    pub fn document(&self, schedule: &Schedule) -> Document {
+        Document::new(&self.name, schedule.clone(), &self.vocabulary)
+    }
+}

@@ -1,0 +1,159 @@
+//! Making a failing schedule as small as it gets, while it fails in the same way.
+//!
+//! Steps that had no effect go first, in one stroke; then steps in ever smaller groups (delta debugging, Zeller and
+//! Hildebrandt, 2002), then everything else becomes simpler one change at a time, until nothing helps. It ends with a proof:
+//! without any one step, the run is clean. A candidate counts only if its anomaly has the same class and name; other
+//! anomalies met on the way are handed back, as findings of their own.
+
+use std::collections::BTreeMap;
+
+use murphy_checker::verdict::{Anomaly, Class};
+use murphy_schedule::{Schedule, fault::FaultKind, shrink};
+use murphy_sim::{Outcome, resolve};
+
+use crate::harness::Harness;
+
+/// What minimizing gave.
+#[derive(Clone, Debug)]
+pub struct Minimized {
+    /// The smallest schedule found, with nothing left to defaults.
+    pub schedule: Schedule,
+    /// Whether every single step is needed: without any one of them the run does not fail in this way.
+    pub one_minimal: bool,
+    /// How many runs it took.
+    pub runs: u64,
+    /// Schedules that failed in another way, the first of each.
+    pub slips: Vec<Schedule>,
+}
+
+/// How far minimizing has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Faults left.
+    pub faults: usize,
+    /// Operations of the run.
+    pub operations: usize,
+    /// Runs so far.
+    pub runs: u64,
+}
+
+/// The steps of a schedule that are faults; the others only carry triggers, draws or operations.
+pub fn faults(schedule: &Schedule) -> usize {
+    let harmless = [FaultKind::Note, FaultKind::Reseed, FaultKind::Invoke];
+    schedule.steps.iter().filter(|step| !harmless.contains(&step.fault.kind())).count()
+}
+
+/// Minimizes `schedule`, which must fail with an anomaly of this class and name, in at most about `budget` runs.
+pub fn minimize(
+    harness: &mut Harness,
+    schedule: &Schedule,
+    anomaly: &Anomaly,
+    budget: u64,
+    watch: &mut dyn FnMut(Progress),
+) -> Minimized {
+    let wanted = (anomaly.class, anomaly.name.to_string());
+    let mut search = Search { harness, wanted, budget, runs: 0, slips: BTreeMap::new(), watch };
+    let mut best = schedule.clone();
+    best.header = resolve(&best.header, search.harness.about());
+    best = search.drop_ineffective(best);
+    loop {
+        let before = best.clone();
+        best = search.drop_steps(best);
+        best = search.simplify(best);
+        if best == before || search.exhausted() {
+            break;
+        }
+    }
+    best.header = resolve(&best.header, search.harness.about());
+    let one_minimal = search.is_one_minimal(&best);
+    Minimized { schedule: best, one_minimal, runs: search.runs, slips: search.slips.into_values().collect() }
+}
+
+struct Search<'a> {
+    harness: &'a mut Harness,
+    wanted: (Class, String),
+    budget: u64,
+    runs: u64,
+    slips: BTreeMap<(Class, String), Schedule>,
+    watch: &'a mut dyn FnMut(Progress),
+}
+
+impl Search<'_> {
+    fn exhausted(&self) -> bool {
+        self.runs >= self.budget
+    }
+
+    /// Whether `candidate` still fails in the way that counts.
+    fn fails(&mut self, candidate: &Schedule) -> bool {
+        self.runs += 1;
+        let outcome = self.harness.run(candidate);
+        let Some(anomaly) = outcome.verdict.anomaly() else { return false };
+        if (anomaly.class, &*anomaly.name) == (self.wanted.0, self.wanted.1.as_str()) {
+            let operations = outcome.history.operations.len();
+            (self.watch)(Progress { faults: faults(candidate), operations, runs: self.runs });
+            return true;
+        }
+        let slip = (anomaly.class, anomaly.name.to_string());
+        self.slips.entry(slip).or_insert_with(|| candidate.clone());
+        false
+    }
+
+    fn drop_ineffective(&mut self, schedule: Schedule) -> Schedule {
+        let candidate = effective(&schedule, self.harness.run(&schedule));
+        if candidate != schedule && self.fails(&candidate) { candidate } else { schedule }
+    }
+
+    /// Delta debugging over steps: groups of half of them, of a quarter, and so on down to single ones.
+    fn drop_steps(&mut self, mut schedule: Schedule) -> Schedule {
+        let mut group = schedule.steps.len().div_ceil(2);
+        while group > 0 && !self.exhausted() {
+            let mut start = 0;
+            while start < schedule.steps.len() {
+                let keep: Vec<bool> =
+                    (0..schedule.steps.len()).map(|at| !(start..start + group).contains(&at)).collect();
+                let candidate = shrink::keep_steps(&schedule, &keep);
+                if candidate != schedule && self.fails(&candidate) {
+                    // Where notes stay behind, the next group starts after them.
+                    start += candidate.steps.len() + group - schedule.steps.len().min(candidate.steps.len() + group);
+                    schedule = candidate;
+                } else {
+                    start += group;
+                }
+            }
+            group /= 2;
+        }
+        schedule
+    }
+
+    /// Takes the first simpler version that still fails, as long as there is one.
+    fn simplify(&mut self, mut schedule: Schedule) -> Schedule {
+        'again: while !self.exhausted() {
+            for candidate in shrink::simpler(&schedule, &self.harness.vocabulary().clone()) {
+                if self.exhausted() {
+                    break 'again;
+                }
+                if self.fails(&candidate) {
+                    schedule = candidate;
+                    continue 'again;
+                }
+            }
+            break;
+        }
+        schedule
+    }
+
+    fn is_one_minimal(&mut self, schedule: &Schedule) -> bool {
+        (0..schedule.steps.len()).all(|without| {
+            let keep: Vec<bool> = (0..schedule.steps.len()).map(|at| at != without).collect();
+            let candidate = shrink::keep_steps(schedule, &keep);
+            candidate == *schedule || !self.fails(&candidate)
+        })
+    }
+}
+
+/// `schedule` without the steps that changed nothing in its run `outcome`, and to which no other refers.
+fn effective(schedule: &Schedule, outcome: &Outcome) -> Schedule {
+    let idle = |step| outcome.steps.iter().any(|report| report.step == step && report.effects == 0);
+    let keep: Vec<bool> = schedule.steps.iter().map(|step| !idle(*step)).collect();
+    shrink::keep_steps(schedule, &keep)
+}

@@ -1,0 +1,114 @@
+//! `raft-kv` keeps its promises, and each planted bug breaks them where its hand-written schedule says.
+
+use std::{collections::BTreeSet, rc::Rc};
+
+use murphy_checker::{
+    history::{Completion, Operation},
+    verdict::Verdict,
+};
+use murphy_schedule::{Dice, Document, Header, Schedule, mutate};
+use murphy_sim::{Options, Run, Runner, Target, marks, vocabulary};
+use murphy_targets::raft_kv::RaftKv;
+
+fn runner(bug: Option<&str>) -> Runner<RaftKv> {
+    Runner::new(Rc::new(RaftKv), bug.into_iter().map(String::from).collect())
+}
+
+fn random(index: u64) -> Schedule {
+    mutate::random(&vocabulary(&RaftKv), &mut Dice::new(index))
+}
+
+/// Runs a file of `testdata` with its bug, which must show as `anomaly`, and without, which must show nothing.
+#[track_caller]
+fn check(text: &str, anomaly: &str) {
+    let document = Document::parse(text).expect("the file is well-formed");
+    let (_, bug) = document.target.split_once('+').expect("the file names a bug");
+    let buggy = runner(Some(bug)).run(&document.schedule, Options::SEARCH).verdict.clone();
+    assert!(matches!(&buggy, Verdict::Invalid(found) if found.name == anomaly), "with {bug}: {buggy:?}");
+    let twin = runner(None).run(&document.schedule, Options::SEARCH).verdict.clone();
+    assert!(matches!(twin, Verdict::Valid), "without {bug}: {twin:?}");
+    assert_eq!(document.to_string(), text, "the file is not formatted");
+}
+
+#[test]
+fn a_leader_without_a_quorum_must_not_read() {
+    check(include_str!("../../testdata/raft-kv-b1.invalid.murphy"), "stale-read");
+}
+
+#[test]
+fn a_new_leader_must_not_read_before_it_commits() {
+    check(include_str!("../../testdata/raft-kv-b2.invalid.murphy"), "stale-read");
+}
+
+#[test]
+fn a_vote_must_not_leave_before_it_is_durable() {
+    check(include_str!("../../testdata/raft-kv-a4.invalid.murphy"), "one-leader-per-term");
+}
+
+#[test]
+fn without_faults_every_operation_is_answered() {
+    let mut runner = runner(None);
+    let compare_and_set = |operation: &Operation| operation.call.function == 2;
+    for seed in 0..100 {
+        let schedule = Schedule { header: Header { seed, nodes: 3 + (seed % 3) as u8, ..Header::default() }, steps: vec![] };
+        let outcome = runner.run(&schedule, Options::SEARCH);
+        assert!(matches!(outcome.verdict, Verdict::Valid), "seed {seed}: {:?}", outcome.verdict);
+        assert!(outcome.history.operations.len() > 50, "seed {seed}: {} operations", outcome.history.operations.len());
+        for operation in &outcome.history.operations {
+            let led = operation.invoked_at > 600_000_000;
+            match operation.completion {
+                Some((Completion::Ok(_), _)) => {}
+                Some((Completion::Fail, _)) if !led || compare_and_set(operation) => {}
+                other => panic!("seed {seed}: {operation:?} ended {other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn random_schedules_blame_nobody() {
+    let mut runner = runner(None);
+    for index in 0..3000 {
+        let schedule = random(index);
+        let outcome = runner.run(&schedule, Options::SEARCH);
+        assert!(matches!(outcome.verdict, Verdict::Valid), "schedule {index}: {:?}\n{schedule:?}", outcome.verdict);
+    }
+}
+
+#[test]
+fn random_schedules_find_every_planted_bug() {
+    for bug in RaftKv.about().bugs {
+        let mut runner = runner(Some(bug.name));
+        let found =
+            (0..30_000).any(|index| matches!(runner.run(&random(index), Options::SEARCH).verdict, Verdict::Invalid(_)));
+        assert!(found, "{}: {}", bug.name, bug.about);
+    }
+}
+
+#[test]
+fn a_run_is_a_function_of_its_schedule() {
+    let (mut one, mut other) = (runner(None), runner(None));
+    for index in 0..300 {
+        let schedule = random(index);
+        let first = one.run(&schedule, Options::SEARCH).trace_hash;
+        let again = other.run(&schedule, Options::TRACE).trace_hash;
+        assert_eq!(first, again, "schedule {index}");
+        other.run(&random(index + 1000), Options::SEARCH);
+    }
+}
+
+#[test]
+fn every_mark_can_be_hit() {
+    let mut runner = runner(None);
+    let mut unhit: BTreeSet<_> = vocabulary(&RaftKv).marks.spellings().iter().cloned().collect();
+    for index in 0..10_000 {
+        let hits = &runner.run(&random(index), Options::SEARCH).signals.marks;
+        for (name, _) in marks::names().iter().zip(hits).filter(|(_, hits)| **hits > 0) {
+            unhit.remove(*name);
+        }
+        if unhit.is_empty() {
+            return;
+        }
+    }
+    panic!("never hit: {unhit:?}");
+}
