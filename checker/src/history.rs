@@ -108,6 +108,12 @@ impl History {
         self.events.push(Event::Complete(id));
     }
 
+    /// How many operations completed with `ok`.
+    pub fn completed(&self) -> u64 {
+        let ok = |operation: &&Operation| matches!(operation.completion, Some((Completion::Ok(_), _)));
+        self.operations.iter().filter(ok).count() as u64
+    }
+
     /// The operation `id`.
     pub fn operation(&self, id: OpId) -> &Operation {
         &self.operations[id.0 as usize]

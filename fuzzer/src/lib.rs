@@ -3,13 +3,23 @@
 //! Implement [`Node`] and [`Target`] for your system, and `fn main() { murphy::cli(murphy::targets![MySystem]) }` is the
 //! whole command over it.
 
+#[cfg(feature = "cli")]
+mod cli;
+#[cfg(feature = "cli")]
+mod engine;
 pub mod finding;
 mod harness;
+mod kit;
+#[cfg(feature = "cli")]
+mod known;
 pub mod minimize;
 mod picture;
 pub mod source;
 
+#[cfg(feature = "cli")]
+pub use cli::cli;
 pub use harness::{Harness, HarnessError};
+pub use kit::{Check, Report, check};
 pub use murphy_sim::*;
 
 /// The targets of a binary: `targets![MyKv, MyQueue]`.

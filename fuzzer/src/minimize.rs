@@ -43,16 +43,17 @@ pub fn faults(schedule: &Schedule) -> usize {
     schedule.steps.iter().filter(|step| !harmless.contains(&step.fault.kind())).count()
 }
 
-/// Minimizes `schedule`, which must fail with an anomaly of this class and name, in at most about `budget` runs.
+/// Minimizes `schedule`, which must fail with an anomaly of this class and name, in at most about `budget` runs. `watch` hears
+/// of progress, and says whether to go on; what was reached until then is the answer.
 pub fn minimize(
     harness: &mut Harness,
     schedule: &Schedule,
     anomaly: &Anomaly,
     budget: u64,
-    watch: &mut dyn FnMut(Progress),
+    watch: &mut dyn FnMut(Progress) -> bool,
 ) -> Minimized {
     let wanted = (anomaly.class, anomaly.name.to_string());
-    let mut search = Search { harness, wanted, budget, runs: 0, slips: BTreeMap::new(), watch };
+    let mut search = Search { harness, wanted, budget, runs: 0, slips: BTreeMap::new(), watch, stopped: false };
     let mut best = schedule.clone();
     best.header = resolve(&best.header, search.harness.about());
     best = search.drop_ineffective(best);
@@ -65,7 +66,7 @@ pub fn minimize(
         }
     }
     best.header = resolve(&best.header, search.harness.about());
-    let one_minimal = search.is_one_minimal(&best);
+    let one_minimal = !search.stopped && search.is_one_minimal(&best);
     Minimized { schedule: best, one_minimal, runs: search.runs, slips: search.slips.into_values().collect() }
 }
 
@@ -75,12 +76,13 @@ struct Search<'a> {
     budget: u64,
     runs: u64,
     slips: BTreeMap<(Class, String), Schedule>,
-    watch: &'a mut dyn FnMut(Progress),
+    watch: &'a mut dyn FnMut(Progress) -> bool,
+    stopped: bool,
 }
 
 impl Search<'_> {
     fn exhausted(&self) -> bool {
-        self.runs >= self.budget
+        self.stopped || self.runs >= self.budget
     }
 
     /// Whether `candidate` still fails in the way that counts.
@@ -90,7 +92,7 @@ impl Search<'_> {
         let Some(anomaly) = outcome.verdict.anomaly() else { return false };
         if (anomaly.class, &*anomaly.name) == (self.wanted.0, self.wanted.1.as_str()) {
             let operations = outcome.history.operations.len();
-            (self.watch)(Progress { faults: faults(candidate), operations, runs: self.runs });
+            self.stopped |= !(self.watch)(Progress { faults: faults(candidate), operations, runs: self.runs });
             return true;
         }
         let slip = (anomaly.class, anomaly.name.to_string());

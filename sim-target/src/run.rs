@@ -76,8 +76,10 @@ pub trait AnyTarget {
     fn vocabulary(&self) -> Vocabulary;
     /// Its kinds of messages.
     fn kinds(&self) -> &'static [&'static str];
-    /// Its workloads: name, and functions that clients call.
-    fn workloads(&self) -> Vec<(&'static str, &'static [&'static str])>;
+    /// Its workloads: name, functions that clients call, and what their histories are checked for.
+    fn workloads(&self) -> Vec<(&'static str, &'static [&'static str], &'static str)>;
+    /// Names of what must hold of the whole cluster after each event.
+    fn properties(&self) -> Vec<&'static str>;
     /// A runner with these planted bugs in force.
     fn runner(&self, bugs: &BTreeSet<String>) -> Box<dyn Run>;
 }
@@ -105,8 +107,13 @@ impl<T: Target> AnyTarget for Shared<T> {
         T::Node::KINDS
     }
 
-    fn workloads(&self) -> Vec<(&'static str, &'static [&'static str])> {
-        self.0.workloads().iter().map(|workload| (workload.name(), workload.functions())).collect()
+    fn workloads(&self) -> Vec<(&'static str, &'static [&'static str], &'static str)> {
+        let workloads = self.0.workloads();
+        workloads.iter().map(|workload| (workload.name, workload.functions, workload.judged_by)).collect()
+    }
+
+    fn properties(&self) -> Vec<&'static str> {
+        self.0.properties().iter().map(|property| property.name).collect()
     }
 
     fn runner(&self, bugs: &BTreeSet<String>) -> Box<dyn Run> {

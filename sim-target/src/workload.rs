@@ -11,7 +11,7 @@ use murphy_checker::{
 
 use crate::node::Node;
 
-/// A family of operations: how they are drawn, written down and judged. Stock ones are in [`ops`](crate::workload).
+/// A family of operations: how they are drawn, written down and judged. [`Register`] is one.
 pub trait Operations: 'static {
     /// What a client asks, in the target's terms.
     type Op: Debug;
@@ -19,6 +19,8 @@ pub trait Operations: 'static {
     type Return;
     /// Names of the functions; a [`Call`] holds an index into them.
     const FUNCTIONS: &'static [&'static str];
+    /// What its observer checks, as lists of targets call it.
+    const JUDGED_BY: &'static str;
 
     /// The operation of a slot.
     fn draw(&self, slot: &Slot<'_>) -> Call;
@@ -116,6 +118,7 @@ type Hear<N> = Box<dyn Fn(&Call, <N as Node>::Response) -> Completion<Value>>;
 pub struct Workload<N: Node> {
     pub(crate) name: &'static str,
     pub(crate) functions: &'static [&'static str],
+    pub(crate) judged_by: &'static str,
     pub(crate) routing: Routing,
     pub(crate) draw: Box<dyn Fn(&Slot<'_>) -> Call>,
     pub(crate) last: Box<dyn Fn(u32) -> Option<Call>>,
@@ -137,6 +140,7 @@ impl<N: Node> Workload<N> {
         Self {
             name,
             functions: O::FUNCTIONS,
+            judged_by: O::JUDGED_BY,
             routing: Routing::default(),
             draw: Box::new(move |slot| a.draw(slot)),
             last: Box::new(move |key| b.last(key)),
@@ -190,6 +194,7 @@ impl Operations for Register {
     type Op = RegisterOp;
     type Return = Option<u64>;
     const FUNCTIONS: &'static [&'static str] = &["read", "write", "cas"];
+    const JUDGED_BY: &'static str = "linearizability";
 
     fn draw(&self, slot: &Slot<'_>) -> Call {
         let function = slot.function(&[4, 3, 1]);

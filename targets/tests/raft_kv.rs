@@ -50,7 +50,8 @@ fn without_faults_every_operation_is_answered() {
     let mut runner = runner(None);
     let compare_and_set = |operation: &Operation| operation.call.function == 2;
     for seed in 0..100 {
-        let schedule = Schedule { header: Header { seed, nodes: 3 + (seed % 3) as u8, ..Header::default() }, steps: vec![] };
+        let schedule =
+            Schedule { header: Header { seed, nodes: 3 + (seed % 3) as u8, ..Header::default() }, steps: vec![] };
         let outcome = runner.run(&schedule, Options::SEARCH);
         assert!(matches!(outcome.verdict, Verdict::Valid), "seed {seed}: {:?}", outcome.verdict);
         assert!(outcome.history.operations.len() > 50, "seed {seed}: {} operations", outcome.history.operations.len());

@@ -1,0 +1,410 @@
+//! `murphy fuzz`: a campaign in this process, and what becomes of the violations it meets.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use murphy_checker::verdict::{Anomaly, Class};
+use murphy_schedule::{Dice, Document, Schedule, mutate};
+use murphy_sim::AnyTarget;
+use serde_json::json;
+
+use super::{
+    FuzzArguments, StopOn,
+    exit::{Exit, Failure, put, say},
+    progress::{Line, Tally, thousands},
+    workers,
+};
+use crate::{
+    engine::{self, Campaign, Stats, Watcher},
+    finding::{Finding, Provenance},
+    harness::Harness,
+    known::Known,
+    minimize::{self, Minimized, Progress},
+};
+
+/// The most runs that minimizing one finding takes.
+pub(super) const BUDGET: u64 = 20_000;
+/// Findings of one class and anomaly that a campaign minimizes; later ones are only counted.
+const ATTEMPTS_MAX: u32 = 10;
+/// Schedules that are run twice before a campaign begins.
+const PROOF: u64 = 20;
+/// How often a finding is replayed in a new process.
+const TIMES: u64 = 3;
+
+/// Runs the campaign that `arguments` describe.
+pub(super) fn fuzz(
+    targets: &[Box<dyn AnyTarget>],
+    arguments: &FuzzArguments,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let name = std::iter::once(&arguments.target).chain(&arguments.bug).cloned().collect::<Vec<_>>().join("+");
+    let mut harness = Harness::new(targets, &name)?;
+    let corpus = arguments.corpus.clone().unwrap_or_else(|| {
+        Path::new("corpus").join(murphy_checker::verdict::slug(harness.name()))
+    });
+    writable(&arguments.crashes)?;
+    writable(&corpus)?;
+    let interrupted = catch_interrupts()?;
+    let settings = Settings { arguments: arguments.clone(), corpus, json, interrupted };
+    if !prove_determinism(&mut harness, arguments.seed) {
+        say("two runs of one schedule differed: the target reads a clock, a random source or a hash map's order");
+        return Ok(Exit::Nondeterminism);
+    }
+    if !json {
+        settings.greet(harness.name());
+    }
+    if arguments.jobs > 1 {
+        return workers::fuzz(&settings, harness.name());
+    }
+    let seeds = seeds(&harness, arguments)?;
+    run(settings, harness, seeds)
+}
+
+/// What a campaign was asked for.
+pub(super) struct Settings {
+    pub(super) arguments: FuzzArguments,
+    pub(super) corpus: PathBuf,
+    pub(super) json: bool,
+    pub(super) interrupted: Arc<AtomicBool>,
+}
+
+impl Settings {
+    fn greet(&self, target: &str) {
+        let FuzzArguments { seed, jobs, crashes, .. } = &self.arguments;
+        let workers = if *jobs == 1 { "1 worker".to_string() } else { format!("{jobs} workers") };
+        say(&format!(
+            "murphy {}  target {target}  {workers}  seed {seed:#x}  corpus {}  findings {}",
+            env!("CARGO_PKG_VERSION"),
+            self.corpus.display(),
+            crashes.display()
+        ));
+        say(&format!("  determinism check: {PROOF} schedules, two runs each, traces equal"));
+    }
+
+    pub(super) fn stop_on(&self) -> StopOn {
+        if self.arguments.until_first { StopOn::First } else { self.arguments.stop_on }
+    }
+}
+
+/// Creates the folder if need be, and makes sure that files can be written there, before hours are spent.
+fn writable(folder: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(Failure::file("create the folder", folder))?;
+    let probe = folder.join(format!(".probe-{}", std::process::id()));
+    fs::write(&probe, b"murphy").map_err(Failure::file("write into", folder))?;
+    fs::remove_file(&probe).map_err(Failure::file("remove", &probe))
+}
+
+/// The first interrupt asks the campaign to end; the second ends the process.
+fn catch_interrupts() -> Result<Arc<AtomicBool>, Failure> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = interrupted.clone();
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::SeqCst) {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+    })?;
+    Ok(interrupted)
+}
+
+fn prove_determinism(harness: &mut Harness, seed: u64) -> bool {
+    let mut dice = Dice::new(seed);
+    (0..PROOF).all(|_| {
+        let schedule = mutate::random(harness.vocabulary(), &mut dice);
+        let first = harness.run(&schedule).trace_hash;
+        harness.run(&schedule).trace_hash == first
+    })
+}
+
+/// The schedules that people wrote for this target, from `corpus/seeds`; none if the corpus is elsewhere.
+fn seeds(harness: &Harness, arguments: &FuzzArguments) -> Result<Vec<Schedule>, Failure> {
+    let folder = Path::new("corpus/seeds");
+    if arguments.corpus.is_some() || !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let entries = fs::read_dir(folder).map_err(Failure::file("read", folder))?;
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "murphy"));
+    paths.sort();
+    let mut seeds = Vec::new();
+    for path in paths {
+        let text = fs::read_to_string(&path).map_err(Failure::file("read", &path))?;
+        let document = Document::parse(&text).map_err(|diagnostics| {
+            Failure::Source(crate::source::SourceError::Mistakes(crate::source::Mistakes { path, text, diagnostics }))
+        })?;
+        let base = document.target.split('+').next().unwrap_or_default();
+        if base == "any" || base == harness.about().name {
+            seeds.push(document.schedule);
+        }
+    }
+    Ok(seeds)
+}
+
+fn run(settings: Settings, harness: Harness, seeds: Vec<Schedule>) -> Result<Exit, Failure> {
+    let campaign = Campaign {
+        seed: settings.arguments.seed,
+        execs: settings.arguments.execs,
+        corpus: Some(settings.corpus.clone()),
+        seeds,
+    };
+    let known = Known::load(&settings.arguments.crashes, harness.name());
+    let mut hunt = Hunt::new(settings, known);
+    let result = engine::run(&campaign, harness, &mut hunt);
+    hunt.line.clear();
+    if let Some(failure) = hunt.failure {
+        return Err(failure);
+    }
+    let stats = result.map_err(|error| Failure::Corpus(error.to_string()))?;
+    hunt.close(&stats);
+    let interrupted = hunt.settings.interrupted.load(Ordering::SeqCst);
+    Ok(hunt.exit.or(if interrupted { Exit::Interrupted } else { Exit::Clean }))
+}
+
+/// Watches a campaign: minimizes and files what it finds.
+struct Hunt {
+    settings: Settings,
+    known: Known,
+    tally: Tally,
+    line: Line,
+    attempts: BTreeMap<(Class, String), u32>,
+    exit: Exit,
+    failure: Option<Failure>,
+}
+
+impl Hunt {
+    fn new(settings: Settings, known: Known) -> Self {
+        let line = Line::new(settings.json);
+        let (tally, attempts) = (Tally::default(), BTreeMap::new());
+        Self { settings, known, tally, line, attempts, exit: Exit::Clean, failure: None }
+    }
+
+    fn interrupted(&self) -> bool {
+        self.settings.interrupted.load(Ordering::Relaxed)
+    }
+
+    fn too_late(&self) -> bool {
+        let limit = self.settings.arguments.time.unwrap_or(Duration::MAX);
+        self.line.elapsed() >= limit
+    }
+
+    /// The last line of a campaign.
+    fn close(&self, stats: &Stats) {
+        self.line.show(stats, self.tally);
+        if !self.settings.json {
+            let seconds = self.line.elapsed().as_secs_f64();
+            self.line.clear();
+            say(&format!(
+                "{} executions in {seconds:.1} s ({:.0} s of virtual time): {} new, {} known findings",
+                thousands(stats.execs),
+                stats.virtual_ns as f64 / 1e9,
+                self.tally.new,
+                self.tally.known
+            ));
+        }
+    }
+
+    /// Minimizes a violating schedule and files it. Returns whether the campaign goes on.
+    fn take(
+        &mut self,
+        harness: &mut Harness,
+        schedule: &Schedule,
+        anomaly: &Anomaly,
+        execs: u64,
+    ) -> Result<ControlFlow<()>, Failure> {
+        self.exit = self.exit.or(if anomaly.class == Class::Nondeterminism { Exit::Nondeterminism } else { Exit::Violation });
+        let attempts = self.attempts.entry((anomaly.class, anomaly.name.to_string())).or_default();
+        let known = if *attempts >= ATTEMPTS_MAX { Some(None) } else {
+            self.known.fits(harness, schedule, anomaly).map(|folder| Some(folder.to_path_buf()))
+        };
+        if let Some(folder) = known {
+            self.tally.known += 1;
+            return Ok(self.after_known(folder.as_deref(), anomaly));
+        }
+        *attempts += 1;
+        let mut waiting = vec![(schedule.clone(), anomaly.clone())];
+        let mut flow = ControlFlow::Continue(());
+        while let Some((schedule, anomaly)) = waiting.pop() {
+            let Some(slips) = self.file(harness, &schedule, &anomaly, execs)? else { continue };
+            // What else was met on the way, if it is new; without going further down from there.
+            if flow == ControlFlow::Continue(()) && waiting.is_empty() {
+                waiting.extend(slips.into_iter().filter_map(|slip| {
+                    let anomaly = harness.run(&slip).verdict.anomaly()?.clone();
+                    let tried = self.attempts.get(&(anomaly.class, anomaly.name.to_string())).is_some_and(|tried| *tried > 0);
+                    let new = !tried && self.known.fits(harness, &slip, &anomaly).is_none();
+                    new.then(|| {
+                        self.attempts.insert((anomaly.class, anomaly.name.to_string()), 1);
+                        (slip, anomaly)
+                    })
+                }));
+            }
+            if self.settings.stop_on() != StopOn::Never {
+                flow = ControlFlow::Break(());
+            }
+        }
+        Ok(flow)
+    }
+
+    fn after_known(&self, folder: Option<&Path>, anomaly: &Anomaly) -> ControlFlow<()> {
+        if self.settings.stop_on() != StopOn::First {
+            return ControlFlow::Continue(());
+        }
+        self.line.clear();
+        let folder = folder.map(|folder| folder.display().to_string()).unwrap_or_default();
+        if self.settings.json {
+            put(&json!({ "schema": "murphy/fuzz/1", "event": "finding", "new": false, "folder": folder,
+                "class": anomaly.class.name(), "anomaly": anomaly.name }).to_string());
+        } else {
+            put(&format!("KNOWN  {} / {}   {folder}", anomaly.class.name(), anomaly.name));
+        }
+        ControlFlow::Break(())
+    }
+
+    /// Files a violating schedule: at once as it is, then minimized in its place. Returns what else was met on the way;
+    /// `None` if the schedule turned out not to fail when every event was recorded.
+    fn file(
+        &mut self,
+        harness: &mut Harness,
+        schedule: &Schedule,
+        anomaly: &Anomaly,
+        execs: u64,
+    ) -> Result<Option<Vec<Schedule>>, Failure> {
+        let crashes = self.settings.arguments.crashes.clone();
+        let Some(found) = Finding::new(harness, schedule) else { return Ok(None) };
+        let before = (minimize::faults(schedule), found.outcome.history.operations.len());
+        let mut provenance = Provenance {
+            command: std::env::args().collect::<Vec<_>>().join(" "),
+            campaign_seed: self.settings.arguments.seed,
+            execs,
+            before,
+            one_minimal: false,
+            minimizing_runs: 0,
+            original: Some(schedule.clone()),
+        };
+        let first_there = crashes.join(found.folder_name()).exists();
+        let first = found.write(&crashes, &provenance)?;
+        let smallest = self.minimize(harness, schedule, anomaly, before);
+        provenance.one_minimal = smallest.one_minimal;
+        provenance.minimizing_runs = smallest.runs;
+        let finding = Finding::new(harness, &smallest.schedule).expect("a minimized schedule still fails");
+        let final_name = crashes.join(finding.folder_name());
+        let already = final_name.exists() && (final_name != first || first_there);
+        if !first_there && (final_name != first || !already) {
+            fs::remove_dir_all(&first).map_err(Failure::file("replace", &first))?;
+        }
+        let folder = finding.write(&crashes, &provenance)?;
+        self.known.add(anomaly, &finding.schedule, &folder);
+        if already {
+            self.tally.known += 1;
+        } else {
+            self.tally.new += 1;
+        }
+        self.announce(&finding, &provenance, &folder, already);
+        Ok(Some(smallest.slips))
+    }
+
+    fn minimize(&self, harness: &mut Harness, schedule: &Schedule, anomaly: &Anomaly, before: (usize, usize)) -> Minimized {
+        let mut watch = |progress: Progress| {
+            self.line.fleeting(&format!(
+                "minimizing: {} → {} faults, {} → {} operations, {} runs",
+                before.0, progress.faults, before.1, progress.operations, progress.runs
+            ));
+            !self.interrupted()
+        };
+        let smallest = minimize::minimize(harness, schedule, anomaly, BUDGET, &mut watch);
+        self.line.clear();
+        smallest
+    }
+
+    fn announce(&self, finding: &Finding, provenance: &Provenance, folder: &Path, already: bool) {
+        let reproduced = reproduce(folder);
+        let faults = (provenance.before.0, minimize::faults(&finding.schedule));
+        let operations = (provenance.before.1, finding.outcome.history.operations.len());
+        if self.settings.json {
+            put(&json!({
+                "schema": "murphy/fuzz/1", "event": "finding", "new": !already, "folder": folder, "key": finding.key(),
+                "class": finding.anomaly.class.name(), "anomaly": finding.anomaly.name, "execs": provenance.execs,
+                "faults": faults.1, "faults_before": faults.0, "steps": finding.schedule.steps.len(),
+                "operations": operations.1, "operations_before": operations.0,
+                "one_minimal": provenance.one_minimal, "sentence": finding.sentence(), "reproduced": reproduced,
+            }).to_string());
+            return;
+        }
+        put(&describe(finding, faults, operations, provenance.one_minimal, reproduced, already));
+    }
+}
+
+/// A finding as a campaign announces it.
+fn describe(
+    finding: &Finding,
+    faults: (usize, usize),
+    operations: (usize, usize),
+    one_minimal: bool,
+    reproduced: Option<u64>,
+    already: bool,
+) -> String {
+    let (key, plural) = (finding.key(), |count: usize| if count == 1 { "" } else { "s" });
+    let indented: String = finding.text().lines().map(|line| format!("       {line}").trim_end().to_string() + "\n").collect();
+    format!(
+        "{}  {} / {}   {}\n     {} fault{} (was {}), {} operation{} (was {}), {}, reproduced {}\n\n       {}\n\n{indented}\n     \
+         murphy show    {key}        diagram and explanation\n     murphy replay  {key} -v     step by step\n     \
+         murphy min     {key}        minimize again\n",
+        if already { "KNOWN" } else { "NEW" },
+        finding.anomaly.class.name(),
+        finding.anomaly.name,
+        finding.folder_name(),
+        faults.1,
+        plural(faults.1),
+        faults.0,
+        operations.1,
+        plural(operations.1),
+        operations.0,
+        if one_minimal { "1-minimal" } else { "not proved minimal" },
+        reproduced.map_or_else(|| format!("?/{TIMES}"), |times| format!("{times}/{TIMES}")),
+        finding.sentence(),
+    )
+}
+
+/// Replays the finding in a new process. How often it failed in the same way; `None` if the process gave no answer.
+fn reproduce(folder: &Path) -> Option<u64> {
+    let program = std::env::current_exe().ok()?;
+    let times = TIMES.to_string();
+    let output = Command::new(program).arg("--json").arg("replay").arg(folder).args(["--times", &times]).output().ok()?;
+    let line = output.stdout.split(|byte| *byte == b'\n').next()?;
+    let value: serde_json::Value = serde_json::from_slice(line).ok()?;
+    value["reproduced"].as_u64()
+}
+
+impl Watcher for Hunt {
+    fn violation(
+        &mut self,
+        harness: &mut Harness,
+        schedule: &Schedule,
+        anomaly: &Anomaly,
+        stats: &Stats,
+    ) -> ControlFlow<()> {
+        match self.take(harness, schedule, anomaly, stats.execs) {
+            Ok(flow) => flow,
+            Err(failure) => {
+                self.failure = Some(failure);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn executed(&mut self, stats: &Stats) -> ControlFlow<()> {
+        self.line.update(stats, self.tally);
+        if self.interrupted() || (stats.execs % 16 == 0 && self.too_late()) {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+}

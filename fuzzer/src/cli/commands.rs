@@ -1,0 +1,320 @@
+//! The commands that work on one schedule, and the list of targets.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+use murphy_checker::verdict::{Class, Verdict};
+use murphy_schedule::{Document, Schedule, Vocabulary};
+use murphy_sim::AnyTarget;
+use serde_json::{Value, json};
+
+use super::{
+    ConvertArguments, DecodeArguments, FmtArguments, MinArguments, ReplayArguments, ShowArguments, Where,
+    exit::{Exit, Failure, put, say},
+};
+use crate::{
+    finding::{Finding, Provenance},
+    harness::Harness,
+    minimize, picture,
+    source::{self, Mistakes, Source, SourceError},
+};
+
+/// The schedule that the user named, and its target ready to run.
+fn open(targets: &[Box<dyn AnyTarget>], word: &str, place: &Where) -> Result<(Source, Harness), Failure> {
+    let source = source::open(word, &place.crashes)?;
+    let named = Some(source.document.target.clone()).filter(|target| target != "any");
+    let name = place.target.clone().or(named).ok_or(Failure::NoTarget)?;
+    let harness = Harness::new(targets, &name)?;
+    Ok((source, harness))
+}
+
+/// Runs a schedule again.
+pub(super) fn replay(targets: &[Box<dyn AnyTarget>], arguments: &ReplayArguments, json: bool) -> Result<Exit, Failure> {
+    let (source, mut harness) = open(targets, &arguments.schedule, &arguments.place)?;
+    let schedule = &source.document.schedule;
+    let outcome = harness.trace(schedule);
+    if arguments.verbose {
+        put(picture::verbose(&outcome).trim_end());
+    }
+    let mut replayed = Replayed::new(&source, &outcome);
+    for _ in 0..arguments.times {
+        let again = harness.run(schedule);
+        replayed.same &= again.trace_hash == outcome.trace_hash;
+        replayed.failed += u64::from(again.verdict == outcome.verdict && again.verdict.anomaly().is_some());
+    }
+    let exit = replayed.exit(&outcome.verdict);
+    if json {
+        put(&replayed.object(&source, &harness, &outcome, arguments.times).to_string());
+    } else {
+        replayed.tell(&harness, schedule, &outcome, arguments.times);
+    }
+    Ok(exit)
+}
+
+/// What several runs of one schedule gave.
+struct Replayed {
+    same: bool,
+    failed: u64,
+    /// Hash of the run that was recorded with the finding.
+    recorded: Option<String>,
+    /// Faults that had an effect when the finding was recorded, and have none now.
+    idle: Vec<String>,
+}
+
+impl Replayed {
+    fn new(source: &Source, outcome: &murphy_sim::Outcome) -> Self {
+        let meta = source.entry.as_ref().and_then(|entry| entry.meta.as_ref());
+        let recorded = meta.and_then(|meta| meta["trace_hash"].as_str()).map(str::to_string);
+        let fired: Vec<&str> =
+            outcome.steps.iter().filter(|step| step.effects > 0).map(|step| step.step.fault.kind().keyword()).collect();
+        let once = meta.and_then(|meta| meta["faults_that_fired"].as_array()).into_iter().flatten();
+        let idle = once.filter_map(Value::as_str).filter(|fault| !fired.contains(fault)).map(str::to_string).collect();
+        Self { same: true, failed: 0, recorded, idle }
+    }
+
+    fn exit(&self, verdict: &Verdict) -> Exit {
+        match verdict {
+            _ if !self.same => Exit::Nondeterminism,
+            Verdict::Invalid(anomaly) if anomaly.class == Class::Nondeterminism => Exit::Nondeterminism,
+            Verdict::Invalid(_) => Exit::Violation,
+            Verdict::Valid if !self.idle.is_empty() => Exit::Stale,
+            Verdict::Valid => Exit::Clean,
+            Verdict::Unknown(_) => Exit::Inconclusive,
+        }
+    }
+
+    fn as_recorded(&self, outcome: &murphy_sim::Outcome) -> Option<bool> {
+        self.recorded.as_ref().map(|recorded| *recorded == format!("{:016x}", outcome.trace_hash))
+    }
+
+    fn object(&self, source: &Source, harness: &Harness, outcome: &murphy_sim::Outcome, times: u32) -> Value {
+        let anomaly = outcome.verdict.anomaly();
+        json!({
+            "schema": "murphy/replay/1", "target": harness.name(), "times": times, "reproduced": self.failed,
+            "same_trace": self.same, "as_recorded": self.as_recorded(outcome),
+            "trace_hash": format!("{:016x}", outcome.trace_hash), "events": outcome.events,
+            "class": anomaly.map(|anomaly| anomaly.class.name()), "anomaly": anomaly.map(|anomaly| anomaly.name.to_string()),
+            "idle_faults": self.idle, "folder": source.entry.as_ref().map(|entry| entry.path.clone()),
+        })
+    }
+
+    fn tell(&self, harness: &Harness, schedule: &Schedule, outcome: &murphy_sim::Outcome, times: u32) {
+        let hash = outcome.trace_hash;
+        put(&match &outcome.verdict {
+            Verdict::Invalid(anomaly) => {
+                let sentence = murphy_checker::explain::explain(&outcome.history, anomaly).summary;
+                format!("{} / {}: {sentence}", anomaly.class.name(), anomaly.name)
+            }
+            Verdict::Valid => format!("no violation of {} in {} operations", harness.name(), outcome.history.operations.len()),
+            Verdict::Unknown(budget) => format!("no verdict: {}", budget.reason()),
+        });
+        if self.same {
+            put(&format!("reproduced {}/{times}, trace {hash:016x}, {} events", self.failed, outcome.events));
+        } else {
+            put("the runs differ: the target reads a clock, a random source or the order of a hash map");
+        }
+        if self.as_recorded(outcome) == Some(false) {
+            say("the trace is not the recorded one: the target or Murphy changed since");
+        }
+        if outcome.verdict == Verdict::Valid && !self.idle.is_empty() {
+            say(&format!("stale: these faults struck when this was recorded and do nothing now: {}", self.idle.join(", ")));
+        }
+        let idle = outcome.steps.iter().filter(|step| step.effects == 0).count();
+        if self.idle.is_empty() && outcome.verdict == Verdict::Valid && idle > 0 {
+            say(&format!("{idle} of {} steps had no effect", schedule.steps.len()));
+        }
+    }
+}
+
+/// Shows a finding.
+pub(super) fn show(targets: &[Box<dyn AnyTarget>], arguments: &ShowArguments, json: bool) -> Result<Exit, Failure> {
+    let (source, mut harness) = open(targets, &arguments.schedule, &arguments.place)?;
+    let Some(finding) = Finding::new(&mut harness, &source.document.schedule) else {
+        put(&format!("no violation of {} under this schedule:\n\n{}", harness.name(), source.document));
+        return Ok(Exit::Clean);
+    };
+    if json {
+        let picture = finding.picture(arguments.rows);
+        put(&json!({
+            "schema": "murphy/show/1", "key": finding.key(), "target": finding.target, "verdict": finding.verdict_json(),
+            "schedule": source.document.to_string(), "picture": picture, "explanation": finding.explanation(),
+        }).to_string());
+        return Ok(Exit::Violation);
+    }
+    put(&format!(
+        "{} / {}   {}\n\n{}\n\n{}\n{}\n{}",
+        finding.anomaly.class.name(),
+        finding.anomaly.name,
+        finding.folder_name(),
+        finding.sentence(),
+        source.document,
+        finding.picture(arguments.rows),
+        finding.explanation().trim_end()
+    ));
+    Ok(Exit::Violation)
+}
+
+/// Minimizes a schedule, and files what is left.
+pub(super) fn min(targets: &[Box<dyn AnyTarget>], arguments: &MinArguments, json: bool) -> Result<Exit, Failure> {
+    let (source, mut harness) = open(targets, &arguments.schedule, &arguments.place)?;
+    let schedule = source.document.schedule.clone();
+    let Some(found) = Finding::new(&mut harness, &schedule) else {
+        say(&format!("no violation of {} under this schedule: there is nothing to minimize", harness.name()));
+        return Ok(Exit::Clean);
+    };
+    let before = (minimize::faults(&schedule), found.outcome.history.operations.len());
+    let smallest = minimize::minimize(&mut harness, &schedule, &found.anomaly, arguments.budget, &mut |_| true);
+    let finding = Finding::new(&mut harness, &smallest.schedule).expect("a minimized schedule still fails");
+    let provenance = Provenance {
+        command: std::env::args().collect::<Vec<_>>().join(" "),
+        before,
+        one_minimal: smallest.one_minimal,
+        minimizing_runs: smallest.runs,
+        original: Some(schedule),
+        ..Provenance::default()
+    };
+    let folder = finding.write(&arguments.place.crashes, &provenance)?;
+    let (faults, operations) = (minimize::faults(&finding.schedule), finding.outcome.history.operations.len());
+    if json {
+        put(&json!({
+            "schema": "murphy/min/1", "folder": folder, "key": finding.key(), "faults": faults, "faults_before": before.0,
+            "operations": operations, "operations_before": before.1, "runs": smallest.runs,
+            "one_minimal": smallest.one_minimal, "schedule": finding.text(),
+        }).to_string());
+    } else {
+        put(finding.text().trim_end());
+        let proof = if smallest.one_minimal { "1-minimal" } else { "not proved minimal: raise --budget" };
+        say(&format!(
+            "{} → {faults} faults, {} → {operations} operations in {} runs, {proof}\n{}",
+            before.0, before.1, smallest.runs, folder.display()
+        ));
+    }
+    Ok(Exit::Violation)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).map_err(Failure::file("read", Path::new("standard input")))?;
+        return Ok(bytes);
+    }
+    fs::read(path).map_err(Failure::file("read", path))
+}
+
+fn parse(path: &Path, bytes: Vec<u8>) -> Result<Document, Failure> {
+    let text = String::from_utf8(bytes).map_err(|_| {
+        let text = std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not text; `murphy decode` reads bytes");
+        Failure::File { action: "read", path: path.to_path_buf(), source: text }
+    })?;
+    Document::parse(&text).map_err(|diagnostics| {
+        Failure::Source(SourceError::Mistakes(Mistakes { path: path.to_path_buf(), text, diagnostics }))
+    })
+}
+
+/// Formats files in place.
+pub(super) fn fmt(arguments: &FmtArguments) -> Result<Exit, Failure> {
+    let mut exit = Exit::Clean;
+    for path in &arguments.files {
+        let bytes = read(path)?;
+        let formatted = parse(path, bytes.clone())?.to_string();
+        if path == Path::new("-") {
+            put(formatted.trim_end());
+        } else if formatted.as_bytes() != bytes {
+            if arguments.check {
+                say(&format!("{} is not formatted", path.display()));
+                exit = Exit::Violation;
+            } else {
+                replace(path, formatted.as_bytes())?;
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// Writes a file aside and renames it, so that a full disk never costs its contents.
+fn replace(path: &Path, contents: &[u8]) -> Result<(), Failure> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let aside = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    let written = fs::write(&aside, contents).and_then(|()| fs::rename(&aside, path));
+    written.map_err(|source| {
+        let _ = fs::remove_file(&aside);
+        Failure::File { action: "write", path: path.to_path_buf(), source }
+    })
+}
+
+fn deliver(output: Option<&PathBuf>, bytes: &[u8]) -> Result<Exit, Failure> {
+    match output {
+        Some(path) => replace(path, bytes)?,
+        None => {
+            let out = Path::new("standard output");
+            std::io::stdout().lock().write_all(bytes).map_err(Failure::file("write", out))?;
+        }
+    }
+    Ok(Exit::Clean)
+}
+
+/// Text to bytes.
+pub(super) fn encode(arguments: &ConvertArguments) -> Result<Exit, Failure> {
+    let document = parse(&arguments.file, read(&arguments.file)?)?;
+    deliver(arguments.output.as_ref(), &document.schedule.to_bytes())
+}
+
+/// Bytes to text.
+pub(super) fn decode(targets: &[Box<dyn AnyTarget>], arguments: &DecodeArguments) -> Result<Exit, Failure> {
+    let schedule = Schedule::from_bytes(&read(&arguments.convert.file)?);
+    let document = match &arguments.target {
+        Some(name) => Harness::new(targets, name)?.document(&schedule),
+        None => Document::new("any", schedule, &Vocabulary::default()),
+    };
+    deliver(arguments.convert.output.as_ref(), document.to_string().as_bytes())
+}
+
+/// Lists what can be fuzzed.
+pub(super) fn targets(targets: &[Box<dyn AnyTarget>], json: bool) -> Result<Exit, Failure> {
+    for target in targets {
+        put(&if json { target_object(&**target).to_string() } else { target_text(&**target) });
+    }
+    Ok(Exit::Clean)
+}
+
+fn target_object(target: &dyn AnyTarget) -> Value {
+    let about = target.about();
+    let bugs: Vec<Value> = about.bugs.iter().map(|bug| json!({ "name": bug.name, "about": bug.about })).collect();
+    let constants: Vec<Value> =
+        about.constants.iter().map(|(name, length)| json!({ "name": name, "us": length.as_micros() as u64 })).collect();
+    let checkers: Vec<Value> =
+        target.workloads().iter().map(|(name, functions, judged)| json!({ "name": name, "functions": functions, "checked_for": judged })).collect();
+    json!({
+        "schema": "murphy/targets/1", "name": about.name, "about": about.summary,
+        "nodes": [about.nodes.start(), about.nodes.end()], "roles": about.roles, "constants": constants,
+        "messages": target.kinds(), "workloads": checkers, "bugs": bugs,
+        "properties": target.properties(),
+        "marks": target.vocabulary().marks.spellings(), "transport": format!("{:?}", about.transport).to_lowercase(),
+    })
+}
+
+fn target_text(target: &dyn AnyTarget) -> String {
+    let about = target.about();
+    let (fewest, most) = (about.nodes.start(), about.nodes.end());
+    let constants: Vec<String> = about.constants.iter().map(|(name, length)| format!("{name} {length:?}")).collect();
+    let workloads: Vec<String> = target
+        .workloads()
+        .iter()
+        .map(|(name, functions, judged)| format!("{name} ({}), checked for {judged}", functions.join(", ")))
+        .collect();
+    let bugs: Vec<String> =
+        about.bugs.iter().map(|bug| format!("\n    +{:<10} {}", bug.name, bug.about)).collect();
+    format!(
+        "{}  {}\n  nodes      {fewest} to {most}\n  roles      {}\n  constants  {}\n  messages   {}\n  workloads  {}\n  bugs       {}\n",
+        about.name,
+        about.summary,
+        about.roles.join(", "),
+        constants.join(", "),
+        target.kinds().join(", "),
+        workloads.join("; "),
+        if bugs.is_empty() { "none to plant".to_string() } else { bugs.concat() },
+    )
+}

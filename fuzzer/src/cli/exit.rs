@@ -1,0 +1,116 @@
+//! How the command ends: exit codes that scripts and `git bisect run` rely on, and errors for people.
+
+use std::path::PathBuf;
+
+use miette::{GraphicalReportHandler, LabeledSpan, MietteDiagnostic, NamedSource, Report};
+use serde_json::json;
+use thiserror::Error;
+
+use crate::{
+    finding::FolderError,
+    harness::HarnessError,
+    source::{Mistakes, SourceError},
+};
+
+/// How the command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// No violation.
+    Clean = 0,
+    /// A violation was found or reproduced.
+    Violation = 1,
+    /// What the user wrote is wrong.
+    Usage = 2,
+    /// No verdict: a budget ran out.
+    Inconclusive = 3,
+    /// Two runs of one schedule differed.
+    Nondeterminism = 4,
+    /// The schedule does not apply any more: faults that once struck do nothing.
+    Stale = 5,
+    /// Files are missing, unwritable, or disagree.
+    Files = 10,
+    /// Interrupted; everything found is on disk.
+    Interrupted = 130,
+}
+
+/// Why the command could not do what it was asked.
+#[derive(Debug, Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Harness(#[from] HarnessError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error("cannot {action} {}: {source}", path.display())]
+    File { action: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("the schedule does not name its target: say `--target NAME`")]
+    NoTarget,
+    #[error("the corpus: {0}")]
+    Corpus(String),
+    #[error("worker {0} failed: {1}")]
+    Worker(usize, String),
+    #[error("cannot catch interrupts: {0}")]
+    Signals(#[from] ctrlc::Error),
+}
+
+impl Failure {
+    /// `action` on `path` was refused.
+    pub(super) fn file(action: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::File { action, path: path.to_path_buf(), source }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Harness(_) | Self::NoTarget => Exit::Usage,
+            Self::Source(SourceError::Mistakes(_) | SourceError::Unknown { .. } | SourceError::Ambiguous { .. }) => {
+                Exit::Usage
+            }
+            Self::Source(SourceError::Folder(_) | SourceError::Read { .. }) => Exit::Files,
+            Self::Folder(_) | Self::File { .. } | Self::Corpus(_) | Self::Worker(..) | Self::Signals(_) => Exit::Files,
+        }
+    }
+
+    /// Says what is wrong on standard error, and gives the exit code.
+    pub(super) fn report(&self, json: bool) -> Exit {
+        let exit = self.exit();
+        match self {
+            _ if json => say(&json!({ "schema": "murphy/error/1", "error": self.to_string(), "exit": exit as i32 }).to_string()),
+            Self::Source(SourceError::Mistakes(mistakes)) => say(render(mistakes).trim_end()),
+            _ => say(&format!("error: {self}")),
+        }
+        exit
+    }
+}
+
+/// A line on standard error.
+#[allow(clippy::print_stderr, reason = "the one place where the command speaks to people")]
+pub(super) fn say(line: &str) {
+    eprintln!("{line}");
+}
+
+/// A line on standard output; a closed pipe is the reader's choice and no error.
+pub(super) fn put(line: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// Every mistake with the line it stands on.
+fn render(mistakes: &Mistakes) -> String {
+    let mut text = String::new();
+    let handler = GraphicalReportHandler::new();
+    for mistake in &mistakes.diagnostics {
+        let label = LabeledSpan::at(mistake.span.clone(), format!("expected {}", mistake.expected));
+        let mut diagnostic = MietteDiagnostic::new(mistake.to_string()).with_label(label);
+        if let Some(suggestion) = &mistake.suggestion {
+            diagnostic = diagnostic.with_help(format!("did you mean `{suggestion}`?"));
+        }
+        let source = NamedSource::new(mistakes.path.display().to_string(), mistakes.text.clone());
+        let report = Report::new(diagnostic).with_source_code(source);
+        if handler.render_report(&mut text, &*report).is_err() {
+            text.push_str(&mistake.to_string());
+        }
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,242 @@
+//! The command: arguments, exit codes, and what goes where. Data on standard output, progress on standard error.
+
+mod campaign;
+mod commands;
+mod exit;
+mod progress;
+mod workers;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use murphy_sim::AnyTarget;
+
+use exit::Exit;
+
+/// A coverage-guided fuzzer over fault schedules for distributed systems.
+#[derive(Debug, Parser)]
+#[command(name = "murphy", version, about)]
+struct Arguments {
+    /// Print JSON, one object a line, instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Search for schedules that break a promise of a target.
+    Fuzz(FuzzArguments),
+    /// Run a schedule again, and say whether it still breaks its promise.
+    Replay(ReplayArguments),
+    /// Show a finding: what broke, the schedule, who sent what to whom, and why it is wrong.
+    Show(ShowArguments),
+    /// Make a failing schedule as small as it gets.
+    #[command(alias = "tmin")]
+    Min(MinArguments),
+    /// Format files of schedules in place.
+    Fmt(FmtArguments),
+    /// Turn a schedule's text into its bytes.
+    Encode(ConvertArguments),
+    /// Turn a schedule's bytes into its text.
+    Decode(DecodeArguments),
+    /// List what can be fuzzed.
+    Targets,
+}
+
+/// When a campaign stops of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum StopOn {
+    /// At the first finding that is not filed yet.
+    New,
+    /// At the first finding, filed already or not.
+    First,
+    /// Never: findings are filed and the campaign goes on.
+    #[default]
+    Never,
+}
+
+#[derive(Clone, Debug, Args)]
+struct FuzzArguments {
+    /// The target, with planted bugs if wanted: `raft-kv`, `raft-kv+B1`. See `murphy targets`.
+    target: String,
+    /// The campaign's seed, decimal or 0x…; one job and the same seed give the same campaign.
+    #[arg(long, default_value = "1", value_parser = number)]
+    seed: u64,
+    /// Stop after so many executions.
+    #[arg(long, value_name = "N", value_parser = number)]
+    execs: Option<u64>,
+    /// Stop after so long, like `90s`, `10m` or `2h`.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    time: Option<std::time::Duration>,
+    /// Stop at the first finding; short for `--stop-on first`.
+    #[arg(long, conflicts_with = "stop_on")]
+    until_first: bool,
+    /// When to stop of itself.
+    #[arg(long, value_enum, default_value_t)]
+    stop_on: StopOn,
+    /// Plant this bug of the target; may be repeated.
+    #[arg(long, value_name = "BUG")]
+    bug: Vec<String>,
+    /// Folder of schedules worth keeping, shared by the jobs and by later campaigns [default: corpus/TARGET].
+    #[arg(long, value_name = "DIR")]
+    corpus: Option<PathBuf>,
+    /// Folder of findings.
+    #[arg(long, value_name = "DIR", default_value = "crashes")]
+    crashes: PathBuf,
+    /// Worker processes.
+    #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: u16,
+}
+
+#[derive(Clone, Debug, Args)]
+struct Where {
+    /// Folder in which keys are looked up.
+    #[arg(long, value_name = "DIR", default_value = "crashes")]
+    crashes: PathBuf,
+    /// The target, for a schedule that does not name one.
+    #[arg(long, value_name = "TARGET")]
+    target: Option<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+struct ReplayArguments {
+    /// A folder, a key or its beginning, `latest`, a file of text or bytes, or `-`.
+    schedule: String,
+    /// How many times.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    times: u32,
+    /// Print every event with its virtual time and node.
+    #[arg(short, long)]
+    verbose: bool,
+    #[command(flatten)]
+    place: Where,
+}
+
+#[derive(Clone, Debug, Args)]
+struct ShowArguments {
+    /// A folder, a key or its beginning, `latest`, a file of text or bytes, or `-`.
+    schedule: String,
+    /// How many rows of the picture.
+    #[arg(long, default_value_t = 60)]
+    rows: usize,
+    #[command(flatten)]
+    place: Where,
+}
+
+#[derive(Clone, Debug, Args)]
+struct MinArguments {
+    /// A folder, a key or its beginning, `latest`, a file of text or bytes, or `-`.
+    schedule: String,
+    /// The most runs to spend.
+    #[arg(long, value_name = "N", default_value_t = campaign::BUDGET, value_parser = number)]
+    budget: u64,
+    #[command(flatten)]
+    place: Where,
+}
+
+#[derive(Clone, Debug, Args)]
+struct FmtArguments {
+    /// Files of text, or `-`.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Change nothing; exit with 1 if a file is not formatted.
+    #[arg(long)]
+    check: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+struct ConvertArguments {
+    /// A file, or `-`.
+    file: PathBuf,
+    /// Where to write [default: standard output].
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+struct DecodeArguments {
+    #[command(flatten)]
+    convert: ConvertArguments,
+    /// The target whose names to spell out.
+    #[arg(long, value_name = "TARGET")]
+    target: Option<String>,
+}
+
+/// The whole command over `targets`. Does not return.
+pub fn cli(targets: Vec<Box<dyn AnyTarget>>) -> ! {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("MURPHY_LOG").unwrap_or_default();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let arguments = Arguments::parse();
+    let done = match &arguments.command {
+        Command::Fuzz(fuzz) => campaign::fuzz(&targets, fuzz, arguments.json),
+        Command::Replay(replay) => commands::replay(&targets, replay, arguments.json),
+        Command::Show(show) => commands::show(&targets, show, arguments.json),
+        Command::Min(min) => commands::min(&targets, min, arguments.json),
+        Command::Fmt(fmt) => commands::fmt(fmt),
+        Command::Encode(encode) => commands::encode(encode),
+        Command::Decode(decode) => commands::decode(&targets, decode),
+        Command::Targets => commands::targets(&targets, arguments.json),
+    };
+    let exit = done.unwrap_or_else(|failure| failure.report(arguments.json));
+    std::process::exit(exit as i32)
+}
+
+impl Exit {
+    /// The graver of two, in the order that scripts rely on: interrupted, nondeterminism, violation, stale, inconclusive.
+    fn or(self, other: Self) -> Self {
+        let grave = [Self::Interrupted, Self::Nondeterminism, Self::Violation, Self::Stale, Self::Inconclusive];
+        grave.into_iter().find(|exit| [self, other].contains(exit)).unwrap_or(Self::Clean)
+    }
+}
+
+/// A number, decimal or 0x….
+fn number(text: &str) -> Result<u64, String> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.replace('_', "").parse(),
+    };
+    parsed.map_err(|_| "expected a whole number, decimal or 0x…".to_string())
+}
+
+/// A length of real time: `90s`, `10m`, `2h`.
+fn time(text: &str) -> Result<std::time::Duration, String> {
+    let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(split);
+    let millis = units.iter().find(|(name, _)| *name == unit).map(|(_, millis)| millis);
+    match (digits.parse::<u64>(), millis) {
+        (Ok(count), Some(millis)) => Ok(std::time::Duration::from_millis(count.saturating_mul(*millis))),
+        _ => Err("expected a number with a unit: `90s`, `10m`, `2h`".to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::{Arguments, Exit, number, time};
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn numbers_and_times_are_read_or_refused() {
+        assert_eq!(number("0x5eed"), Ok(0x5eed));
+        assert_eq!(number("100_000"), Ok(100_000));
+        assert!(number("many").is_err());
+        assert_eq!(time("10m"), Ok(std::time::Duration::from_secs(600)));
+        assert!(time("10").is_err());
+        assert!(time("10parsecs").is_err());
+    }
+
+    #[test]
+    fn the_graver_exit_code_wins() {
+        assert_eq!(Exit::Violation.or(Exit::Nondeterminism), Exit::Nondeterminism);
+        assert_eq!(Exit::Violation.or(Exit::Interrupted), Exit::Interrupted);
+        assert_eq!(Exit::Clean.or(Exit::Inconclusive), Exit::Inconclusive);
+    }
+}

@@ -1,0 +1,144 @@
+//! What a campaign shows while it runs: a line that is overwritten on a terminal, and repeated now and then elsewhere.
+
+use std::{
+    io::{IsTerminal as _, Write as _},
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+
+use super::exit::{put, say};
+use crate::engine::Stats;
+
+/// How often a terminal's line changes, and how often a line is written elsewhere.
+const INTERVALS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
+/// The clock is asked once in so many executions.
+const EVERY: u64 = 64;
+
+/// The real time.
+#[allow(clippy::disallowed_methods, reason = "people watch campaigns in real time; no run sees it")]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}
+
+/// Findings of a campaign so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) new: u64,
+    pub(super) known: u64,
+}
+
+/// The line of a campaign.
+pub(super) struct Line {
+    began: Instant,
+    shown: Option<Instant>,
+    calls: u64,
+    terminal: bool,
+    json: bool,
+}
+
+impl Line {
+    pub(super) fn new(json: bool) -> Self {
+        Self { began: now(), shown: None, calls: 0, terminal: std::io::stderr().is_terminal() && !json, json }
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        now().duration_since(self.began)
+    }
+
+    /// Shows the line if it is time to.
+    pub(super) fn update(&mut self, stats: &Stats, tally: Tally) {
+        self.calls += 1;
+        if self.calls % EVERY == 0 {
+            self.refresh(stats, tally);
+        }
+    }
+
+    /// The same, without counting calls.
+    pub(super) fn refresh(&mut self, stats: &Stats, tally: Tally) {
+        let interval = if self.terminal || self.json { INTERVALS.0 } else { INTERVALS.1 };
+        let present = now();
+        if self.shown.is_none_or(|shown| present.duration_since(shown) >= interval) {
+            self.shown = Some(present);
+            self.show(stats, tally);
+        }
+    }
+
+    /// Shows the line now.
+    pub(super) fn show(&self, stats: &Stats, tally: Tally) {
+        if self.json {
+            return put(&self.object(stats, tally).to_string());
+        }
+        let line = self.text(stats, tally);
+        if self.terminal {
+            let _ = write!(std::io::stderr().lock(), "\r\x1b[K  {line}");
+        } else {
+            say(&format!("  {line}"));
+        }
+    }
+
+    /// Clears the way for other output.
+    pub(super) fn clear(&self) {
+        if self.terminal {
+            let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
+        }
+    }
+
+    /// Something that changes fast; only a terminal shows it.
+    pub(super) fn fleeting(&self, text: &str) {
+        if self.terminal {
+            let _ = write!(std::io::stderr().lock(), "\r\x1b[K  {text}");
+        }
+    }
+
+    fn text(&self, stats: &Stats, tally: Tally) -> String {
+        let elapsed = self.elapsed();
+        let seconds = elapsed.as_secs();
+        let rate = stats.execs as f64 / elapsed.as_secs_f64().max(0.001);
+        format!(
+            "{:02}:{:02}  execs {} ({rate:.0}/s)  corpus {}  states {}  marks {}  findings {} new, {} known{}",
+            seconds / 60,
+            seconds % 60,
+            thousands(stats.execs),
+            thousands(stats.corpus as u64),
+            thousands(stats.states),
+            stats.marks,
+            tally.new,
+            tally.known,
+            if stats.unknown > 0 { format!("  unknown {}", stats.unknown) } else { String::new() },
+        )
+    }
+
+    fn object(&self, stats: &Stats, tally: Tally) -> serde_json::Value {
+        json!({
+            "schema": "murphy/fuzz/1", "event": "status",
+            "seconds": self.elapsed().as_secs_f64(), "execs": stats.execs, "corpus": stats.corpus,
+            "states": stats.states, "marks": stats.marks, "unknown": stats.unknown,
+            "events": stats.events, "virtual_ns": stats.virtual_ns,
+            "steps": stats.steps, "effective_steps": stats.effective_steps, "new": tally.new, "known": tally.known,
+        })
+    }
+}
+
+/// `1234567` as `1,234,567`.
+pub(super) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::thousands;
+
+    #[test]
+    fn long_numbers_are_grouped() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+    }
+}

@@ -1,0 +1,137 @@
+//! Runs schedules for LibAFL, by a call, in this process and thread: no fork, no signal handler, no timer. A target's panic
+//! is caught inside the run; a run that does not end is ended by its budget of events.
+//!
+//! What a run gave is copied into three observers: the marks it hit, the states it visited, and how it was judged.
+
+use std::{borrow::Cow, cell::RefCell, rc::Rc};
+
+use libafl::{
+    Error,
+    executors::{Executor, ExitKind, HasObservers},
+    observers::{HitcountsMapObserver, Observer, StdMapObserver},
+    state::HasExecutions,
+};
+use libafl_bolts::{Named, tuples::RefIndexable};
+use murphy_checker::verdict::Verdict;
+use serde::{Deserialize, Serialize};
+
+use super::{Stats, input::ScheduleInput};
+use crate::Harness;
+
+/// The harness, which the executor, the feedbacks and the watcher use in turn.
+pub(crate) type SharedHarness = Rc<RefCell<Harness>>;
+
+/// Hits of each mark, in AFL's buckets.
+pub(crate) type Marks = HitcountsMapObserver<StdMapObserver<'static, u8, false>>;
+
+/// The observers, as LibAFL nests them.
+pub(crate) type Observers = (Marks, (States, (Judged, ())));
+
+/// The states a run visited, each once.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct States {
+    #[serde(skip)]
+    pub(crate) visited: Vec<u64>,
+}
+
+/// How a run was judged.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Judged {
+    #[serde(skip)]
+    pub(crate) verdict: Verdict,
+    #[serde(skip)]
+    pub(crate) trace_hash: u64,
+    /// Whether a step had an effect, or there was none to have one.
+    #[serde(skip)]
+    pub(crate) effective: bool,
+}
+
+impl Named for States {
+    fn name(&self) -> &Cow<'static, str> {
+        &Cow::Borrowed("states")
+    }
+}
+
+impl Named for Judged {
+    fn name(&self) -> &Cow<'static, str> {
+        &Cow::Borrowed("judged")
+    }
+}
+
+impl<I, S> Observer<I, S> for States {}
+impl<I, S> Observer<I, S> for Judged {}
+
+/// Runs schedules and counts what they did.
+pub(crate) struct SimExecutor {
+    harness: SharedHarness,
+    pub(crate) observers: Observers,
+    /// 1 for each mark that any run has hit.
+    hit: Vec<u8>,
+    pub(crate) stats: Stats,
+}
+
+impl SimExecutor {
+    pub(crate) fn new(harness: SharedHarness) -> Self {
+        let length = murphy_sim::marks::names().len().max(1);
+        let marks = HitcountsMapObserver::new(StdMapObserver::owned("marks", vec![0; length]));
+        Self {
+            harness,
+            observers: (marks, (States::default(), (Judged::default(), ()))),
+            hit: vec![0; length],
+            stats: Stats::default(),
+        }
+    }
+
+    /// How the last run was judged.
+    pub(crate) fn judged(&mut self) -> &mut Judged {
+        &mut self.observers.1.1.0
+    }
+}
+
+impl<EM, S: HasExecutions, Z> Executor<EM, ScheduleInput, S, Z> for SimExecutor {
+    fn run_target(&mut self, _: &mut Z, state: &mut S, _: &mut EM, input: &ScheduleInput) -> Result<ExitKind, Error> {
+        *state.executions_mut() += 1;
+        let mut harness = self.harness.borrow_mut();
+        let outcome = harness.run(&input.0);
+
+        let (marks, (states, (judged, ()))) = &mut self.observers;
+        let counters = &outcome.signals.marks;
+        marks[..counters.len()].copy_from_slice(counters);
+        states.visited.clone_from(&outcome.signals.states);
+        judged.verdict.clone_from(&outcome.verdict);
+        judged.trace_hash = outcome.trace_hash;
+        let effective = outcome.steps.iter().filter(|report| report.effects > 0).count();
+        judged.effective = effective > 0 || outcome.steps.is_empty();
+
+        for (hit, counter) in self.hit.iter_mut().zip(counters) {
+            *hit |= u8::from(*counter > 0);
+        }
+        let stats = &mut self.stats;
+        stats.execs += 1;
+        stats.events += outcome.events;
+        stats.virtual_ns += outcome.time;
+        stats.steps += outcome.steps.len() as u64;
+        stats.effective_steps += effective as u64;
+        stats.marks = self.hit.iter().map(|hit| usize::from(*hit)).sum();
+        Ok(match judged.verdict {
+            Verdict::Valid => ExitKind::Ok,
+            Verdict::Invalid(_) => ExitKind::Crash,
+            Verdict::Unknown(_) => {
+                stats.unknown += 1;
+                ExitKind::Timeout
+            }
+        })
+    }
+}
+
+impl HasObservers for SimExecutor {
+    type Observers = Observers;
+
+    fn observers(&self) -> RefIndexable<&Observers, Observers> {
+        RefIndexable::from(&self.observers)
+    }
+
+    fn observers_mut(&mut self) -> RefIndexable<&mut Observers, Observers> {
+        RefIndexable::from(&mut self.observers)
+    }
+}

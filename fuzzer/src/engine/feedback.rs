@@ -1,0 +1,235 @@
+//! What makes a schedule worth keeping: it hit a mark more often than any before, or visited a state that none before did,
+//! by means of its faults, without breaking a promise, and the same way twice.
+//!
+//! What a run reached counts as reached only once the run is kept. A run that is not kept, because nothing it injected had
+//! an effect or because it ended in a violation, leaves its states for a schedule that is worth mutating.
+//!
+//! What feedbacks remember is theirs and not in LibAFL's state: nobody serializes that, and metadata would have to be.
+
+use std::{
+    borrow::Cow,
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+    rc::Rc,
+};
+
+use libafl::{
+    Error,
+    corpus::Testcase,
+    executors::ExitKind,
+    feedback_and_fast, feedback_or,
+    feedbacks::{EagerOrFeedback, FastAndFeedback, Feedback, MaxMapFeedback, StateInitializer},
+};
+use libafl_bolts::Named;
+use murphy_checker::verdict::{Class, Verdict};
+
+use super::{
+    executor::{Judged, Marks, Observers, SharedHarness},
+    input::ScheduleInput,
+};
+
+/// How many states of an entry decide how rare it is.
+const TELLING: usize = 4;
+
+/// How often kept states were visited. Fixed seeds, and never iterated.
+#[expect(clippy::disallowed_types, reason = "only ever asked for a key, with a hash of fixed seeds")]
+type Visits = std::collections::HashMap<u64, u32, ahash::RandomState>;
+
+/// The states that the corpus reaches, shared by the feedback that keeps entries and the scheduler that picks them.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    visits: Visits,
+    /// States of the last run that the corpus did not reach before it.
+    fresh: Vec<u64>,
+}
+
+impl Seen {
+    pub(crate) fn new() -> Self {
+        let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
+        Self { visits: Visits::with_hasher(hasher), fresh: Vec::new() }
+    }
+
+    /// Counts the states of a run. Returns whether some are new.
+    fn visit(&mut self, states: &[u64]) -> bool {
+        self.fresh.clear();
+        for state in states {
+            match self.visits.get_mut(state) {
+                Some(visits) => *visits = visits.saturating_add(1),
+                None => self.fresh.push(*state),
+            }
+        }
+        !self.fresh.is_empty()
+    }
+
+    /// The last run is kept: what was new is no more.
+    fn keep(&mut self) {
+        self.visits.extend(self.fresh.iter().map(|state| (*state, 1)));
+    }
+
+    /// The states by which to tell later how rare the last run is, deepest last. Empty if only marks made it new.
+    pub(crate) fn telling(&self) -> Vec<u64> {
+        self.fresh[self.fresh.len().saturating_sub(TELLING)..].to_vec()
+    }
+
+    /// How often the rarest of these states was visited.
+    pub(crate) fn rarest(&self, states: &[u64]) -> u32 {
+        states.iter().filter_map(|state| self.visits.get(state)).copied().min().unwrap_or(1)
+    }
+
+    /// How many states the corpus reaches.
+    pub(crate) fn len(&self) -> usize {
+        self.visits.len()
+    }
+}
+
+/// All that a corpus entry must be.
+pub(crate) type Keep = FastAndFeedback<EagerOrFeedback<MaxMapFeedback<Marks, Marks>, NovelStates>, FastAndFeedback<Sound, Repeats>>;
+
+/// The feedback of a campaign.
+pub(crate) fn keep(observers: &Observers, seen: Rc<RefCell<Seen>>, repeats: Repeats) -> Keep {
+    feedback_and_fast!(feedback_or!(MaxMapFeedback::new(&observers.0), NovelStates(seen)), Sound, repeats)
+}
+
+fn judged(observers: &Observers) -> &Judged {
+    &observers.1.1.0
+}
+
+/// The run visited a state that the corpus does not reach.
+pub(crate) struct NovelStates(Rc<RefCell<Seen>>);
+
+/// A promise was kept, and if faults were injected, one had an effect.
+///
+/// Mutants of a run that breaks a promise break it too, mostly, and end where it did. Those of a run without an answer have
+/// none either, and are slow.
+pub(crate) struct Sound;
+
+/// A second run of the schedule gives the same trace.
+pub(crate) struct Repeats {
+    harness: SharedHarness,
+    /// Set where it did not.
+    differs: Rc<Cell<bool>>,
+}
+
+impl Repeats {
+    pub(crate) fn new(harness: SharedHarness, differs: Rc<Cell<bool>>) -> Self {
+        Self { harness, differs }
+    }
+}
+
+/// The first violation of its class and name. All are reported; this only bounds what LibAFL stores as solutions.
+#[derive(Default)]
+pub(crate) struct FirstOfItsName(BTreeSet<(Class, Cow<'static, str>)>);
+
+impl<EM, S> Feedback<EM, ScheduleInput, Observers, S> for NovelStates {
+    fn is_interesting(
+        &mut self,
+        _: &mut S,
+        _: &mut EM,
+        _: &ScheduleInput,
+        observers: &Observers,
+        _: &ExitKind,
+    ) -> Result<bool, Error> {
+        Ok(self.0.borrow_mut().visit(&observers.1.0.visited))
+    }
+
+    fn append_metadata(
+        &mut self,
+        _: &mut S,
+        _: &mut EM,
+        _: &Observers,
+        _: &mut Testcase<ScheduleInput>,
+    ) -> Result<(), Error> {
+        self.0.borrow_mut().keep();
+        Ok(())
+    }
+}
+
+impl<EM, S> Feedback<EM, ScheduleInput, Observers, S> for Sound {
+    fn is_interesting(
+        &mut self,
+        _: &mut S,
+        _: &mut EM,
+        _: &ScheduleInput,
+        observers: &Observers,
+        _: &ExitKind,
+    ) -> Result<bool, Error> {
+        let judged = judged(observers);
+        Ok(judged.effective && judged.verdict == Verdict::Valid)
+    }
+}
+
+impl<EM, S> Feedback<EM, ScheduleInput, Observers, S> for Repeats {
+    fn is_interesting(
+        &mut self,
+        _: &mut S,
+        _: &mut EM,
+        input: &ScheduleInput,
+        observers: &Observers,
+        _: &ExitKind,
+    ) -> Result<bool, Error> {
+        let again = self.harness.borrow_mut().run(&input.0).trace_hash;
+        let differs = again != judged(observers).trace_hash;
+        self.differs.set(differs);
+        Ok(!differs)
+    }
+}
+
+impl<EM, S> Feedback<EM, ScheduleInput, Observers, S> for FirstOfItsName {
+    fn is_interesting(
+        &mut self,
+        _: &mut S,
+        _: &mut EM,
+        _: &ScheduleInput,
+        observers: &Observers,
+        _: &ExitKind,
+    ) -> Result<bool, Error> {
+        let anomaly = judged(observers).verdict.anomaly();
+        Ok(anomaly.is_some_and(|anomaly| self.0.insert((anomaly.class, anomaly.name.clone()))))
+    }
+}
+
+impl<S> StateInitializer<S> for NovelStates {}
+impl<S> StateInitializer<S> for Sound {}
+impl<S> StateInitializer<S> for Repeats {}
+impl<S> StateInitializer<S> for FirstOfItsName {}
+
+impl Named for NovelStates {
+    fn name(&self) -> &Cow<'static, str> {
+        &Cow::Borrowed("novel states")
+    }
+}
+
+impl Named for Sound {
+    fn name(&self) -> &Cow<'static, str> {
+        &Cow::Borrowed("sound")
+    }
+}
+
+impl Named for Repeats {
+    fn name(&self) -> &Cow<'static, str> {
+        &Cow::Borrowed("repeats")
+    }
+}
+
+impl Named for FirstOfItsName {
+    fn name(&self) -> &Cow<'static, str> {
+        &Cow::Borrowed("first of its name")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Seen;
+
+    #[test]
+    fn a_state_stays_new_until_a_run_that_visits_it_is_kept() {
+        let mut seen = Seen::new();
+        assert!(seen.visit(&[1, 2]));
+        assert!(seen.visit(&[1, 2]), "no run was kept");
+        seen.keep();
+        assert!(!seen.visit(&[2, 1]));
+        assert!(seen.visit(&[2, 3]));
+        assert_eq!((seen.rarest(&[1]), seen.rarest(&[1, 2])), (2, 2));
+        assert_eq!(seen.rarest(&[2]), 3);
+    }
+}

@@ -1,0 +1,88 @@
+//! Which corpus entry to mutate next: those that led to rarely visited states, short ones first, and less the more often they
+//! were picked. A function of the campaign's random numbers and of nothing else, no time above all.
+//!
+//! LibAFL's own weighted schedulers measure the time of runs, and its minimizing one iterates hash maps: with either, one
+//! seed gives different campaigns.
+
+use std::{cell::RefCell, rc::Rc};
+
+use libafl::{
+    Error,
+    corpus::{Corpus, CorpusId},
+    schedulers::Scheduler,
+    state::{HasCorpus, HasRand},
+};
+use libafl_bolts::rands::Rand;
+
+use super::{State, feedback::Seen, input::ScheduleInput};
+
+/// The weight of an empty schedule that was never picked and whose state nothing else visits.
+const WEIGHT: u64 = 1 << 32;
+/// Weights are drawn up afresh after so many picks, or as many as there are entries.
+const FRESH: usize = 256;
+
+struct Entry {
+    id: CorpusId,
+    /// States that it was the first to visit.
+    states: Vec<u64>,
+    steps: u64,
+    picks: u64,
+}
+
+/// Picks entries by the rarity of what they reached.
+pub(crate) struct RareFirst {
+    seen: Rc<RefCell<Seen>>,
+    entries: Vec<Entry>,
+    /// The sum of the weights of each entry and those before it.
+    sums: Vec<u64>,
+    picks_left: usize,
+}
+
+impl RareFirst {
+    pub(crate) fn new(seen: Rc<RefCell<Seen>>) -> Self {
+        Self { seen, entries: Vec::new(), sums: Vec::new(), picks_left: FRESH }
+    }
+
+    /// Adds the weight of the next entry.
+    fn weigh(&mut self) {
+        let entry = &self.entries[self.sums.len()];
+        let visits = u64::from(self.seen.borrow().rarest(&entry.states));
+        let weight = WEIGHT / ((visits * (1 + entry.picks)).isqrt().max(1) * (4 + entry.steps));
+        let sum = self.sums.last().copied().unwrap_or(0);
+        self.sums.push(sum + weight.max(1));
+    }
+}
+
+impl Scheduler<ScheduleInput, State> for RareFirst {
+    fn on_add(&mut self, state: &mut State, id: CorpusId) -> Result<(), Error> {
+        let testcase = state.corpus().get(id)?.borrow();
+        let steps = testcase.input().as_ref().map_or(0, |input| input.0.steps.len() as u64);
+        let states = self.seen.borrow().telling();
+        self.entries.push(Entry { id, states, steps, picks: 0 });
+        self.weigh();
+        Ok(())
+    }
+
+    fn next(&mut self, state: &mut State) -> Result<CorpusId, Error> {
+        if self.picks_left == 0 {
+            self.picks_left = FRESH.max(self.entries.len());
+            self.sums.clear();
+        }
+        self.picks_left -= 1;
+        while self.sums.len() < self.entries.len() {
+            self.weigh();
+        }
+        let total = self.sums.last().copied().ok_or_else(|| Error::empty("no entry to pick"))?;
+        let drawn = (u128::from(state.rand_mut().next()) * u128::from(total) >> 64) as u64;
+        let entry = &mut self.entries[self.sums.partition_point(|sum| *sum <= drawn)];
+        entry.picks += 1;
+        let id = entry.id;
+        self.set_current_scheduled(state, Some(id))?;
+        Ok(id)
+    }
+
+    fn set_current_scheduled(&mut self, state: &mut State, next: Option<CorpusId>) -> Result<(), Error> {
+        *state.corpus_mut().current_mut() = next;
+        Ok(())
+    }
+}

@@ -1,0 +1,290 @@
+//! Campaigns on `echo`, whose planted bug is shallow, and on a target that never does the same thing twice.
+
+use std::{cell::Cell, collections::BTreeSet, fs, ops::ControlFlow, path::Path, time::Duration};
+
+use murphy_checker::verdict::{Anomaly, Class};
+use murphy_schedule::{Dice, Schedule, Vocabulary, mutate};
+use murphy_sim::{
+    About, Boot, Context, Shared, Target, Timer, Workload,
+    echo::{Echo, EchoNode},
+};
+
+use super::{Campaign, EngineError, Stats, Watcher, input, run};
+use crate::Harness;
+
+/// Writes down all it hears.
+#[derive(Debug, Default, PartialEq)]
+struct Diary {
+    violations: Vec<(Stats, Class, String, Schedule)>,
+    executed: u64,
+    /// End the campaign with the first violation.
+    until_first: bool,
+}
+
+impl Watcher for Diary {
+    fn violation(
+        &mut self,
+        harness: &mut Harness,
+        schedule: &Schedule,
+        anomaly: &Anomaly,
+        stats: &Stats,
+    ) -> ControlFlow<()> {
+        if anomaly.class != Class::Nondeterminism {
+            assert_eq!(harness.run(schedule).verdict.anomaly(), Some(anomaly), "the harness is free to be used");
+        }
+        self.violations.push((*stats, anomaly.class, anomaly.name.to_string(), schedule.clone()));
+        if self.until_first { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn executed(&mut self, stats: &Stats) -> ControlFlow<()> {
+        self.executed += 1;
+        assert_eq!(stats.execs, self.executed, "each execution is told once");
+        ControlFlow::Continue(())
+    }
+}
+
+fn campaign(seed: u64, execs: u64) -> Campaign {
+    Campaign { seed, execs: Some(execs), corpus: None, seeds: Vec::new() }
+}
+
+fn harness(name: &str) -> Harness {
+    Harness::new(&crate::targets![Echo], name).expect("the target exists")
+}
+
+#[track_caller]
+fn go(name: &str, campaign: &Campaign) -> (Stats, Diary) {
+    let mut diary = Diary::default();
+    let stats = run(campaign, harness(name), &mut diary).expect("the folder can be used");
+    (stats, diary)
+}
+
+fn entries(folder: &Path) -> BTreeSet<String> {
+    let names = fs::read_dir(folder).expect("the folder exists");
+    names.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect()
+}
+
+#[test]
+fn a_campaign_is_a_function_of_its_seed() {
+    for seed in 0..3 {
+        let [first, again] = [(); 2].map(|()| {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let campaign = Campaign { corpus: Some(folder.path().to_path_buf()), ..campaign(seed, 5_000) };
+            (go("echo+early-ack", &campaign), entries(folder.path()))
+        });
+        assert_eq!(first, again, "seed {seed}");
+        assert!(!first.1.is_empty(), "seed {seed} kept nothing");
+    }
+    assert_ne!(go("echo", &campaign(1, 1_000)).0, go("echo", &campaign(2, 1_000)).0);
+}
+
+#[test]
+fn the_planted_bug_is_found_within_two_thousand_executions() {
+    for seed in 0..10 {
+        let mut diary = Diary { until_first: true, ..Diary::default() };
+        let stats = run(&campaign(seed, 2_000), harness("echo+early-ack"), &mut diary).expect("no folder is used");
+        assert_eq!(diary.violations.len(), 1, "seed {seed} found nothing in {stats:?}");
+        assert_eq!(diary.violations[0].1, Class::Linearizability);
+    }
+}
+
+#[test]
+fn the_twin_is_never_blamed() {
+    let (stats, diary) = go("echo", &campaign(7, 3_000));
+    assert_eq!(diary.violations, []);
+    assert!(stats.states > 0 && stats.marks > 0 && stats.effective_steps > 0, "{stats:?}");
+}
+
+#[test]
+fn a_limit_of_executions_is_exact() {
+    for execs in [0, 1, 7, 8, 9, 100, 2_500] {
+        let (stats, diary) = go("echo+early-ack", &campaign(3, execs));
+        assert_eq!((stats.execs, diary.executed), (execs, execs));
+    }
+}
+
+#[test]
+fn given_seeds_are_run_first() {
+    let seed = mutate::random(&Vocabulary::default(), &mut Dice::new(5));
+    let (_, all) = go("echo+early-ack", &campaign(1, 2_000));
+    let known = all.violations.first().expect("the bug is shallow").3.clone();
+    let (_, diary) = go("echo+early-ack", &Campaign { seeds: vec![seed, known.clone()], ..campaign(2, 2) });
+    assert_eq!(diary.violations.last().map(|(_, _, _, schedule)| schedule), Some(&known));
+}
+
+#[test]
+fn a_folder_is_shared_between_campaigns() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("by-hand.murphy"), "murphy 1\n").expect("written");
+    let shared = |seed, execs| Campaign { corpus: Some(folder.path().to_path_buf()), ..campaign(seed, execs) };
+    let (first, _) = go("echo", &shared(1, 3_000));
+    let kept = entries(folder.path());
+    assert_eq!(kept.len(), first.corpus + 1, "one file per entry, and nothing left over: {kept:?}");
+    for name in kept.iter().filter(|name| !name.contains('.')) {
+        let bytes = fs::read(folder.path().join(name)).expect("an entry");
+        assert_eq!(*name, input::name(&Schedule::from_bytes(&bytes)));
+    }
+
+    let (second, _) = go("echo", &shared(2, first.corpus as u64));
+    assert!(second.states > first.states * 3 / 4, "its entries lead where they led: {second:?} after {first:?}");
+    assert_eq!(entries(folder.path()), kept, "what came from the folder is not written to it");
+}
+
+/// Puts a file into the corpus folder in the middle of the campaign.
+struct Colleague<'a> {
+    folder: &'a Path,
+    entry: &'a [u8],
+    violations: usize,
+}
+
+impl Watcher for Colleague<'_> {
+    fn violation(&mut self, _: &mut Harness, _: &Schedule, _: &Anomaly, _: &Stats) -> ControlFlow<()> {
+        self.violations += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn executed(&mut self, stats: &Stats) -> ControlFlow<()> {
+        if stats.execs == 100 {
+            fs::write(self.folder.join("from-a-colleague"), self.entry).expect("written");
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn what_others_find_is_read_while_the_campaign_runs() {
+    let (_, diary) = go("echo+early-ack", &campaign(1, 2_000));
+    let known = diary.violations.first().expect("the bug is shallow").3.to_bytes();
+    let count = |entry: &[u8]| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let campaign = Campaign { corpus: Some(folder.path().to_path_buf()), ..campaign(9, 2_300) };
+        // With a correct target the colleague's entry is the only one that could be a finding, were it one.
+        let mut colleague = Colleague { folder: folder.path(), entry, violations: 0 };
+        let stats = run(&campaign, harness("echo+early-ack"), &mut colleague).expect("the folder can be used");
+        (stats, colleague.violations)
+    };
+    assert_ne!(count(&known), count(&Schedule::default().to_bytes()));
+}
+
+#[track_caller]
+fn fails(folder: &Path) -> EngineError {
+    let campaign = Campaign { corpus: Some(folder.to_path_buf()), ..campaign(1, 3_000) };
+    run(&campaign, harness("echo"), &mut Diary::default()).expect_err("the folder cannot be used")
+}
+
+#[cfg(unix)]
+#[test]
+fn an_entry_that_cannot_be_read_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let entry = folder.path().join("0123456789abcdef");
+    // Not even root can read a link to itself.
+    std::os::unix::fs::symlink(&entry, &entry).expect("a link");
+    let text = fails(folder.path()).to_string();
+    let expected = format!("cannot read the corpus entry {}: ", entry.display());
+    assert!(text.strip_prefix(&expected).is_some_and(|reason| !reason.is_empty()), "{text}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("corpus");
+    fs::write(&file, "a file").expect("written");
+    let text = fails(&file).to_string();
+    assert!(text.starts_with(&format!("cannot create the corpus folder {}: ", file.display())), "{text}");
+}
+
+#[test]
+fn findings_survive_a_corpus_that_cannot_be_written() {
+    /// Takes the folder away with the first violation.
+    struct Thief(tempfile::TempDir, usize);
+    impl Watcher for Thief {
+        fn violation(&mut self, _: &mut Harness, _: &Schedule, _: &Anomaly, _: &Stats) -> ControlFlow<()> {
+            self.1 += 1;
+            fs::remove_dir_all(self.0.path()).expect("removed");
+            fs::write(self.0.path(), "in the way").expect("written");
+            ControlFlow::Continue(())
+        }
+
+        fn executed(&mut self, _: &Stats) -> ControlFlow<()> {
+            ControlFlow::Continue(())
+        }
+    }
+    let mut thief = Thief(tempfile::tempdir().expect("a temporary folder"), 0);
+    let campaign = Campaign { corpus: Some(thief.0.path().to_path_buf()), ..campaign(1, 5_000) };
+    let error = run(&campaign, harness("echo+early-ack"), &mut thief).expect_err("the folder is gone");
+    fs::remove_file(thief.0.path()).expect("removed");
+    assert_eq!(thief.1, 1);
+    let text = error.to_string();
+    assert!(text.contains(&thief.0.path().display().to_string()), "{text}");
+}
+
+/// `echo` with a memory of earlier runs.
+struct Fickle(Cell<u64>);
+
+impl Target for Fickle {
+    type Node = EchoNode;
+
+    fn about(&self) -> About {
+        Echo.about()
+    }
+
+    fn start(&self, boot: &Boot<'_>, cx: &mut Context<'_, EchoNode>) -> EchoNode {
+        self.0.set(self.0.get() + 1);
+        cx.set(Timer(1), Duration::from_millis(self.0.get()));
+        Echo.start(boot, cx)
+    }
+
+    fn workloads(&self) -> Vec<Workload<EchoNode>> {
+        Echo.workloads()
+    }
+}
+
+#[test]
+fn a_run_that_does_not_repeat_is_reported_and_not_kept() {
+    let target = Shared::new(Fickle(Cell::new(0)));
+    let harness = Harness::with_bugs(&target, BTreeSet::new()).expect("no bug is planted");
+    let mut diary = Diary::default();
+    let stats = run(&campaign(1, 50), harness, &mut diary).expect("no folder is used");
+    assert_eq!((stats.execs, stats.corpus), (50, 0));
+    let first = diary.violations.first().expect("it never repeats");
+    assert_eq!((first.1, first.2.as_str()), (Class::Nondeterminism, "trace-differs"));
+}
+
+// TEMP-MEASURE
+fn cpu() -> u64 {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split(' ').next().unwrap().parse().unwrap()
+}
+struct Quiet(bool, u64);
+impl Watcher for Quiet {
+    fn violation(&mut self, _: &mut Harness, _: &Schedule, _: &Anomaly, _: &Stats) -> ControlFlow<()> {
+        self.1 += 1;
+        if self.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+    fn executed(&mut self, _: &Stats) -> ControlFlow<()> { ControlFlow::Continue(()) }
+}
+fn targets() -> Vec<Box<dyn murphy_sim::AnyTarget>> {
+    vec![Box::new(Shared::new(Echo)), Box::new(Shared::new(murphy_targets::raft_kv::RaftKv::default()))]
+}
+#[test]
+fn zz_measure() {
+    let n = 20_000;
+    for name in ["echo", "raft-kv"] {
+        for round in 0..3 {
+            let mut harness = Harness::new(&targets(), name).unwrap();
+            let vocabulary = harness.vocabulary().clone();
+            let mut dice = Dice::new(round);
+            let t = cpu();
+            let mut events = 0;
+            for _ in 0..n {
+                let schedule = mutate::random(&vocabulary, &mut dice);
+                events += harness.run(&schedule).events;
+            }
+            let blind = cpu() - t;
+            let t = cpu();
+            let stats = run(&campaign(round, n), harness, &mut Quiet(false, 0)).unwrap();
+            let guided = cpu() - t;
+            println!("{name}: blind {} ns/exec {} ev/exec {:.1} ns/ev; campaign {} ns/exec {} ev/exec {:.1} ns/ev; {stats:?}",
+                blind / n, events / n, blind as f64 / events as f64, guided / n, stats.events / n, guided as f64 / stats.events as f64);
+        }
+    }
+}

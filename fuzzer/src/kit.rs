@@ -1,0 +1,106 @@
+//! Murphy inside `cargo test`: a bounded blind search over a system's schedules, without LibAFL, files or clocks.
+//!
+//! ```
+//! murphy::check(murphy::echo::Echo).execs(200).run();
+//! ```
+
+use std::collections::BTreeSet;
+
+use murphy_checker::verdict::Verdict;
+use murphy_schedule::{Dice, mutate};
+use murphy_sim::{AnyTarget, Shared, Target};
+
+use crate::{finding::Finding, harness::Harness, minimize::minimize};
+
+/// The runs that minimizing may take in a test.
+const BUDGET: u64 = 4000;
+
+/// Sets up a bounded search on `target`.
+pub fn check<T: Target>(target: T) -> Check {
+    Check { target: Box::new(Shared::new(target)), bugs: BTreeSet::new(), seed: 1, execs: 1000 }
+}
+
+/// A bounded search.
+pub struct Check {
+    target: Box<dyn AnyTarget>,
+    bugs: BTreeSet<String>,
+    seed: u64,
+    execs: u64,
+}
+
+/// What a bounded search gave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Schedules that were run.
+    pub execs: u64,
+    /// Runs without a verdict.
+    pub unknown: u64,
+    /// Operations that clients completed with `ok`.
+    pub completed: u64,
+    /// Steps that had an effect.
+    pub effective_steps: u64,
+}
+
+impl Check {
+    /// Plants a bug.
+    pub fn bug(mut self, name: &str) -> Self {
+        self.bugs.insert(name.to_string());
+        self
+    }
+
+    /// The seed from which schedules are drawn; 1 if not said.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// How many schedules to run; 1,000 if not said.
+    pub fn execs(mut self, execs: u64) -> Self {
+        self.execs = execs;
+        self
+    }
+
+    /// Runs schedules until one breaks a promise.
+    ///
+    /// # Errors
+    /// The minimized finding, and how many schedules it took.
+    ///
+    /// # Panics
+    /// If the target has no such bug to plant.
+    pub fn search(&self) -> Result<Report, (Box<Finding>, u64)> {
+        let mut harness = Harness::with_bugs(&*self.target, self.bugs.clone()).unwrap_or_else(|error| panic!("{error}"));
+        let (mut dice, mut report) = (Dice::new(self.seed), Report::default());
+        while report.execs < self.execs {
+            let schedule = mutate::random(harness.vocabulary(), &mut dice);
+            let outcome = harness.run(&schedule);
+            report.execs += 1;
+            report.unknown += u64::from(matches!(outcome.verdict, Verdict::Unknown(_)));
+            report.completed += outcome.history.completed();
+            report.effective_steps += outcome.steps.iter().filter(|step| step.effects > 0).count() as u64;
+            if let Some(anomaly) = outcome.verdict.anomaly().cloned() {
+                let smallest = minimize(&mut harness, &schedule, &anomaly, BUDGET, &mut |_| true);
+                let finding = Finding::new(&mut harness, &smallest.schedule).expect("a minimized schedule still fails");
+                return Err((Box::new(finding), report.execs));
+            }
+        }
+        Ok(report)
+    }
+
+    /// Runs schedules, and fails the test with the minimal one if a promise is broken.
+    ///
+    /// # Panics
+    /// If a schedule breaks a promise, or no operation ever completed, or no fault ever had an effect.
+    pub fn run(&self) -> Report {
+        match self.search() {
+            Err((finding, execs)) => {
+                let picture = finding.picture(30);
+                panic!("{}, after {execs} schedules\n\n{}\n{picture}", finding.sentence(), finding.text());
+            }
+            Ok(report) => {
+                assert!(report.completed > 0, "no operation of any client ever completed");
+                assert!(report.effective_steps > 0, "no fault ever had an effect");
+                report
+            }
+        }
+    }
+}
