@@ -7,6 +7,7 @@
 mod cli;
 #[cfg(feature = "cli")]
 mod engine;
+pub mod entry;
 pub mod finding;
 mod harness;
 mod kit;

@@ -7,11 +7,22 @@
 
 use std::collections::BTreeMap;
 
-use murphy_checker::verdict::{Anomaly, Class};
-use murphy_schedule::{Schedule, fault::FaultKind, shrink};
-use murphy_sim::{Outcome, resolve};
+use murphy_checker::{
+    history::NodeId,
+    verdict::{Anomaly, Class},
+};
+use murphy_schedule::{
+    Fact, Fault, FaultKind, Header, Lasts, Link, Name, Nodes, Schedule, Side, Step, When,
+    field::{Extra, OfKind, Percent},
+    schedule::STEPS_MAX,
+    shrink,
+};
+use murphy_sim::{Chance, Outcome, What, resolve};
 
 use crate::harness::Harness;
+
+/// So many more steps than faults are worth naming each message that chance struck.
+const EXPLICIT_MAX: usize = 3;
 
 /// What minimizing gave.
 #[derive(Clone, Debug)]
@@ -37,10 +48,13 @@ pub struct Progress {
     pub runs: u64,
 }
 
-/// The steps of a schedule that are faults; the others only carry triggers, draws or operations.
+/// How many faults a schedule has: its steps, but for those that only carry triggers, draws or operations, and its ambient
+/// rates.
 pub fn faults(schedule: &Schedule) -> usize {
     let harmless = [FaultKind::Note, FaultKind::Reseed, FaultKind::Invoke];
-    schedule.steps.iter().filter(|step| !harmless.contains(&step.fault.kind())).count()
+    let steps = schedule.steps.iter().filter(|step| !harmless.contains(&step.fault.kind())).count();
+    let Header { loss, duplication, jitter, .. } = schedule.header;
+    steps + [loss, duplication, jitter].into_iter().filter(|rate| *rate > 0).count()
 }
 
 /// Minimizes `schedule`, which must fail with an anomaly of this class and name, in at most about `budget` runs. `watch` hears
@@ -57,14 +71,8 @@ pub fn minimize(
     let mut best = schedule.clone();
     best.header = resolve(&best.header, search.harness.about());
     best = search.drop_ineffective(best);
-    loop {
-        let before = best.clone();
-        best = search.drop_steps(best);
-        best = search.simplify(best);
-        if best == before || search.exhausted() {
-            break;
-        }
-    }
+    best = search.shrink(best);
+    best = search.leave_nothing_to_chance(best);
     best.header = resolve(&best.header, search.harness.about());
     let one_minimal = !search.stopped && search.is_one_minimal(&best);
     Minimized { schedule: best, one_minimal, runs: search.runs, slips: search.slips.into_values().collect() }
@@ -103,6 +111,28 @@ impl Search<'_> {
     fn drop_ineffective(&mut self, schedule: Schedule) -> Schedule {
         let candidate = effective(&schedule, self.harness.run(&schedule));
         if candidate != schedule && self.fails(&candidate) { candidate } else { schedule }
+    }
+
+    /// Drops steps and simplifies until nothing helps.
+    fn shrink(&mut self, mut best: Schedule) -> Schedule {
+        loop {
+            let before = best.clone();
+            best = self.drop_steps(best);
+            best = self.simplify(best);
+            if best == before || self.exhausted() {
+                return best;
+            }
+        }
+    }
+
+    /// Names the messages that rates of loss and repetition struck, instead of the rates, if few of them matter.
+    fn leave_nothing_to_chance(&mut self, schedule: Schedule) -> Schedule {
+        let explicit = explicit(&schedule, &self.harness.trace(&schedule));
+        if explicit == schedule || explicit.steps.len() > STEPS_MAX || !self.fails(&explicit) {
+            return schedule;
+        }
+        let explicit = self.shrink(explicit);
+        if explicit.steps.len() <= faults(&schedule) + EXPLICIT_MAX { explicit } else { schedule }
     }
 
     /// Delta debugging over steps: groups of half of them, of a quarter, and so on down to single ones.
@@ -151,6 +181,36 @@ impl Search<'_> {
             candidate == *schedule || !self.fails(&candidate)
         })
     }
+}
+
+/// `schedule` without rates below one, but with a step for each message that they struck in its run `outcome`.
+fn explicit(schedule: &Schedule, outcome: &Outcome) -> Schedule {
+    let certain = |step: &Step| match step.fault {
+        Fault::Loss { share, .. } | Fault::Duplicate { share, .. } => share.0 == 10_000,
+        _ => true,
+    };
+    let keep: Vec<bool> = schedule.steps.iter().map(certain).collect();
+    let mut explicit = shrink::keep_steps(schedule, &keep);
+    (explicit.header.loss, explicit.header.duplication) = (0, 0);
+    let mut sent: BTreeMap<(NodeId, NodeId, &str), u8> = BTreeMap::new();
+    for event in &outcome.trace {
+        let (Some(from), What::Send { to, kind, chance, .. }) = (event.node, &event.what) else { continue };
+        let nth = sent.entry((from, *to, kind)).or_default();
+        *nth = nth.saturating_add(1);
+        let (link, kind_of) = (Link::ALL, OfKind(Name::ANY));
+        let tenths = |nanos: u64| Extra(u16::try_from(nanos / 100_000).unwrap_or(u16::MAX));
+        let fault = match *chance {
+            Chance::Nothing => continue,
+            Chance::Lost => Fault::Loss { link, kind: kind_of, share: Percent(10_000) },
+            Chance::Late(later) => Fault::Delay { link, kind: kind_of, extra: tenths(later) },
+            Chance::Copied(lag) => Fault::Duplicate { link, kind: kind_of, share: Percent(10_000), extra: tenths(lag) },
+        };
+        let link = Link { from: Nodes::Node(from as u8), to: Nodes::Node(*to as u8) };
+        let fact = Fact::Send(Name::of(kind), link);
+        let when = When::Fact { fact, side: Side::Before, nth: *nth, from: None, delay: 0 };
+        explicit.steps.push(Step { when, fault, lasts: Lasts::Healed, id: 0 });
+    }
+    explicit
 }
 
 /// `schedule` without the steps that changed nothing in its run `outcome`, and to which no other refers.

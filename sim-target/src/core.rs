@@ -248,7 +248,7 @@ impl<N: Node> Core<N> {
             return;
         }
         let arrives = self.transmit(me, to, kind);
-        let before = self.network.fate;
+        let (before, chance) = (self.network.fate, self.chance());
         self.fire(Side::After, moment);
         // A step that begins after the sending may still act on this very message.
         let arrives = arrives.filter(|_| !self.network.fate.lost).map(|at| at + self.network.fate.extra - before.extra);
@@ -257,6 +257,7 @@ impl<N: Node> Core<N> {
             kind: N::KINDS[kind],
             text: format!("{message:?}"),
             arrives,
+            chance,
         });
         self.post(me, to, kind, arrives, message);
     }

@@ -34,5 +34,5 @@ pub use node::{DiskError, File, Input, Node, NodeId, ReplyTo, RequestId, Timer};
 pub use run::{AnyTarget, Options, Outcome, Run, Runner, Shared, resolve};
 pub use state::{RANKS_MAX, Signals, StateView};
 pub use target::{About, Boot, Bug, Cluster, Property, Target, Transport, vocabulary};
-pub use trace::{TraceEvent, What};
+pub use trace::{Chance, TraceEvent, What};
 pub use workload::{First, Operations, Register, RegisterOp, Retry, Routing, Slot, Workload};

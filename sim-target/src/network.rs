@@ -8,6 +8,7 @@ use crate::{
     draw::{Keying, Purpose, SLOT, below, mix},
     node::Node,
     target::Transport,
+    trace::Chance,
 };
 
 /// Least latency of a message, in nanoseconds.
@@ -58,6 +59,10 @@ pub(crate) struct Fate {
     pub(crate) extra: u64,
     /// A second copy so many nanoseconds after the first.
     pub(crate) copy: Option<u64>,
+    /// A rate below one, rather than a certainty, lost it.
+    lost_by_chance: bool,
+    /// A rate below one repeats it.
+    copied_by_chance: bool,
 }
 
 impl Fate {
@@ -183,6 +188,17 @@ fn part(draw: u64, at: u32, bound: u64) -> u64 {
 }
 
 impl<N: Node> Core<N> {
+    /// What chance did to the message that is being sent.
+    pub(crate) fn chance(&self) -> Chance {
+        let fate = &self.network.fate;
+        match (fate.lost_by_chance, self.about.transport, fate.copy.filter(|_| fate.copied_by_chance)) {
+            (true, Transport::Stream, _) => Chance::Late(SENT_AGAIN),
+            (true, Transport::Datagram, _) => Chance::Lost,
+            (false, _, Some(lag)) => Chance::Copied(lag),
+            (false, _, None) => Chance::Nothing,
+        }
+    }
+
     /// When a message sent now arrives; `None`: never. Its fate collects what else befalls it.
     pub(crate) fn transmit(&mut self, from: usize, to: usize, kind: usize) -> Option<u64> {
         let draw = self.network.draw(self.header.seed, self.keying, self.now, from, to, kind);
@@ -204,9 +220,12 @@ impl<N: Node> Core<N> {
     /// Applies the schedule's ambient rates.
     fn ambient(&mut self, draw: u64) {
         let fate = &mut self.network.fate;
-        fate.lost |= part(draw, 20, 10_000) < self.header.loss.into();
+        if part(draw, 20, 10_000) < self.header.loss.into() && !fate.lost {
+            (fate.lost, fate.lost_by_chance) = (true, true);
+        }
         if part(draw, 40, 10_000) < self.header.duplication.into() && fate.copy.is_none() {
             fate.copy = Some(below(mix(draw, Purpose::Copy, []), COPY_LAG));
+            fate.copied_by_chance = true;
         }
     }
 
@@ -224,11 +243,17 @@ impl<N: Node> Core<N> {
                     fate.extra += extra;
                     extra > 0
                 }
-                Treatment::Lose(share) => part(draw, 20, 10_000) < share.into() && !std::mem::replace(&mut fate.lost, true),
+                Treatment::Lose(share) => {
+                    let loses = part(draw, 20, 10_000) < share.into() && !fate.lost;
+                    fate.lost |= loses;
+                    fate.lost_by_chance |= loses && share < 10_000;
+                    loses
+                }
                 Treatment::Repeat(share, lag) => {
                     let repeats = part(draw, 40, 10_000) < share.into() && fate.copy.is_none();
                     if repeats {
                         fate.copy = Some(lag);
+                        fate.copied_by_chance = share < 10_000;
                     }
                     repeats
                 }
@@ -241,7 +266,7 @@ impl<N: Node> Core<N> {
     /// A stream hides loss and repetition: what was lost arrives later, a second copy never does.
     fn keep_stream_promise(&mut self) {
         let fate = &mut self.network.fate;
-        fate.copy = None;
+        (fate.copy, fate.copied_by_chance) = (None, false);
         if std::mem::take(&mut fate.lost) {
             fate.extra += SENT_AGAIN;
         }

@@ -30,6 +30,19 @@ pub struct TraceEvent {
     pub what: What,
 }
 
+/// What a rate of loss or repetition did to one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chance {
+    /// Nothing.
+    Nothing,
+    /// Lost it.
+    Lost,
+    /// Had it sent again, so that it arrived so many nanoseconds later.
+    Late(u64),
+    /// Sent a second copy so many nanoseconds after the first.
+    Copied(u64),
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
@@ -53,6 +66,8 @@ pub enum What {
         text: String,
         /// When it arrives, in nanoseconds; `None`: it is lost.
         arrives: Option<u64>,
+        /// What chance did to it.
+        chance: Chance,
     },
     /// The node got a message.
     Deliver {

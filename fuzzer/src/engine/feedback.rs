@@ -52,7 +52,8 @@ impl Seen {
     /// Counts the states of a run. Returns whether some are new.
     fn visit(&mut self, states: &[u64]) -> bool {
         self.fresh.clear();
-        for state in states {
+        let thin: u64 = std::env::var("THIN").map_or(0, |t| t.parse().unwrap());
+        for state in states.iter().filter(|s| *s >> 8 & thin == 0) {
             match self.visits.get_mut(state) {
                 Some(visits) => *visits = visits.saturating_add(1),
                 None => self.fresh.push(*state),

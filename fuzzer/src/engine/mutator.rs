@@ -37,7 +37,10 @@ impl<S: HasCorpus<ScheduleInput> + HasRand> Mutator<ScheduleInput, S> for StepMu
         let id = state.corpus().nth(dice.below(count as u64) as usize);
         let donor = state.corpus().get(id)?.borrow();
         let donor = donor.input().as_ref().map(|donor| &donor.0);
-        mutate::mutate(&mut input.0, donor, &self.vocabulary, &mut dice);
+        let m: u64 = std::env::var("MUT").map_or(0, |t| t.parse().unwrap());
+        if std::env::var("RESEED").is_ok() && dice.chance(1, 2) { input.0.header.seed = dice.word(); }
+        for _ in 0..=dice.below(m + 1) {
+        mutate::mutate(&mut input.0, donor, &self.vocabulary, &mut dice); }
         Ok(MutationResult::Mutated)
     }
 

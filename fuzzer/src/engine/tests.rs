@@ -288,3 +288,31 @@ fn zz_measure() {
         }
     }
 }
+
+#[test]
+fn zy_bugs() {
+    let cap = 20_000;
+    for bug in ["echo+early-ack", "raft-kv+B1", "raft-kv+B2"] {
+        let mut guided = Vec::new();
+        let mut blind = Vec::new();
+        let mut kept = 0;
+        let t = cpu();
+        for seed in 0..25 {
+            let stats = run(&campaign(seed, cap), Harness::new(&targets(), bug).unwrap(), &mut Quiet(true, 0)).unwrap();
+            guided.push(stats.execs);
+            kept += stats.corpus as u64 * 1000 / stats.execs / 25;
+        }
+        let g = cpu() - t;
+        let t = cpu();
+        for seed in 0..25 {
+            let mut harness = Harness::new(&targets(), bug).unwrap();
+            let vocabulary = harness.vocabulary().clone();
+            let mut dice = Dice::new(seed);
+            let found = (1..cap).find(|_| harness.run(&mutate::random(&vocabulary, &mut dice)).verdict.anomaly().is_some());
+            blind.push(found.unwrap_or(cap));
+        }
+        let b = cpu() - t;
+        guided.sort(); blind.sort();
+        println!("{bug}: guided {:?} {} ms, kept {kept} permille; blind {:?} {} ms", [guided[6], guided[12], guided[18], guided[24]], g / 1_000_000, [blind[6], blind[12], blind[18], blind[24]], b / 1_000_000);
+    }
+}
