@@ -19,7 +19,7 @@ thread_local! {
     static ENTRY: RefCell<Entry> = RefCell::new(Entry::from_env(&murphy_targets::all(), "omnipaxos"));
 }
 
-fuzz_target!(|schedule: Schedule| {
+fuzz_target!(init: ENTRY.with_borrow(|_| ()), |schedule: Schedule| {
     // SAFETY: libFuzzer runs the target in one thread, and nothing else refers to the counters.
     let counters = unsafe { &mut *(&raw mut REACHED) };
     ENTRY.with_borrow_mut(|entry| entry.run(&schedule, counters));

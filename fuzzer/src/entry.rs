@@ -19,13 +19,15 @@ pub struct Entry {
 
 impl Entry {
     /// The target that `MURPHY_TARGET` names, or `default`. With `MURPHY_ONLY_KEY=class:anomaly`, other violations pass, so
-    /// that a minimizer of bytes does not slide from one bug to another.
+    /// that a minimizer of bytes does not slide from one bug to another. From here on, `Debug` spells out schedules in the
+    /// words of the target.
     ///
     /// # Panics
     /// If no target has this name, or it has no such bug.
     pub fn from_env(targets: &[Box<dyn AnyTarget>], default: &str) -> Self {
         let name = std::env::var("MURPHY_TARGET").unwrap_or_else(|_| default.to_string());
         let harness = Harness::new(targets, &name).unwrap_or_else(|error| panic!("MURPHY_TARGET: {error}"));
+        murphy_schedule::speak(harness.name(), harness.vocabulary());
         Self { harness, only: std::env::var("MURPHY_ONLY_KEY").ok() }
     }
 

@@ -5,6 +5,7 @@
 //! columns. Comments stay with the line they stand above or beside. Nothing here reads or writes files.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     fmt::{self, Display, Formatter},
 };
@@ -150,8 +151,22 @@ impl fmt::Debug for Document {
 
 impl fmt::Debug for Schedule {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        Display::fmt(&Document::new("any", self.clone(), &Vocabulary::default()), f)
+        let document = SPOKEN.with_borrow(|(target, names)| {
+            let schedule = self.clone();
+            Document { target: target.clone(), names: names.clone(), ..Document::new("any", schedule, &Vocabulary::default()) }
+        });
+        Display::fmt(&document, f)
     }
+}
+
+thread_local! {
+    static SPOKEN: RefCell<(String, BTreeMap<Name, String>)> = RefCell::new(("any".to_owned(), BTreeMap::new()));
+}
+
+/// From now on, `Debug` prints schedules of this thread as ones for `target`, with its names spelled out. For programs that
+/// work on one target and whose output others print, as libFuzzer does.
+pub fn speak(target: &str, vocabulary: &Vocabulary) {
+    SPOKEN.set((target.to_owned(), vocabulary.spellings()));
 }
 
 /// The index of the step that owns each id: the lesser in order, and of equals the first.

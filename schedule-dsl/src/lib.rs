@@ -28,7 +28,7 @@ pub mod vocabulary;
 
 pub use diagnostic::Diagnostic;
 pub use dice::Dice;
-pub use document::{Comments, Document};
+pub use document::{Comments, Document, speak};
 pub use fault::{Fault, FaultKind};
 pub use name::Name;
 pub use schedule::{Edge, Fact, Header, Lasts, Schedule, Side, Step, StepId, When};

@@ -11,7 +11,7 @@ use crate::{
     header::PHASE_UNIT,
     name::Name,
     schedule::{Edge, Fact, Header, Lasts, STEPS_MAX, Schedule, Side, Step, StepId, When},
-    select::Link,
+    select::{Link, Nodes},
     vocabulary::Vocabulary,
 };
 
@@ -161,7 +161,10 @@ impl Menu {
         let from = if dice.chance(1, 5) { refer(schedule, None, dice) } else { None };
         let from = from.map(|step| (step, edge(dice)));
         let delay = if dice.chance(2, 3) { 0 } else { draw::delay(dice) };
-        When::Fact { fact, side, nth: draw::nth(dice), from, delay }
+        // A role is taken and a mark is hit a few times in a run, messages and writes often.
+        let seldom = matches!(fact, Fact::Role(..) | Fact::Mark(_));
+        let nth = if seldom { dice.between(1, 3) as u8 } else { draw::nth(dice) };
+        When::Fact { fact, side, nth, from, delay }
     }
 }
 
@@ -172,7 +175,10 @@ fn fact(trigger: Trigger, vocabulary: &Vocabulary, dice: &mut Dice) -> Option<Fa
         Trigger::Deliver => Some(Fact::Deliver(kind(vocabulary, dice), fact_link(vocabulary, dice))),
         Trigger::Sync => Some(Fact::Sync(draw::single(vocabulary, dice))),
         Trigger::Write => Some(Fact::Write(draw::single(vocabulary, dice))),
-        Trigger::Role => Some(Fact::Role(draw::nodes(vocabulary, dice), draw::name(&vocabulary.roles, dice))),
+        Trigger::Role => {
+            let nodes = if dice.chance(2, 3) { Nodes::All } else { draw::single(vocabulary, dice) };
+            Some(Fact::Role(nodes, draw::name(&vocabulary.roles, dice)))
+        }
         Trigger::Mark => Some(Fact::Mark(draw::name(&vocabulary.marks, dice))),
     }
 }

@@ -190,9 +190,9 @@ impl<N: Node> Core<N> {
     /// Records what happened, if a trace is kept.
     #[inline]
     pub(crate) fn note(&mut self, node: Option<usize>, what: impl FnOnce(&Self) -> What) {
-        if self.trace.is_some() {
-            let event = TraceEvent { time: self.now, node: node.map(number), what: what(self) };
-            self.trace.as_mut().expect("just seen").push(event);
+        if let Some(mut trace) = self.trace.take() {
+            trace.push(TraceEvent { time: self.now, node: node.map(number), what: what(self) });
+            self.trace = Some(trace);
         }
     }
 

@@ -144,8 +144,8 @@ impl Network {
 
     /// The latencies of some links change from now on.
     pub(crate) fn reseed_links(&mut self, links: &Links) {
-        for from in 0..self.nodes {
-            for to in (0..self.nodes).filter(|to| links[from] & (1 << to) != 0) {
+        for (from, receivers) in links.iter().enumerate().take(self.nodes) {
+            for to in (0..self.nodes).filter(|to| receivers & (1 << to) != 0) {
                 let link = self.link(from, to);
                 self.link_epochs[link] += 1;
             }

@@ -402,7 +402,7 @@ impl Watcher for Hunt {
 
     fn executed(&mut self, stats: &Stats) -> ControlFlow<()> {
         self.line.update(stats, self.tally);
-        if self.interrupted() || (stats.execs % 16 == 0 && self.too_late()) {
+        if self.interrupted() || (stats.execs.is_multiple_of(16) && self.too_late()) {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())

@@ -49,7 +49,7 @@ impl Line {
     /// Shows the line if it is time to.
     pub(super) fn update(&mut self, stats: &Stats, tally: Tally) {
         self.calls += 1;
-        if self.calls % EVERY == 0 {
+        if self.calls.is_multiple_of(EVERY) {
             self.refresh(stats, tally);
         }
     }
@@ -125,7 +125,7 @@ pub(super) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -41,29 +41,57 @@ pub(crate) struct Seen {
     visits: Visits,
     /// States of the last run that the corpus did not reach before it.
     fresh: Vec<u64>,
+    /// Only states whose hash ends in so many zeros make a run new.
+    grain: u32,
+    /// Runs, and how many were kept, since novelty was last measured.
+    runs: u32,
+    kept: u32,
+    warm: bool,
 }
+
+/// Runs between two measurements of novelty.
+const WINDOW: u32 = 1024;
+/// Kept runs of a window beyond which novelty is too cheap: two of a hundred.
+const KEPT_MAX: u32 = WINDOW / 50;
+/// Coarser than this nothing would be new.
+const GRAIN_MAX: u32 = 20;
 
 impl Seen {
     pub(crate) fn new() -> Self {
         let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
-        Self { visits: Visits::with_hasher(hasher), fresh: Vec::new() }
+        Self { visits: Visits::with_hasher(hasher), fresh: Vec::new(), grain: 0, runs: 0, kept: 0, warm: false }
     }
 
     /// Counts the states of a run. Returns whether some are new.
     fn visit(&mut self, states: &[u64]) -> bool {
+        self.measure();
         self.fresh.clear();
-        let thin: u64 = std::env::var("THIN").map_or(0, |t| t.parse().unwrap());
-        for state in states.iter().filter(|s| *s >> 8 & thin == 0) {
+        for state in states {
             match self.visits.get_mut(state) {
                 Some(visits) => *visits = visits.saturating_add(1),
                 None => self.fresh.push(*state),
             }
         }
-        !self.fresh.is_empty()
+        self.fresh.iter().any(|state| state.trailing_zeros() >= self.grain)
+    }
+
+    /// Coarsens what counts as new while too many runs are kept. Where each run visits states of its own, a corpus of all of
+    /// them says nothing, and costs a second run and a file each; of a sample of the states fewer are new, and those are
+    /// found as before.
+    fn measure(&mut self) {
+        self.runs += 1;
+        if self.runs == WINDOW {
+            // At first everything is new, to any target.
+            if self.warm && self.kept > KEPT_MAX {
+                self.grain = (self.grain + (self.kept / KEPT_MAX).ilog2().max(1)).min(GRAIN_MAX);
+            }
+            (self.runs, self.kept, self.warm) = (0, 0, true);
+        }
     }
 
     /// The last run is kept: what was new is no more.
     fn keep(&mut self) {
+        self.kept += 1;
         self.visits.extend(self.fresh.iter().map(|state| (*state, 1)));
     }
 
@@ -84,7 +112,8 @@ impl Seen {
 }
 
 /// All that a corpus entry must be.
-pub(crate) type Keep = FastAndFeedback<EagerOrFeedback<MaxMapFeedback<Marks, Marks>, NovelStates>, FastAndFeedback<Sound, Repeats>>;
+pub(crate) type Keep =
+    FastAndFeedback<EagerOrFeedback<MaxMapFeedback<Marks, Marks>, NovelStates>, FastAndFeedback<Sound, Repeats>>;
 
 /// The feedback of a campaign.
 pub(crate) fn keep(observers: &Observers, seen: Rc<RefCell<Seen>>, repeats: Repeats) -> Keep {
@@ -95,7 +124,7 @@ fn judged(observers: &Observers) -> &Judged {
     &observers.1.1.0
 }
 
-/// The run visited a state that the corpus does not reach.
+/// The run visited a state that the corpus does not reach, one of those that count.
 pub(crate) struct NovelStates(Rc<RefCell<Seen>>);
 
 /// A promise was kept, and if faults were injected, one had an effect.
@@ -220,7 +249,9 @@ impl Named for FirstOfItsName {
 
 #[cfg(test)]
 mod tests {
-    use super::Seen;
+    use murphy_schedule::Dice;
+
+    use super::{KEPT_MAX, Seen, WINDOW};
 
     #[test]
     fn a_state_stays_new_until_a_run_that_visits_it_is_kept() {
@@ -232,5 +263,34 @@ mod tests {
         assert!(seen.visit(&[2, 3]));
         assert_eq!((seen.rarest(&[1]), seen.rarest(&[1, 2])), (2, 2));
         assert_eq!(seen.rarest(&[2]), 3);
+    }
+
+    #[test]
+    fn where_every_run_is_new_fewer_and_fewer_states_count() {
+        let mut seen = Seen::new();
+        let mut dice = Dice::new(1);
+        let mut kept = [0; 20];
+        for window in &mut kept {
+            for _ in 0..WINDOW {
+                if seen.visit(&[dice.word(), dice.word()]) {
+                    seen.keep();
+                    *window += 1;
+                }
+            }
+        }
+        assert_eq!(kept[0], WINDOW);
+        assert!(kept[19] <= KEPT_MAX, "{kept:?}");
+        assert!(kept[19] > KEPT_MAX / 8, "coarser than it need be: {kept:?}");
+    }
+
+    #[test]
+    fn where_new_states_are_rare_all_count() {
+        let mut seen = Seen::new();
+        for run in 0..20 * u64::from(WINDOW) {
+            if seen.visit(&[run % 100, run / 100]) {
+                seen.keep();
+            }
+        }
+        assert_eq!(seen.grain, 0);
     }
 }

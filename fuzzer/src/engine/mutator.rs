@@ -13,6 +13,10 @@ use murphy_schedule::{Dice, Vocabulary, mutate};
 
 use super::input::ScheduleInput;
 
+/// A mutant is one, two, four or eight mutations away from its parent. One alone tries too little that is new: it took 1.6 to
+/// 1.9 times as many executions to the planted bugs of `echo` and `raft-kv`.
+const DOUBLINGS: u64 = 4;
+
 /// Changes a schedule a little, sometimes with parts of another entry of the corpus.
 pub(crate) struct StepMutator {
     vocabulary: Vocabulary,
@@ -37,10 +41,9 @@ impl<S: HasCorpus<ScheduleInput> + HasRand> Mutator<ScheduleInput, S> for StepMu
         let id = state.corpus().nth(dice.below(count as u64) as usize);
         let donor = state.corpus().get(id)?.borrow();
         let donor = donor.input().as_ref().map(|donor| &donor.0);
-        let m: u64 = std::env::var("MUT").map_or(0, |t| t.parse().unwrap());
-        if std::env::var("RESEED").is_ok() && dice.chance(1, 2) { input.0.header.seed = dice.word(); }
-        for _ in 0..=dice.below(m + 1) {
-        mutate::mutate(&mut input.0, donor, &self.vocabulary, &mut dice); }
+        for _ in 0..1_u64 << dice.below(DOUBLINGS) {
+            mutate::mutate(&mut input.0, donor, &self.vocabulary, &mut dice);
+        }
         Ok(MutationResult::Mutated)
     }
 

@@ -47,7 +47,7 @@ impl RareFirst {
     fn weigh(&mut self) {
         let entry = &self.entries[self.sums.len()];
         let visits = u64::from(self.seen.borrow().rarest(&entry.states));
-        let weight = WEIGHT / ((visits * (1 + entry.picks)).isqrt().max(1) * (std::env::var("LEN").map_or(4, |t| t.parse().unwrap()) + entry.steps));
+        let weight = WEIGHT / ((visits * (1 + entry.picks)).isqrt().max(1) * (4 + entry.steps));
         let sum = self.sums.last().copied().unwrap_or(0);
         self.sums.push(sum + weight.max(1));
     }

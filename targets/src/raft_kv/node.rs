@@ -1,0 +1,214 @@
+//! A node: what it knows, how it takes its inputs, and the order of what it does.
+//!
+//! Invariants, stated as absences: nothing leaves a node before what it promises is durable (the planted A4 aside); no
+//! committed entry waits to be applied; a node that does not lead owes nobody an answer.
+
+use std::time::Duration;
+
+use murphy_sim::{Boot, Context, Input, Node, NodeId, StateView, Timer, sometimes};
+
+use super::{
+    Bugs, ELECTION_TIMEOUT, Index, Term,
+    log::{Ballot, Log},
+    message::Message,
+    replication::Leadership,
+    store::{Request, Response, Store},
+};
+
+pub(super) const ELECTION_TIMER: Timer = Timer(0);
+pub(super) const HEARTBEAT_TIMER: Timer = Timer(1);
+
+/// What a draw is for.
+const DRAW_TIMEOUT: u64 = 1;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Follower,
+    PreCandidate,
+    Candidate,
+    Leader,
+}
+
+/// One server of the store.
+#[derive(Debug)]
+pub struct RaftNode {
+    pub(super) me: NodeId,
+    /// Nodes are numbered from 1 to this.
+    pub(super) nodes: NodeId,
+    pub(super) bugs: Bugs,
+
+    /// Durable, together with the log, once [`RaftNode::save`] returns.
+    pub(super) ballot: Ballot,
+    pub(super) log: Log,
+
+    pub(super) role: Role,
+    /// Who leads in this term, if known.
+    pub(super) leader: Option<NodeId>,
+    /// When the leader was last heard of, on this node's monotonic clock, in nanoseconds.
+    pub(super) heard_at: u64,
+    /// Who has granted the vote or pre-vote under way: bit 0 is node 1.
+    pub(super) votes: u32,
+    /// Campaigns in this term since a leader was last heard of.
+    pub(super) attempts: u64,
+    /// The election timeout, and the term and attempt it was drawn for.
+    timeout: Duration,
+    timeout_for: (Term, u64),
+    /// Whether this incarnation has led before.
+    pub(super) has_led: bool,
+
+    /// Everything up to here is committed, and applied to the store.
+    pub(super) commit: Index,
+    pub(super) store: Store,
+
+    /// Means something while this node leads.
+    pub(super) leadership: Leadership,
+}
+
+impl RaftNode {
+    pub(super) fn start(boot: &Boot<'_>, cx: &mut Context<'_, Self>) -> Self {
+        let (ballot, log) = Log::replay(cx);
+        sometimes!(log.last_index() > 0, "restarted with a log");
+        sometimes!(ballot.vote.is_some_and(|vote| vote != boot.me), "restarted knowing its vote for another");
+        let mut node = Self {
+            me: boot.me,
+            nodes: boot.members.len() as NodeId,
+            bugs: Bugs::of(boot),
+            ballot,
+            log,
+            role: Role::Follower,
+            leader: None,
+            heard_at: 0,
+            votes: 0,
+            attempts: 0,
+            timeout: ELECTION_TIMEOUT,
+            timeout_for: (Term::MAX, 0),
+            has_led: false,
+            commit: 0,
+            store: Store::default(),
+            leadership: Leadership::default(),
+        };
+        node.await_leader(cx);
+        node
+    }
+
+    fn on_message(&mut self, from: NodeId, message: Message, cx: &mut Context<'_, Self>) {
+        match message {
+            Message::RequestPreVote { term, last } => self.on_request_pre_vote(from, term, last, cx),
+            Message::PreVoteResponse { term, granted } => self.on_pre_vote_response(from, term, granted, cx),
+            Message::RequestVote { term, last } => self.on_request_vote(from, term, last, cx),
+            Message::VoteResponse { term, granted } => self.on_vote_response(from, term, granted, cx),
+            Message::AppendEntries { term, prev, commit, entries } => {
+                self.on_append_entries(from, term, prev, commit, &entries, cx);
+            }
+            Message::AppendResponse { term, appended } => self.on_append_response(from, term, appended, cx),
+            Message::Heartbeat { term, commit, round } => self.on_heartbeat(from, term, commit, round, cx),
+            Message::HeartbeatResponse { term, round } => self.on_heartbeat_response(from, term, round, cx),
+            Message::StaleTerm { term } => self.enter(term, cx),
+        }
+    }
+
+    /// Enters `term` as a follower, if it is newer.
+    pub(super) fn enter(&mut self, term: Term, cx: &mut Context<'_, Self>) {
+        if term > self.ballot.term {
+            sometimes!(self.role == Role::Leader, "a leader steps down on a higher term");
+            self.ballot = Ballot { term, vote: None };
+            self.attempts = 0;
+            self.retire(cx);
+        }
+    }
+
+    /// Becomes a follower without a leader, in the same term.
+    pub(super) fn retire(&mut self, cx: &mut Context<'_, Self>) {
+        if self.role == Role::Leader {
+            cx.cancel(HEARTBEAT_TIMER);
+            self.await_leader(cx);
+            self.forget_clients(cx);
+        }
+        self.role = Role::Follower;
+        self.leader = None;
+    }
+
+    /// (Re)starts the election timer. Its length is a function of term and attempt, so hearing a leader draws nothing anew.
+    pub(super) fn await_leader(&mut self, cx: &mut Context<'_, Self>) {
+        let (term, attempt) = (self.ballot.term, self.attempts);
+        if self.timeout_for != (term, attempt) {
+            self.timeout_for = (term, attempt);
+            let spread = cx.draw_for(&[DRAW_TIMEOUT, term, attempt]) % ELECTION_TIMEOUT.as_nanos() as u64;
+            self.timeout = ELECTION_TIMEOUT + Duration::from_nanos(spread);
+        }
+        cx.set(ELECTION_TIMER, self.timeout);
+    }
+
+    /// Makes durable all that this node has decided.
+    pub(super) fn save(&mut self, cx: &mut Context<'_, Self>) {
+        self.log.save(self.ballot, cx);
+    }
+
+    /// Sends a message that promises what this node has just decided: a vote, a longer log.
+    pub(super) fn promise(&mut self, to: NodeId, message: Message, cx: &mut Context<'_, Self>) {
+        if self.bugs.answers_before_sync {
+            cx.send(to, message);
+            self.save(cx);
+        } else {
+            self.save(cx);
+            cx.send(to, message);
+        }
+    }
+
+    /// Every node but this one.
+    pub(super) fn others(&self) -> impl Iterator<Item = NodeId> + use<> {
+        let me = self.me;
+        (1..=self.nodes).filter(move |node| *node != me)
+    }
+
+    /// How many nodes are a majority.
+    pub(super) fn quorum(&self) -> usize {
+        usize::from(self.nodes) / 2 + 1
+    }
+
+    pub(super) fn commit_to(&mut self, index: Index, cx: &mut Context<'_, Self>) {
+        sometimes!(index > self.commit + 3, "a node learns of several commits at once");
+        while self.commit < index {
+            self.commit += 1;
+            self.apply(self.commit, cx);
+        }
+    }
+}
+
+impl Node for RaftNode {
+    type Message = Message;
+    type Request = Request;
+    type Response = Response;
+    const KINDS: &'static [&'static str] = Message::KINDS;
+
+    fn kind(message: &Message) -> usize {
+        message.kind()
+    }
+
+    fn on(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
+        match input {
+            Input::Message { from, message } => self.on_message(from, message, cx),
+            Input::Timer(HEARTBEAT_TIMER) => self.on_heartbeat_timer(cx),
+            Input::Timer(_) => self.on_election_timer(cx),
+            Input::Request { id, reply, request } => self.on_request(id, reply, request, cx),
+            _ => {}
+        }
+        self.save(cx);
+    }
+
+    fn inspect(&self, view: &mut StateView) {
+        let role = match self.role {
+            Role::Follower => "follower",
+            Role::PreCandidate => "precandidate",
+            Role::Candidate => "candidate",
+            Role::Leader => "leader",
+        };
+        view.role(role)
+            .rank("term", self.ballot.term)
+            .rank("last index", self.log.last_index())
+            .rank("commit", self.commit)
+            .fact("has committed in its term", (self.role == Role::Leader && self.has_committed_in_term()).into())
+            .fact("has reads waiting", self.leadership.has_reads().into())
+            .peer("leader or vote", self.leader.or(self.ballot.vote));
+    }
+}
