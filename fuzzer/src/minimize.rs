@@ -73,6 +73,7 @@ pub fn minimize(
     best = search.drop_ineffective(best);
     best = search.shrink(best);
     best = search.leave_nothing_to_chance(best);
+    best = search.name_real_nodes(best);
     best.header = resolve(&best.header, search.harness.about());
     let one_minimal = !search.stopped && search.is_one_minimal(&best);
     Minimized { schedule: best, one_minimal, runs: search.runs, slips: search.slips.into_values().collect() }
@@ -133,6 +134,13 @@ impl Search<'_> {
         }
         let explicit = self.shrink(explicit);
         if explicit.steps.len() <= faults(&schedule) + EXPLICIT_MAX { explicit } else { schedule }
+    }
+
+    /// Writes the numbers of nodes as the ones that exist.
+    fn name_real_nodes(&mut self, schedule: Schedule) -> Schedule {
+        let nodes = resolve(&schedule.header, self.harness.about()).nodes;
+        let named = schedule.with_node_numbers_below(nodes);
+        if named != schedule && self.fails(&named) { named } else { schedule }
     }
 
     /// Delta debugging over steps: groups of half of them, of a quarter, and so on down to single ones.

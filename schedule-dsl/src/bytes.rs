@@ -33,7 +33,9 @@ pub const RECORD: usize = 64;
 /// Length of the longest schedule, in bytes.
 pub const BYTES_MAX: usize = RECORD * (1 + STEPS_MAX);
 
-const VICTIMS: usize = 22;
+/// Where selectors stand in a step: two of the fact, three of the fault.
+const SELECTORS: [usize; 5] = [4, 8, 22, 26, 30];
+const VICTIMS: usize = SELECTORS[2];
 const PARAMS: usize = 44;
 
 /// A step's record while the fields of its fault are read from it in order.
@@ -91,6 +93,36 @@ impl Schedule {
         let mut bytes = encode_header(&self.header).to_vec();
         bytes.extend(self.steps.iter().take(STEPS_MAX).flat_map(encode_step));
         bytes
+    }
+}
+
+impl Schedule {
+    /// The same schedule for a cluster of `nodes` nodes, with every number of a node written as the one that it means there:
+    /// of three nodes, n4 is n1.
+    pub fn with_node_numbers_below(&self, nodes: u8) -> Self {
+        let steps = self.steps.iter().filter_map(|step| {
+            let mut record = encode_step(step);
+            for at in SELECTORS {
+                let wrapped = wrap(nodes_at(&record, at), nodes);
+                put_nodes(&mut record, at, wrapped);
+            }
+            decode_step(&record)
+        });
+        Self { header: self.header, steps: steps.collect() }
+    }
+}
+
+fn wrap(selector: Nodes, count: u8) -> Nodes {
+    let number = |number: u8| if number == 0 { 0 } else { (number - 1) % count + 1 };
+    match selector {
+        Nodes::Node(node) => Nodes::Node(number(node)),
+        Nodes::Majority(from) => Nodes::Majority(number(from)),
+        Nodes::Minority(from) => Nodes::Minority(number(from)),
+        Nodes::Set(set) => {
+            let members = (0..16).filter(|bit| set & (1 << bit) != 0);
+            Nodes::Set(members.fold(0, |to, bit| to | 1 << (bit % u16::from(count))))
+        }
+        Nodes::All | Nodes::Role(_) | Nodes::Previous(_) | Nodes::Rest => selector,
     }
 }
 
@@ -311,4 +343,18 @@ fn put_u16(b: &mut [u8; RECORD], at: usize, value: u16) {
 
 fn put_u32(b: &mut [u8; RECORD], at: usize, value: u32) {
     b[at..at + 4].copy_from_slice(&value.to_le_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Document;
+
+    #[test]
+    fn numbers_of_nodes_are_written_as_the_ones_they_mean() {
+        let schedule = |text: &str| Document::parse(&format!("murphy 1\n{text}\n")).expect("it parses").schedule;
+        let written = schedule("before n5 sync #1  partition {n2,n4} | majority from n6");
+        let meant = schedule("before n2 sync #1  partition {n1,n2} | majority from n3");
+        assert_eq!(written.with_node_numbers_below(3), meant);
+        assert_eq!(meant.with_node_numbers_below(3), meant);
+    }
 }

@@ -73,7 +73,7 @@ impl Scheduler<ScheduleInput, State> for RareFirst {
             self.weigh();
         }
         let total = self.sums.last().copied().ok_or_else(|| Error::empty("no entry to pick"))?;
-        let drawn = (u128::from(state.rand_mut().next()) * u128::from(total) >> 64) as u64;
+        let drawn = ((u128::from(state.rand_mut().next()) * u128::from(total)) >> 64) as u64;
         let entry = &mut self.entries[self.sums.partition_point(|sum| *sum <= drawn)];
         entry.picks += 1;
         let id = entry.id;

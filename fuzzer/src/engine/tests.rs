@@ -5,7 +5,7 @@ use std::{cell::Cell, collections::BTreeSet, fs, ops::ControlFlow, path::Path, t
 use murphy_checker::verdict::{Anomaly, Class};
 use murphy_schedule::{Dice, Schedule, Vocabulary, mutate};
 use murphy_sim::{
-    About, Boot, Context, Shared, Target, Timer, Workload,
+    About, AnyTarget, Boot, Context, Shared, Target, Timer, Workload,
     echo::{Echo, EchoNode},
 };
 
@@ -48,7 +48,7 @@ fn campaign(seed: u64, execs: u64) -> Campaign {
 }
 
 fn harness(name: &str) -> Harness {
-    Harness::new(&crate::targets![Echo], name).expect("the target exists")
+    Harness::new(&[Box::new(Shared::new(Echo)) as Box<dyn AnyTarget>], name).expect("the target exists")
 }
 
 #[track_caller]
