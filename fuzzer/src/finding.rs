@@ -9,7 +9,7 @@ use std::{
 };
 
 use murphy_checker::{explain, verdict::Anomaly, write};
-use murphy_schedule::{Document, Schedule, fault::FaultKind};
+use murphy_schedule::{Document, Schedule, Vocabulary, fault::FaultKind, shrink};
 use murphy_sim::Outcome;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -127,9 +127,17 @@ impl Finding {
         &self.document
     }
 
-    /// Who sent what to whom around the violation, in at most `rows` rows.
+    /// Who sent what to whom up to the violation, in about `rows` rows.
     pub fn picture(&self, rows: usize) -> String {
-        picture::draw(&self.outcome, self.schedule.header.nodes, &self.kinds_of_traffic, rows)
+        let explanation = explain::explain(&self.outcome.history, &self.anomaly);
+        picture::draw(
+            &self.outcome,
+            self.schedule.header.nodes,
+            &self.kinds_of_traffic,
+            &self.anomaly,
+            &explanation,
+            rows,
+        )
     }
 
     /// Why it is a violation, at length.
@@ -151,8 +159,13 @@ impl Finding {
 
     fn meta_json(&self, provenance: &Provenance) -> Value {
         let after = (crate::minimize::faults(&self.schedule), self.outcome.history.operations.len());
-        let fired: Vec<&str> =
-            self.outcome.steps.iter().filter(|step| step.effects > 0).map(|step| step.step.fault.kind().keyword()).collect();
+        let fired: Vec<&str> = self
+            .outcome
+            .steps
+            .iter()
+            .filter(|step| step.effects > 0)
+            .map(|step| step.step.fault.kind().keyword())
+            .collect();
         json!({
             "schema": "murphy/meta/1",
             "key": self.key(),
@@ -188,6 +201,33 @@ impl Finding {
             text = self.text(),
             picture = self.picture(40),
         )
+    }
+
+    /// The same as [`write`](Self::write), but in place of a folder whose schedule is larger.
+    ///
+    /// # Errors
+    /// If the file system refuses; then what was there still is, though perhaps under a hidden name.
+    pub fn write_if_smaller(
+        &self,
+        crashes: &Path,
+        provenance: &Provenance,
+        vocabulary: &Vocabulary,
+    ) -> Result<PathBuf, FolderError> {
+        let folder = crashes.join(self.folder_name());
+        let size = |schedule: &Schedule| (schedule.steps.len(), shrink::measure(schedule, vocabulary));
+        let larger = |entry: &Entry| size(&entry.document.schedule) > size(&self.schedule);
+        if !matches!(read_folder(&folder), Ok(Ok(entry)) if larger(&entry)) {
+            return self.write(crashes, provenance);
+        }
+        let old = crashes.join(format!(".{}.old.{}", self.folder_name(), std::process::id()));
+        fs::rename(&folder, &old).map_err(FolderError::io("replace", &folder))?;
+        let written = self.write(crashes, provenance);
+        match &written {
+            Ok(_) => fs::remove_dir_all(&old).map_err(FolderError::io("remove", &old))?,
+            // What was there is worth more than nothing; the first error is the one to report.
+            Err(_) => drop(fs::rename(&old, &folder)),
+        }
+        written
     }
 
     /// Writes the finding's folder into `crashes`, and returns its path. A folder that is there already stays as it is.
@@ -272,7 +312,8 @@ pub fn read_folder(path: &Path) -> Result<Result<Entry, crate::source::Mistakes>
     Ok(Ok(Entry { path: path.to_path_buf(), document, meta }))
 }
 
-/// Kinds of effective faults in the order in which they began, with the roles of those they struck; equal neighbours are one.
+/// Kinds of effective faults in the order in which they began, with the roles of those they struck, each once, so that the size
+/// of the cluster makes no difference; equal neighbours are one.
 fn skeleton(outcome: &Outcome, roles: &[&str]) -> String {
     let mut begun: Vec<_> = outcome.steps.iter().filter(|report| report.effects > 0).collect();
     begun.sort_by_key(|report| report.begun);
@@ -282,7 +323,11 @@ fn skeleton(outcome: &Outcome, roles: &[&str]) -> String {
         if matches!(kind, FaultKind::Note | FaultKind::Reseed | FaultKind::Invoke) {
             continue;
         }
-        let (first, second) = (report.struck.first(roles).join("+"), report.struck.second(roles).join("+"));
+        let each_once = |mut side: Vec<&str>| {
+            side.dedup();
+            side.join("+")
+        };
+        let (first, second) = (each_once(report.struck.first(roles)), each_once(report.struck.second(roles)));
         let separator = if second.is_empty() { "" } else { "|" };
         let part = format!("{}({first}{separator}{second})", kind.keyword());
         if parts.last() != Some(&part) {

@@ -68,7 +68,8 @@ impl Check {
     /// # Panics
     /// If the target has no such bug to plant.
     pub fn search(&self) -> Result<Report, (Box<Finding>, u64)> {
-        let mut harness = Harness::with_bugs(&*self.target, self.bugs.clone()).unwrap_or_else(|error| panic!("{error}"));
+        let mut harness =
+            Harness::with_bugs(&*self.target, self.bugs.clone()).unwrap_or_else(|error| panic!("{error}"));
         let (mut dice, mut report) = (Dice::new(self.seed), Report::default());
         while report.execs < self.execs {
             let schedule = mutate::random(harness.vocabulary(), &mut dice);

@@ -8,11 +8,7 @@ use std::path::{Path, PathBuf};
 use murphy_checker::verdict::Anomaly;
 use murphy_schedule::{FaultKind, Schedule, shrink};
 
-use crate::{
-    finding,
-    harness::Harness,
-    source,
-};
+use crate::{finding, harness::Harness, source};
 
 /// A finding that is filed already.
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use murphy_checker::{
     verdict::{Anomaly, Class},
 };
 use murphy_schedule::{
-    Fact, Fault, FaultKind, Header, Lasts, Link, Name, Nodes, Schedule, Side, Step, When,
+    Dice, Fact, Fault, FaultKind, Header, Lasts, Link, Name, Nodes, Schedule, Side, Step, When,
     field::{Extra, OfKind, Percent},
     schedule::STEPS_MAX,
     shrink,
@@ -23,6 +23,9 @@ use crate::harness::Harness;
 
 /// So many more steps than faults are worth naming each message that chance struck.
 const EXPLICIT_MAX: usize = 3;
+
+/// Under so many other seeds it is tried to do without a step.
+const OTHER_SEEDS: u32 = 64;
 
 /// What minimizing gave.
 #[derive(Clone, Debug)]
@@ -114,16 +117,35 @@ impl Search<'_> {
         if candidate != schedule && self.fails(&candidate) { candidate } else { schedule }
     }
 
-    /// Drops steps and simplifies until nothing helps.
+    /// Drops steps and simplifies until nothing helps, not even other draws.
     fn shrink(&mut self, mut best: Schedule) -> Schedule {
         loop {
             let before = best.clone();
             best = self.drop_steps(best);
             best = self.simplify(best);
+            best = self.drop_notes(best);
             if best == before || self.exhausted() {
-                return best;
+                match self.drop_a_step_under_other_seeds(&best) {
+                    Some(fewer) => best = fewer,
+                    None => return best,
+                }
             }
         }
+    }
+
+    /// A step may be needed only because of how the dice fell: tries to do without it under other seeds.
+    fn drop_a_step_under_other_seeds(&mut self, schedule: &Schedule) -> Option<Schedule> {
+        (0..schedule.steps.len()).find_map(|without| {
+            let keep: Vec<bool> = (0..schedule.steps.len()).map(|at| at != without).collect();
+            let mut candidate = shrink::keep_steps(schedule, &keep);
+            let fewer = candidate.steps.len() < schedule.steps.len();
+            let mut seeds = Dice::new(schedule.header.seed);
+            (0..OTHER_SEEDS).any(|_| {
+                candidate.header.seed = seeds.word();
+                fewer && !self.exhausted() && self.fails(&candidate)
+            })
+            .then_some(candidate)
+        })
     }
 
     /// Names the messages that rates of loss and repetition struck, instead of the rates, if few of them matter.
@@ -182,12 +204,55 @@ impl Search<'_> {
         schedule
     }
 
+    /// Has steps wait for what a note waits for, instead of for the note, which then goes.
+    fn drop_notes(&mut self, mut schedule: Schedule) -> Schedule {
+        let mut at = 0;
+        while at < schedule.steps.len() && !self.exhausted() {
+            match without_note(&schedule, at).filter(|candidate| self.fails(candidate)) {
+                Some(candidate) => (schedule, at) = (candidate, 0),
+                None => at += 1,
+            }
+        }
+        schedule
+    }
+
     fn is_one_minimal(&mut self, schedule: &Schedule) -> bool {
         (0..schedule.steps.len()).all(|without| {
             let keep: Vec<bool> = (0..schedule.steps.len()).map(|at| at != without).collect();
             let candidate = shrink::keep_steps(schedule, &keep);
             candidate == *schedule || !self.fails(&candidate)
         })
+    }
+}
+
+/// `schedule` without the note at `at`: steps that begin with it begin by its trigger. `None` if it is no note, or something
+/// else refers to it.
+fn without_note(schedule: &Schedule, at: usize) -> Option<Schedule> {
+    let note = schedule.steps[at];
+    if note.fault.kind() != FaultKind::Note || note.id == 0 {
+        return None;
+    }
+    let mut without = schedule.clone();
+    without.steps.remove(at);
+    for step in &mut without.steps {
+        if let When::Step { step: id, delay, .. } = step.when
+            && id == note.id
+        {
+            step.when = later(note.when, delay);
+        }
+    }
+    let free = without.steps.iter().all(|step| step.references().all(|id| id != note.id));
+    free.then_some(without)
+}
+
+/// The same trigger, so many microseconds later.
+fn later(when: When, by: u32) -> When {
+    match when {
+        When::At(delay) => When::At(delay.saturating_add(by)),
+        When::Step { step, edge, delay } => When::Step { step, edge, delay: delay.saturating_add(by) },
+        When::Fact { fact, side, nth, from, delay } => {
+            When::Fact { fact, side, nth, from, delay: delay.saturating_add(by) }
+        }
     }
 }
 

@@ -1,20 +1,29 @@
 //! A run as text: one column for each node, time running down, arrows for messages.
 //!
-//! Traffic that goes on all the time (heartbeats, ticks) is left out, so that what remains fits on a screen.
+//! Traffic that goes on all the time (heartbeats) is left out where nothing befell it, so that what remains fits on a screen.
+//! A message that took long has two rows, one where it was sent and one where it arrived.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    fmt::Write as _,
+};
 
 use murphy_checker::{
-    explain::{asked, heard},
+    explain::{Explanation, asked, heard},
     history::{NodeId, OpId},
+    verdict::{Anomaly, Evidence, slug},
 };
-use murphy_sim::{Outcome, TraceEvent, What};
+use murphy_sim::{Chance, Outcome, TraceEvent, What};
 use serde_json::json;
 
-/// Width of a node's column.
+/// Least width of a node's column.
 const COLUMN: usize = 22;
+/// Width of the column of times.
+const TIMES: usize = 12;
 /// Kinds of messages that make up more than this share of all, in percent, are background.
-const BACKGROUND: usize = 25;
+const BACKGROUND: usize = 20;
+/// A message that takes at least so many nanoseconds is late.
+const LATE: u64 = 10_000_000;
 
 /// The kinds of messages that are background traffic in this run.
 pub(crate) fn background(outcome: &Outcome) -> Vec<&'static str> {
@@ -28,39 +37,175 @@ pub(crate) fn background(outcome: &Outcome) -> Vec<&'static str> {
     counts.into_iter().filter(|(_, count)| count * 100 > all * BACKGROUND).map(|(kind, _)| kind).collect()
 }
 
-/// The last `rows` rows of a run, up to where it ended.
-pub(crate) fn draw(outcome: &Outcome, nodes: u8, background: &[&str], rows: usize) -> String {
-    let lines: Vec<String> =
-        outcome.trace.iter().filter_map(|event| row(outcome, event, nodes.into(), background)).collect();
-    let mut text = String::from("        ms  ");
+/// What befell messages, by the numbers of the events at which they were sent and arrived.
+#[derive(Default)]
+struct Flights {
+    /// Late or never: when it arrives, if it does.
+    sent: BTreeMap<usize, Option<u64>>,
+    /// How long it took, where that was long; `None`: it is a second copy.
+    arrived: BTreeMap<usize, Option<u64>>,
+}
+
+impl Flights {
+    /// Follows each message from sender to receiver. Of background traffic, only what chance struck, and the first message
+    /// on each link after a step began or ended that was lost or late.
+    fn of(outcome: &Outcome, background: &[&str]) -> Self {
+        let (mut flights, mut struck) = (Self::default(), BTreeSet::new());
+        let mut on_their_way: BTreeMap<(NodeId, NodeId, &str, &str), VecDeque<usize>> = BTreeMap::new();
+        let trace = &outcome.trace;
+        let mut worth_a_row = |link: (NodeId, NodeId, &'static str), chance| {
+            !background.contains(&link.2) || chance != Chance::Nothing || struck.insert(link)
+        };
+        for (index, event) in trace.iter().enumerate() {
+            let Some(node) = event.node else { continue };
+            match &event.what {
+                What::Send { to, kind, arrives: None, chance, .. } if worth_a_row((node, *to, kind), *chance) => {
+                    flights.sent.insert(index, None);
+                }
+                What::Send { to, kind, text, arrives: Some(at), chance } => {
+                    on_their_way.entry((node, *to, kind, text)).or_default().push_back(index);
+                    let late = at - event.time >= LATE;
+                    if late && worth_a_row((node, *to, kind), *chance) {
+                        flights.sent.insert(index, Some(*at));
+                    }
+                }
+                What::Deliver { from, kind, text } => {
+                    let sent = on_their_way.get_mut(&(*from, node, kind, text)).and_then(VecDeque::pop_front);
+                    let took = sent.map(|sent| event.time - trace[sent].time);
+                    let known = sent.is_some_and(|sent| flights.sent.contains_key(&sent));
+                    if took.is_none_or(|took| took >= LATE) && (known || !background.contains(kind)) {
+                        flights.arrived.insert(index, took);
+                        flights.sent.extend(sent.map(|sent| (sent, Some(event.time))));
+                    }
+                }
+                _ => {}
+            }
+        }
+        flights
+    }
+}
+
+/// A line of the picture but for its time.
+enum Row {
+    /// At a node's column; the clients' column is the last.
+    At(usize, String),
+    /// From one column to another.
+    Arrow { from: usize, to: usize, label: String, late: bool },
+    /// Over the whole width.
+    Wide(String),
+}
+
+/// Draws a run up to where it ended, in about `rows` rows: the last ones, and of those before them what explains most.
+pub(crate) fn draw(
+    outcome: &Outcome,
+    nodes: u8,
+    background: &[&str],
+    anomaly: &Anomaly,
+    explanation: &Explanation,
+    rows: usize,
+) -> String {
+    let clients = usize::from(nodes);
+    let flights = Flights::of(outcome, background);
+    let mut lines: Vec<(u64, Row, bool)> = Vec::new();
+    for (index, event) in outcome.trace.iter().enumerate() {
+        let Some(row) = row(outcome, index, &flights, background, clients) else { continue };
+        let (marked, telling) = weigh(event, anomaly, explanation);
+        lines.push((event.time, if marked { mark(row) } else { row }, marked || telling));
+    }
+    lines.push((outcome.time, Row::Wide(format!("✗ {}", explanation.summary)), true));
+    let width = lines.iter().map(|(_, row, _)| needed(row)).fold(COLUMN, usize::max);
+    let mut text = " ".repeat(TIMES - 4) + "ms  ";
     for node in 1..=nodes {
-        let _ = write!(text, "{:<COLUMN$}", format!("n{node}"));
+        let _ = write!(text, "{:<width$}", format!("n{node}"));
     }
-    text.truncate(text.trim_end().len());
-    text.push('\n');
-    let left_out = lines.len().saturating_sub(rows);
-    if left_out > 0 {
-        let _ = writeln!(text, "            ({left_out} earlier rows left out; `replay -v` has every event)");
-    }
-    for line in &lines[left_out..] {
-        text.push_str(line.trim_end());
-        text.push('\n');
+    text.push_str("clients\n");
+    let mut left_out = 0;
+    for (keep, (time, row, _)) in choose(&lines, rows).into_iter().zip(&lines) {
+        if !keep {
+            left_out += 1;
+            continue;
+        }
+        gap(&mut text, std::mem::take(&mut left_out));
+        let line = format!("{:>10.3}  {}", *time as f64 / 1e6, render(row, width));
+        let _ = writeln!(text, "{}", line.trim_end());
     }
     if !background.is_empty() {
-        let _ = writeln!(text, "            (not shown: {})", background.join(", "));
+        let (pad, kinds) = (" ".repeat(TIMES), background.join(" and "));
+        let _ = writeln!(text, "{pad}(without {kinds} where they arrived in time)");
     }
     text
 }
 
-fn row(outcome: &Outcome, event: &TraceEvent, nodes: usize, background: &[&str]) -> Option<String> {
-    let time = format!("{:>10.3}  ", event.time as f64 / 1e6);
-    let at = event.node.map_or(0, |node| usize::from(node) - 1);
-    let here = |text: String| Some(format!("{time}{}{text}", " ".repeat(at * COLUMN)));
-    match &event.what {
-        What::Deliver { from, kind, .. } if !background.contains(kind) => {
-            Some(format!("{time}{}", arrow(usize::from(*from) - 1, at, kind, nodes)))
+fn gap(text: &mut String, rows: usize) {
+    if rows > 0 {
+        let _ = writeln!(text, "{:>10}  ({rows} row{} left out)", "⋮", if rows == 1 { "" } else { "s" });
+    }
+}
+
+/// Which lines to show: the last ones, and for up to a third of the room what tells most of those before.
+fn choose(lines: &[(u64, Row, bool)], rows: usize) -> Vec<bool> {
+    let mut keep = vec![true; lines.len()];
+    if lines.len() <= rows {
+        return keep;
+    }
+    let telling: Vec<usize> = (0..lines.len() - rows).filter(|at| lines[*at].2).collect();
+    let telling = &telling[telling.len().saturating_sub(rows / 3)..];
+    let last = lines.len() - (rows - telling.len());
+    keep[..last].iter_mut().enumerate().for_each(|(at, keep)| *keep = telling.contains(&at));
+    keep
+}
+
+/// Whether an event is part of the anomaly, and whether it tells more than others.
+fn weigh(event: &TraceEvent, anomaly: &Anomaly, explanation: &Explanation) -> (bool, bool) {
+    let shows = |op: &OpId| explanation.operations.contains(op);
+    let marked = match (&event.what, &anomaly.evidence) {
+        (What::Agree { what, key, value }, Evidence::Conflict { key: same, first, second }) => {
+            let who = event.node.map(|node| (node, *value));
+            key == same && slug(what) == anomaly.name && (who == Some(*first) || who == Some(*second))
         }
-        What::Send { to, kind, arrives: None, .. } if !background.contains(kind) => here(format!("● {kind} ✗ n{to}")),
+        (What::Complete(op), Evidence::Operation(dying)) => op == dying,
+        _ => false,
+    };
+    let telling = match &event.what {
+        What::Begin(_) | What::End(_) | What::Crash | What::FailStop(_) | What::Pause | What::Resume => true,
+        What::Start(times) => *times > 0,
+        What::Role(_) => event.time > 0,
+        What::Invoke(op) | What::Complete(op) => shows(op),
+        _ => false,
+    };
+    (marked, telling)
+}
+
+fn mark(row: Row) -> Row {
+    match row {
+        Row::At(column, text) => Row::At(column, text + "  ✗"),
+        Row::Arrow { .. } | Row::Wide(_) => row,
+    }
+}
+
+fn row(outcome: &Outcome, index: usize, flights: &Flights, background: &[&str], clients: usize) -> Option<Row> {
+    let event = &outcome.trace[index];
+    let at = event.node.map_or(clients, |node| usize::from(node) - 1);
+    let here = |text: String| Some(Row::At(at, text));
+    let wide = |text: String| Some(Row::Wide(text));
+    match &event.what {
+        What::Send { to, kind, .. } => match flights.sent.get(&index)? {
+            Some(arrives) => here(format!("● {kind} ⇢ n{to} at {:.3}", *arrives as f64 / 1e6)),
+            None => here(format!("● {kind} ✗ n{to}")),
+        },
+        What::Deliver { from, kind, .. } => {
+            let took = flights.arrived.get(&index);
+            if took.is_none() && background.contains(kind) {
+                return None;
+            }
+            let label = match took {
+                Some(Some(took)) => format!("{kind} +{}ms", took / 1_000_000),
+                Some(None) => format!("{kind} again"),
+                None => kind.to_string(),
+            };
+            Some(Row::Arrow { from: usize::from(*from) - 1, to: at, label, late: took.is_some() })
+        }
+        What::Lost { from, kind } if !background.contains(kind) => here(format!("✗ {kind} of n{from}")),
         What::Start(0) => None,
         What::Start(_) => here("▲ starts again".to_string()),
         What::Crash => here("✖ crashes".to_string()),
@@ -68,26 +213,21 @@ fn row(outcome: &Outcome, event: &TraceEvent, nodes: usize, background: &[&str])
         What::Pause => here("‖ paused".to_string()),
         What::Resume => here("▶ goes on".to_string()),
         What::Role(role) => here(format!("◆ {role}")),
-        What::Agree { what, key, value } => {
-            let short = value & 0xffff;
-            here(format!("= {what} {key}: {short:04x}"))
-        }
-        What::Begin(step) => Some(format!("{time}▒ {step}")),
-        What::End(step) => Some(format!("{time}▒ ends: {step}")),
-        What::Heal => Some(format!("{time}▒ everything is healed")),
-        What::Settle => Some(format!("{time}▒ last reads")),
-        What::Invoke(op) => Some(format!("{time}{}", client(outcome, *op, "asks"))),
-        What::Complete(op) => Some(format!("{time}{}", client(outcome, *op, "hears"))),
-        What::Send { .. }
-        | What::Deliver { .. }
-        | What::Lost { .. }
-        | What::Timer(_)
-        | What::Link { .. }
-        | What::Write(_)
-        | What::Sync(_)
-        | What::Log(_)
-        | What::Request(_) => None,
+        What::Agree { what, key, value } => here(format!("= {what} {key}: {}", short(*value))),
+        What::Begin(step) => wide(format!("▒ {step}")),
+        What::End(step) => wide(format!("▒ ends: {step}")),
+        What::Heal => wide("▒ everything is healed".to_string()),
+        What::Settle => wide("▒ last reads".to_string()),
+        What::Invoke(op) => here(client(outcome, *op, "asks")),
+        What::Complete(op) => here(client(outcome, *op, "hears")),
+        What::Request(op) => here(format!("◁ {}", asked(&outcome.history, *op))),
+        What::Lost { .. } | What::Timer(_) | What::Link { .. } | What::Write(_) | What::Sync(_) | What::Log(_) => None,
     }
+}
+
+/// A small number as it is, and of a hash the end.
+fn short(value: u64) -> String {
+    if value <= 0xffff { format!("{value:#x}") } else { format!("…{:04x}", value & 0xffff) }
 }
 
 fn client(outcome: &Outcome, op: OpId, verb: &str) -> String {
@@ -98,24 +238,36 @@ fn client(outcome: &Outcome, op: OpId, verb: &str) -> String {
     }
 }
 
-/// `●───kind──▶` from one column to another.
-fn arrow(from: usize, to: usize, kind: &str, nodes: usize) -> String {
-    let (left, right) = (from.min(to), from.max(to));
-    if left == right {
-        return format!("{}● {kind} to itself", " ".repeat(left * COLUMN));
+/// How wide a column must be for this row.
+fn needed(row: &Row) -> usize {
+    match row {
+        Row::Arrow { from, to, label, .. } if from.abs_diff(*to) == 1 => label.chars().count() + 7,
+        Row::Arrow { .. } | Row::At(..) | Row::Wide(_) => 0,
     }
-    let room = (right - left) * COLUMN - 1;
-    let label: String = format!(" {kind} ").chars().take(room.saturating_sub(2)).collect();
-    let dashes = room - label.chars().count() - 1;
+}
+
+fn render(row: &Row, width: usize) -> String {
+    match row {
+        Row::At(column, text) => format!("{}{text}", " ".repeat(column * width)),
+        Row::Arrow { from, to, label, late } => arrow(*from, *to, label, *late, width),
+        Row::Wide(text) => text.clone(),
+    }
+}
+
+/// `●───kind──▶` from one column to another, dashed if it came late.
+fn arrow(from: usize, to: usize, label: &str, late: bool, width: usize) -> String {
+    let (left, right) = (from.min(to), from.max(to));
+    let pad = " ".repeat(left * width);
+    if left == right {
+        return format!("{pad}● {label} to itself");
+    }
+    let room = (right - left) * width - 3;
+    let label: String = format!(" {label} ").chars().take(room).collect();
+    let dashes = room - label.chars().count();
     let (head, tail) = (dashes / 2, dashes - dashes / 2);
-    let line = if from < to {
-        format!("●{}{label}{}▶", "─".repeat(head), "─".repeat(tail))
-    } else {
-        format!("◀{}{label}{}●", "─".repeat(head), "─".repeat(tail))
-    };
-    let pad = " ".repeat(left * COLUMN);
-    debug_assert!(right < nodes.max(right + 1));
-    format!("{pad}{line}")
+    let dash = if late { "┄" } else { "─" };
+    let line = format!("{}{label}{}", dash.repeat(head), dash.repeat(tail));
+    if from < to { format!("{pad}●{line}▶") } else { format!("{pad}◀{line}●") }
 }
 
 /// One event in words.
@@ -165,7 +317,7 @@ pub(crate) fn verbose(outcome: &Outcome) -> String {
 pub(crate) fn trace_lines(outcome: &Outcome) -> String {
     let mut text = String::new();
     for (index, event) in outcome.trace.iter().enumerate() {
-        let line = json!({ "index": index, "time_ns": event.time, "node": event.node, "event": words(outcome, event) });
+        let line = json!({ "schema": "murphy/event/1", "index": index, "time_ns": event.time, "node": event.node, "event": words(outcome, event) });
         let _ = writeln!(text, "{line}");
     }
     text

@@ -24,9 +24,9 @@ pub struct Mistakes {
 
 impl std::fmt::Display for Mistakes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let lines: Vec<String> =
-            self.diagnostics.iter().map(|mistake| format!("{}: {mistake}", self.path.display())).collect();
-        write!(f, "{}", lines.join("\n"))
+        let path = self.path.display();
+        let line = |mistake: &Diagnostic| format!("{path}:{}", mistake.to_string().trim_start_matches("line "));
+        write!(f, "{}", self.diagnostics.iter().map(line).collect::<Vec<_>>().join("\n"))
     }
 }
 
@@ -101,6 +101,11 @@ pub fn open(word: &str, crashes: &Path) -> Result<Source, SourceError> {
         let bytes = fs::read(path).map_err(|source| SourceError::Read { path: path.to_path_buf(), source })?;
         return parse(path, bytes);
     }
+    // Neither a key nor a folder's name has one of these: a file is meant, and it is missing.
+    if word.contains(['/', '.']) {
+        let source = io::ErrorKind::NotFound.into();
+        return Err(SourceError::Read { path: path.to_path_buf(), source });
+    }
     open_folder(&lookup(word, crashes)?)
 }
 
@@ -134,8 +139,7 @@ fn lookup(word: &str, crashes: &Path) -> Result<PathBuf, SourceError> {
             return Ok(latest.clone());
         }
     }
-    let fits: Vec<&PathBuf> =
-        folders.iter().filter(|path| name(path) == word || key(path).starts_with(word)).collect();
+    let fits: Vec<&PathBuf> = folders.iter().filter(|path| name(path) == word || key(path).starts_with(word) && !word.is_empty()).collect();
     match fits[..] {
         [only] => Ok(only.clone()),
         [] => Err(SourceError::Unknown {

@@ -153,7 +153,11 @@ impl fmt::Debug for Schedule {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let document = SPOKEN.with_borrow(|(target, names)| {
             let schedule = self.clone();
-            Document { target: target.clone(), names: names.clone(), ..Document::new("any", schedule, &Vocabulary::default()) }
+            Document {
+                target: target.clone(),
+                names: names.clone(),
+                ..Document::new("any", schedule, &Vocabulary::default())
+            }
         });
         Display::fmt(&document, f)
     }

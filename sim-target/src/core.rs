@@ -250,6 +250,7 @@ impl<N: Node> Core<N> {
         let arrives = self.transmit(me, to, kind);
         let (before, chance) = (self.network.fate, self.chance());
         self.fire(Side::After, moment);
+        self.keep_stream_promise();
         // A step that begins after the sending may still act on this very message.
         let arrives = arrives.filter(|_| !self.network.fate.lost).map(|at| at + self.network.fate.extra - before.extra);
         self.note(Some(me), |_| What::Send {
@@ -266,8 +267,7 @@ impl<N: Node> Core<N> {
     fn post(&mut self, from: usize, to: usize, kind: usize, arrives: Option<u64>, message: N::Message) {
         let Some(at) = arrives else { return };
         let session = self.network.session(from, to);
-        let deliver =
-            |slot| Event::Deliver { from: from as u8, to: to as u8, kind: kind as u16, session, slot };
+        let deliver = |slot| Event::Deliver { from: from as u8, to: to as u8, kind: kind as u16, session, slot };
         if let Some(later) = self.network.fate.copy {
             let slot = self.messages.put(message.clone());
             self.queue.push(at + later, deliver(slot));

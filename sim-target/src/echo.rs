@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, time::Duration};
 use murphy_checker::history::Completion;
 
 use crate::{
-    About, Boot, Context, File, Input, Node, NodeId, Property, Register, RegisterOp, StateView, Target, Timer, Workload,
-    sometimes,
+    About, Boot, Context, File, Input, Node, NodeId, Property, Register, RegisterOp, StateView, Target, Timer,
+    Workload, sometimes,
 };
 
 const PING: Timer = Timer(0);
@@ -64,7 +64,8 @@ impl Node for EchoNode {
                     cx.reply(reply, answer);
                 }
                 if let Some((key, value)) = change {
-                    cx.append(LOG, &[key.to_le_bytes().as_slice(), &value.to_le_bytes()].concat()).expect("a sound disk");
+                    cx.append(LOG, &[key.to_le_bytes().as_slice(), &value.to_le_bytes()].concat())
+                        .expect("a sound disk");
                     cx.sync(LOG).expect("a sound disk");
                 }
                 if !self.early {

@@ -14,6 +14,7 @@ use crate::{
     marks,
     network::{Active, Links, Treatment},
     node::Node,
+    target::Transport,
     trace::What,
 };
 
@@ -242,7 +243,11 @@ impl<N: Node> Core<N> {
     fn witness(&mut self, at: usize, side: Side, moment: Moment) {
         let planned = self.plan.steps[at];
         let When::Fact { fact, side: wanted, nth, delay, .. } = planned.step.when else { return };
-        if wanted != side || !planned.counting || planned.count >= nth.into() || !self.matches(fact, planned.name, moment) {
+        if wanted != side
+            || !planned.counting
+            || planned.count >= nth.into()
+            || !self.matches(fact, planned.name, moment)
+        {
             return;
         }
         self.plan.steps[at].count += 1;
@@ -468,6 +473,12 @@ impl<N: Node> Core<N> {
             self.treat_links(at, self.links(link), kind, treatment);
             return false;
         };
+        // A stream delivers everything once and in order: what is about to be delivered cannot be held back.
+        let stream = self.about.transport == Transport::Stream;
+        let delivered = matches!(moment, Some(Moment::Deliver { .. }));
+        if stream && (delivered || matches!(treatment, Treatment::Repeat(..))) {
+            return true;
+        }
         let fate = &mut self.network.fate;
         match treatment {
             Treatment::Cut | Treatment::Lose(_) => fate.lost = true,

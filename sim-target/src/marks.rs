@@ -23,7 +23,10 @@ pub struct Site {
 }
 
 /// Every site of the program.
-#[allow(unsafe_code, reason = "the linker collects the sites; `the_marks_of_a_module_are_known_before_any_is_hit` tests it")]
+#[allow(
+    unsafe_code,
+    reason = "the linker collects the sites; `the_marks_of_a_module_are_known_before_any_is_hit` tests it"
+)]
 #[distributed_slice]
 pub static SITES: [Site];
 

@@ -211,9 +211,7 @@ impl<N: Node> Core<N> {
             self.ambient(draw);
         }
         let cut = self.treat(from, to, kind, draw);
-        if self.about.transport == Transport::Stream {
-            self.keep_stream_promise();
-        }
+        self.keep_stream_promise();
         (!cut && !self.network.fate.lost).then_some(arrives + self.network.fate.extra)
     }
 
@@ -231,7 +229,7 @@ impl<N: Node> Core<N> {
 
     /// Applies the steps in force on this link; returns whether one cuts it.
     fn treat(&mut self, from: usize, to: usize, kind: usize, draw: u64) -> bool {
-        let mut cut = false;
+        let (mut cut, stream) = (false, self.about.transport == Transport::Stream);
         for active in &self.network.active {
             if !active.covers(from, to) || active.kind.is_some_and(|only| only != kind) {
                 continue;
@@ -250,7 +248,7 @@ impl<N: Node> Core<N> {
                     loses
                 }
                 Treatment::Repeat(share, lag) => {
-                    let repeats = part(draw, 40, 10_000) < share.into() && fate.copy.is_none();
+                    let repeats = !stream && part(draw, 40, 10_000) < share.into() && fate.copy.is_none();
                     if repeats {
                         fate.copy = Some(lag);
                         fate.copied_by_chance = share < 10_000;
@@ -264,7 +262,10 @@ impl<N: Node> Core<N> {
     }
 
     /// A stream hides loss and repetition: what was lost arrives later, a second copy never does.
-    fn keep_stream_promise(&mut self) {
+    pub(crate) fn keep_stream_promise(&mut self) {
+        if self.about.transport != Transport::Stream {
+            return;
+        }
         let fate = &mut self.network.fate;
         (fate.copy, fate.copied_by_chance) = (None, false);
         if std::mem::take(&mut fate.lost) {
@@ -282,7 +283,9 @@ impl<N: Node> Core<N> {
                 let cut = |active: &Active| {
                     matches!(active.treatment, Treatment::Cut) && (active.covers(a, b) || active.covers(b, a))
                 };
-                let up = self.hosts[a].up && self.hosts[b].up && !self.network.active.iter().any(cut);
+                // A node that is about to start for the first time breaks no session.
+                let alive = |node: usize| self.hosts[node].up || self.hosts[node].incarnation == 0;
+                let up = alive(a) && alive(b) && !self.network.active.iter().any(cut);
                 let pair = self.network.pair(a, b);
                 if self.network.sessions[pair].1 != up {
                     let session = self.network.sessions[pair].0 + 1;

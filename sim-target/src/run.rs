@@ -424,8 +424,7 @@ impl<T: Target> World<'_, T> {
             self.core.crash(node, murphy_schedule::field::Unsynced::Kept);
             return;
         }
-        let evidence =
-            Evidence::Panic { node: number(node), message: panic.message.clone(), location: panic.location };
+        let evidence = Evidence::Panic { node: number(node), message: panic.message.clone(), location: panic.location };
         let name = template(&panic.message).into();
         self.core.violate(Some(Anomaly { class: Class::Panic, name, evidence }));
         self.core.hosts[node].up = false;

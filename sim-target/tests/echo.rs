@@ -15,7 +15,9 @@ fn run(bug: Option<&str>, schedule: &Schedule) -> Outcome {
 fn a_run_without_faults_completes_every_operation() {
     let schedule = Schedule { header: Header { seed: 7, ..Header::default() }, steps: Vec::new() };
     let outcome = run(None, &schedule);
-    for event in outcome.trace.iter().take(60) { println!("{event:?}"); }
+    for event in outcome.trace.iter().take(60) {
+        println!("{event:?}");
+    }
     println!("{} events, {} ops, {:?}", outcome.events, outcome.history.operations.len(), outcome.verdict);
     println!("{:?}", outcome.history.operations);
     assert_eq!(outcome.verdict, Verdict::Valid);

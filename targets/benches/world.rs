@@ -9,8 +9,8 @@ use std::{cmp::Reverse, collections::BTreeSet, collections::BinaryHeap, rc::Rc, 
 use murphy_checker::verdict::Verdict;
 use murphy_schedule::{Dice, Header, Schedule, mutate};
 use murphy_sim::{
-    About, Boot, Context, Input, Node, Options, Register, RegisterOp, Run, Runner, StateView, Target, Timer,
-    Workload, vocabulary,
+    About, Boot, Context, Input, Node, Options, Register, RegisterOp, Run, Runner, StateView, Target, Timer, Workload,
+    vocabulary,
 };
 use murphy_targets::raft_kv::RaftKv;
 
@@ -119,7 +119,14 @@ fn executions(runs: u64) -> f64 {
     let schedules: Vec<Schedule> = (0..runs)
         .map(|_| {
             let schedule = mutate::random(&words, &mut dice);
-            let header = Header { seed: schedule.header.seed, nodes: 3, ops: Some(60), keys: 2, clients: 4, ..Header::default() };
+            let header = Header {
+                seed: schedule.header.seed,
+                nodes: 3,
+                ops: Some(60),
+                keys: 2,
+                clients: 4,
+                ..Header::default()
+            };
             Schedule { header, ..schedule }
         })
         .collect();
@@ -136,7 +143,11 @@ fn executions(runs: u64) -> f64 {
         runs
     });
     let seconds = virtual_ns as f64 / runs as f64 / 1e9;
-    println!("    (a raft-kv run has {} events, {} states, {seconds:.1} s of virtual time)", events / runs, states / runs);
+    println!(
+        "    (a raft-kv run has {} events, {} states, {seconds:.1} s of virtual time)",
+        events / runs,
+        states / runs
+    );
     rate
 }
 
@@ -144,7 +155,9 @@ fn main() {
     let test = std::env::args().any(|argument| argument == "--test");
     let scale = |count: u64| if test { 1 + count / 1000 } else { count };
     let bare = bare(scale(20_000_000));
-    let row = |what: &str, rate: f64, ratio: f64| println!("{what:<44} {rate:>14.0} per CPU-second   {ratio:>6.3} of the bare loop");
+    let row = |what: &str, rate: f64, ratio: f64| {
+        println!("{what:<44} {rate:>14.0} per CPU-second   {ratio:>6.3} of the bare loop")
+    };
     row("bare loop, messages", bare, 1.0);
     let messages = messages(scale(100));
     row("messages, 1 server and 4 clients", messages, messages / bare);

@@ -28,7 +28,12 @@ fn main() {
         events += outcome.events;
         time += outcome.time / 1_000_000;
         ops += outcome.history.operations.len();
-        ok += outcome.history.operations.iter().filter(|op| matches!(op.completion, Some((murphy_checker::history::Completion::Ok(_), _)))).count();
+        ok += outcome
+            .history
+            .operations
+            .iter()
+            .filter(|op| matches!(op.completion, Some((murphy_checker::history::Completion::Ok(_), _))))
+            .count();
         steps += outcome.steps.len();
         effective += outcome.steps.iter().filter(|s| s.effects > 0).count();
         for step in &outcome.steps {
@@ -55,8 +60,15 @@ fn main() {
         };
         counts.entry(name).or_insert((0, i)).0 += 1;
     }
-    println!("{counts:?}\n{events} events, {time} ms virtual, {ok}/{ops} ops ok, {effective}/{steps} steps effective, {:?}", begun.elapsed());
+    println!(
+        "{counts:?}\n{events} events, {time} ms virtual, {ok}/{ops} ops ok, {effective}/{steps} steps effective, {:?}",
+        begun.elapsed()
+    );
     for ((fault, when), (all, begun, effective)) in table {
-        println!("{fault:<10} {when:<8} {all:>6} begun {:>3}% effective {:>3}%", begun * 100 / all, effective * 100 / all);
+        println!(
+            "{fault:<10} {when:<8} {all:>6} begun {:>3}% effective {:>3}%",
+            begun * 100 / all,
+            effective * 100 / all
+        );
     }
 }

@@ -9,5 +9,9 @@ use murphy_sim::{AnyTarget, Shared, echo::Echo};
 
 /// Every target that ships with Murphy.
 pub fn all() -> Vec<Box<dyn AnyTarget>> {
-    vec![Box::new(Shared::new(omnipaxos::OmniPaxosTarget)), Box::new(Shared::new(raft_kv::RaftKv)), Box::new(Shared::new(Echo))]
+    vec![
+        Box::new(Shared::new(omnipaxos::OmniPaxosTarget)),
+        Box::new(Shared::new(raft_kv::RaftKv)),
+        Box::new(Shared::new(Echo)),
+    ]
 }

@@ -49,14 +49,17 @@ fn runs_repeat_in_one_process_and_after_a_thousand_others() {
 
 #[test]
 fn runs_repeat_in_a_new_process() {
-    let lines = |all: Vec<(String, Vec<u64>)>| all.iter().map(|(name, hashes)| format!("{name} {hashes:?}")).collect::<Vec<_>>();
+    let lines = |all: Vec<(String, Vec<u64>)>| {
+        all.iter().map(|(name, hashes)| format!("{name} {hashes:?}")).collect::<Vec<_>>()
+    };
     if std::env::var_os(PRINT).is_some() {
         lines(all_hashes()).iter().for_each(|line| println!("hash {line}"));
         return;
     }
     let program = std::env::current_exe().expect("a test knows its own program");
     let name = "runs_repeat_in_a_new_process";
-    let output = Command::new(program).args([name, "--exact", "--nocapture"]).env(PRINT, "1").output().expect("it runs");
+    let output =
+        Command::new(program).args([name, "--exact", "--nocapture"]).env(PRINT, "1").output().expect("it runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     // The harness prints its own words before the first line of a test, without a line break.
     let theirs: Vec<String> =

@@ -90,7 +90,9 @@ fn kept(keying: Keying, mut inspect: impl FnMut(&Outcome, &Outcome, u64)) -> f64
 
 #[test]
 fn an_edit_changes_nothing_before_its_step_begins_and_few_latencies_after() {
-    let until = |events: &[TraceEvent], end: u64| events.iter().take_while(|event| event.time < end).cloned().collect::<Vec<_>>();
+    let until = |events: &[TraceEvent], end: u64| {
+        events.iter().take_while(|event| event.time < end).cloned().collect::<Vec<_>>()
+    };
     let slots = kept(Keying::Slots, |first, second, begins| {
         assert_eq!(until(&first.trace, begins), until(&second.trace, begins));
     });

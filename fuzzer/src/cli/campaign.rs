@@ -16,7 +16,7 @@ use std::{
 use murphy_checker::verdict::{Anomaly, Class};
 use murphy_schedule::{Dice, Document, Schedule, mutate};
 use murphy_sim::AnyTarget;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     FuzzArguments, StopOn,
@@ -42,20 +42,18 @@ const PROOF: u64 = 20;
 const TIMES: u64 = 3;
 
 /// Runs the campaign that `arguments` describe.
-pub(super) fn fuzz(
-    targets: &[Box<dyn AnyTarget>],
-    arguments: &FuzzArguments,
-    json: bool,
-) -> Result<Exit, Failure> {
+pub(super) fn fuzz(targets: &[Box<dyn AnyTarget>], arguments: &FuzzArguments, json: bool) -> Result<Exit, Failure> {
     let name = std::iter::once(&arguments.target).chain(&arguments.bug).cloned().collect::<Vec<_>>().join("+");
     let mut harness = Harness::new(targets, &name)?;
-    let corpus = arguments.corpus.clone().unwrap_or_else(|| {
-        Path::new("corpus").join(murphy_checker::verdict::slug(harness.name()))
-    });
+    let corpus = arguments
+        .corpus
+        .clone()
+        .unwrap_or_else(|| Path::new("corpus").join(murphy_checker::verdict::slug(harness.name())));
     writable(&arguments.crashes)?;
     writable(&corpus)?;
     let interrupted = catch_interrupts()?;
-    let settings = Settings { arguments: arguments.clone(), corpus, json, interrupted };
+    let dismissed = if arguments.worker { workers::hear_dismissal() } else { Arc::default() };
+    let settings = Settings { arguments: arguments.clone(), corpus, json, interrupted, dismissed };
     if !prove_determinism(&mut harness, arguments.seed) {
         say("two runs of one schedule differed: the target reads a clock, a random source or a hash map's order");
         return Ok(Exit::Nondeterminism);
@@ -76,6 +74,8 @@ pub(super) struct Settings {
     pub(super) corpus: PathBuf,
     pub(super) json: bool,
     pub(super) interrupted: Arc<AtomicBool>,
+    /// Set when the process that started this worker wants no more of it.
+    dismissed: Arc<AtomicBool>,
 }
 
 impl Settings {
@@ -188,7 +188,7 @@ impl Hunt {
     }
 
     fn interrupted(&self) -> bool {
-        self.settings.interrupted.load(Ordering::Relaxed)
+        self.settings.interrupted.load(Ordering::Relaxed) || self.settings.dismissed.load(Ordering::Relaxed)
     }
 
     fn too_late(&self) -> bool {
@@ -220,9 +220,12 @@ impl Hunt {
         anomaly: &Anomaly,
         execs: u64,
     ) -> Result<ControlFlow<()>, Failure> {
-        self.exit = self.exit.or(if anomaly.class == Class::Nondeterminism { Exit::Nondeterminism } else { Exit::Violation });
+        self.exit =
+            self.exit.or(if anomaly.class == Class::Nondeterminism { Exit::Nondeterminism } else { Exit::Violation });
         let attempts = self.attempts.entry((anomaly.class, anomaly.name.to_string())).or_default();
-        let known = if *attempts >= ATTEMPTS_MAX { Some(None) } else {
+        let known = if *attempts >= ATTEMPTS_MAX {
+            Some(None)
+        } else {
             self.known.fits(harness, schedule, anomaly).map(|folder| Some(folder.to_path_buf()))
         };
         if let Some(folder) = known {
@@ -238,7 +241,8 @@ impl Hunt {
             if flow == ControlFlow::Continue(()) && waiting.is_empty() {
                 waiting.extend(slips.into_iter().filter_map(|slip| {
                     let anomaly = harness.run(&slip).verdict.anomaly()?.clone();
-                    let tried = self.attempts.get(&(anomaly.class, anomaly.name.to_string())).is_some_and(|tried| *tried > 0);
+                    let tried =
+                        self.attempts.get(&(anomaly.class, anomaly.name.to_string())).is_some_and(|tried| *tried > 0);
                     let new = !tried && self.known.fits(harness, &slip, &anomaly).is_none();
                     new.then(|| {
                         self.attempts.insert((anomaly.class, anomaly.name.to_string()), 1);
@@ -258,13 +262,9 @@ impl Hunt {
             return ControlFlow::Continue(());
         }
         self.line.clear();
-        let folder = folder.map(|folder| folder.display().to_string()).unwrap_or_default();
-        if self.settings.json {
-            put(&json!({ "schema": "murphy/fuzz/1", "event": "finding", "new": false, "folder": folder,
-                "class": anomaly.class.name(), "anomaly": anomaly.name }).to_string());
-        } else {
-            put(&format!("KNOWN  {} / {}   {folder}", anomaly.class.name(), anomaly.name));
-        }
+        let finding = json!({ "schema": "murphy/fuzz/1", "event": "finding", "new": false, "folder": folder,
+            "class": anomaly.class.name(), "anomaly": anomaly.name });
+        put(&if self.settings.json { finding.to_string() } else { describe(&finding) });
         ControlFlow::Break(())
     }
 
@@ -298,7 +298,11 @@ impl Hunt {
         let final_name = crashes.join(finding.folder_name());
         let already = final_name.exists() && (final_name != first || first_there);
         if !first_there && (final_name != first || !already) {
-            fs::remove_dir_all(&first).map_err(Failure::file("replace", &first))?;
+            match fs::remove_dir_all(&first) {
+                // Another worker that found the same has done it.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                done => done.map_err(Failure::file("replace", &first))?,
+            }
         }
         let folder = finding.write(&crashes, &provenance)?;
         self.known.add(anomaly, &finding.schedule, &folder);
@@ -311,7 +315,13 @@ impl Hunt {
         Ok(Some(smallest.slips))
     }
 
-    fn minimize(&self, harness: &mut Harness, schedule: &Schedule, anomaly: &Anomaly, before: (usize, usize)) -> Minimized {
+    fn minimize(
+        &self,
+        harness: &mut Harness,
+        schedule: &Schedule,
+        anomaly: &Anomaly,
+        before: (usize, usize),
+    ) -> Minimized {
         let mut watch = |progress: Progress| {
             self.line.fleeting(&format!(
                 "minimizing: {} → {} faults, {} → {} operations, {} runs",
@@ -326,50 +336,40 @@ impl Hunt {
 
     fn announce(&self, finding: &Finding, provenance: &Provenance, folder: &Path, already: bool) {
         let reproduced = reproduce(folder);
-        let faults = (provenance.before.0, minimize::faults(&finding.schedule));
-        let operations = (provenance.before.1, finding.outcome.history.operations.len());
-        if self.settings.json {
-            put(&json!({
-                "schema": "murphy/fuzz/1", "event": "finding", "new": !already, "folder": folder, "key": finding.key(),
-                "class": finding.anomaly.class.name(), "anomaly": finding.anomaly.name, "execs": provenance.execs,
-                "faults": faults.1, "faults_before": faults.0, "steps": finding.schedule.steps.len(),
-                "operations": operations.1, "operations_before": operations.0,
-                "one_minimal": provenance.one_minimal, "sentence": finding.sentence(), "reproduced": reproduced,
-            }).to_string());
-            return;
-        }
-        put(&describe(finding, faults, operations, provenance.one_minimal, reproduced, already));
+        let finding = json!({
+            "schema": "murphy/fuzz/1", "event": "finding", "new": !already, "folder": folder, "key": finding.key(),
+            "class": finding.anomaly.class.name(), "anomaly": finding.anomaly.name, "execs": provenance.execs,
+            "faults": minimize::faults(&finding.schedule), "faults_before": provenance.before.0,
+            "steps": finding.schedule.steps.len(),
+            "operations": finding.outcome.history.operations.len(), "operations_before": provenance.before.1,
+            "one_minimal": provenance.one_minimal, "sentence": finding.sentence(), "reproduced": reproduced,
+            "schedule": finding.text(),
+        });
+        put(&if self.settings.json { finding.to_string() } else { describe(&finding) });
     }
 }
 
-/// A finding as a campaign announces it.
-fn describe(
-    finding: &Finding,
-    faults: (usize, usize),
-    operations: (usize, usize),
-    one_minimal: bool,
-    reproduced: Option<u64>,
-    already: bool,
-) -> String {
-    let (key, plural) = (finding.key(), |count: usize| if count == 1 { "" } else { "s" });
-    let indented: String = finding.text().lines().map(|line| format!("       {line}").trim_end().to_string() + "\n").collect();
+/// A finding for people, from its announcement as JSON.
+pub(super) fn describe(finding: &Value) -> String {
+    let text = |field: &str| finding[field].as_str().unwrap_or_default();
+    let counted = |field: &str, what: &str| {
+        let count = finding[field].as_u64().unwrap_or_default();
+        format!("{count} {what}{} (was {})", if count == 1 { "" } else { "s" }, finding[format!("{field}_before")])
+    };
+    let (class, anomaly, folder, key) = (text("class"), text("anomaly"), text("folder"), text("key"));
+    if finding["new"] != true {
+        return format!("KNOWN  {class} / {anomaly}   {folder}");
+    }
+    let (faults, operations) = (counted("faults", "fault"), counted("operations", "operation"));
+    let minimal = if finding["one_minimal"] == true { "1-minimal" } else { "not proved minimal" };
+    let reproduced = finding["reproduced"].as_u64().map_or_else(|| "?".to_string(), |times| times.to_string());
+    let schedule: String =
+        text("schedule").lines().map(|line| format!("       {line}").trim_end().to_string() + "\n").collect();
     format!(
-        "{}  {} / {}   {}\n     {} fault{} (was {}), {} operation{} (was {}), {}, reproduced {}\n\n       {}\n\n{indented}\n     \
-         murphy show    {key}        diagram and explanation\n     murphy replay  {key} -v     step by step\n     \
-         murphy min     {key}        minimize again\n",
-        if already { "KNOWN" } else { "NEW" },
-        finding.anomaly.class.name(),
-        finding.anomaly.name,
-        finding.folder_name(),
-        faults.1,
-        plural(faults.1),
-        faults.0,
-        operations.1,
-        plural(operations.1),
-        operations.0,
-        if one_minimal { "1-minimal" } else { "not proved minimal" },
-        reproduced.map_or_else(|| format!("?/{TIMES}"), |times| format!("{times}/{TIMES}")),
-        finding.sentence(),
+        "NEW  {class} / {anomaly}   {folder}\n     {faults}, {operations}, {minimal}, reproduced {reproduced}/{TIMES}\n\n       \
+         {}\n\n{schedule}\n     murphy show   {key}        what happened, as a picture\n     \
+         murphy replay {key} -v     every event\n     murphy min    {key}        minimize again\n",
+        text("sentence"),
     )
 }
 
@@ -377,7 +377,8 @@ fn describe(
 fn reproduce(folder: &Path) -> Option<u64> {
     let program = std::env::current_exe().ok()?;
     let times = TIMES.to_string();
-    let output = Command::new(program).arg("--json").arg("replay").arg(folder).args(["--times", &times]).output().ok()?;
+    let output =
+        Command::new(program).arg("--json").arg("replay").arg(folder).args(["--times", &times]).output().ok()?;
     let line = output.stdout.split(|byte| *byte == b'\n').next()?;
     let value: serde_json::Value = serde_json::from_slice(line).ok()?;
     value["reproduced"].as_u64()

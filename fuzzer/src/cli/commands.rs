@@ -37,7 +37,7 @@ pub(super) fn replay(targets: &[Box<dyn AnyTarget>], arguments: &ReplayArguments
     let schedule = &source.document.schedule;
     let outcome = harness.trace(schedule);
     if arguments.verbose {
-        put(picture::verbose(&outcome).trim_end());
+        put(if json { picture::trace_lines(&outcome) } else { picture::verbose(&outcome) }.trim_end());
     }
     let mut replayed = Replayed::new(&source, &outcome);
     for _ in 0..arguments.times {
@@ -108,7 +108,9 @@ impl Replayed {
                 let sentence = murphy_checker::explain::explain(&outcome.history, anomaly).summary;
                 format!("{} / {}: {sentence}", anomaly.class.name(), anomaly.name)
             }
-            Verdict::Valid => format!("no violation of {} in {} operations", harness.name(), outcome.history.operations.len()),
+            Verdict::Valid => {
+                format!("no violation of {} in {} operations", harness.name(), outcome.history.operations.len())
+            }
             Verdict::Unknown(budget) => format!("no verdict: {}", budget.reason()),
         });
         if self.same {
@@ -120,7 +122,10 @@ impl Replayed {
             say("the trace is not the recorded one: the target or Murphy changed since");
         }
         if outcome.verdict == Verdict::Valid && !self.idle.is_empty() {
-            say(&format!("stale: these faults struck when this was recorded and do nothing now: {}", self.idle.join(", ")));
+            say(&format!(
+                "stale: these faults struck when this was recorded and do nothing now: {}",
+                self.idle.join(", ")
+            ));
         }
         let idle = outcome.steps.iter().filter(|step| step.effects == 0).count();
         if self.idle.is_empty() && outcome.verdict == Verdict::Valid && idle > 0 {
@@ -133,7 +138,12 @@ impl Replayed {
 pub(super) fn show(targets: &[Box<dyn AnyTarget>], arguments: &ShowArguments, json: bool) -> Result<Exit, Failure> {
     let (source, mut harness) = open(targets, &arguments.schedule, &arguments.place)?;
     let Some(finding) = Finding::new(&mut harness, &source.document.schedule) else {
-        put(&format!("no violation of {} under this schedule:\n\n{}", harness.name(), source.document));
+        let schedule = source.document.to_string();
+        put(&if json {
+            json!({ "schema": "murphy/show/1", "target": harness.name(), "verdict": null, "schedule": schedule }).to_string()
+        } else {
+            format!("no violation of {} under this schedule:\n\n{}", harness.name(), schedule.trim_end())
+        });
         return Ok(Exit::Clean);
     };
     if json {
@@ -144,16 +154,18 @@ pub(super) fn show(targets: &[Box<dyn AnyTarget>], arguments: &ShowArguments, js
         }).to_string());
         return Ok(Exit::Violation);
     }
-    put(&format!(
-        "{} / {}   {}\n\n{}\n\n{}\n{}\n{}",
+    let (sentence, explanation) = (finding.sentence(), finding.explanation());
+    let more = explanation.trim().strip_prefix(&sentence).unwrap_or(&explanation).trim();
+    put(format!(
+        "{} / {}   {}\n\n{}\n\n{}\n{}\n{more}",
         finding.anomaly.class.name(),
         finding.anomaly.name,
         finding.folder_name(),
-        finding.sentence(),
+        sentence,
         source.document,
         finding.picture(arguments.rows),
-        finding.explanation().trim_end()
-    ));
+    )
+    .trim_end());
     Ok(Exit::Violation)
 }
 
@@ -173,10 +185,10 @@ pub(super) fn min(targets: &[Box<dyn AnyTarget>], arguments: &MinArguments, json
         before,
         one_minimal: smallest.one_minimal,
         minimizing_runs: smallest.runs,
-        original: Some(schedule),
+        original: Some(original(&source).unwrap_or(schedule)),
         ..Provenance::default()
     };
-    let folder = finding.write(&arguments.place.crashes, &provenance)?;
+    let folder = finding.write_if_smaller(&arguments.place.crashes, &provenance, harness.vocabulary())?;
     let (faults, operations) = (minimize::faults(&finding.schedule), finding.outcome.history.operations.len());
     if json {
         put(&json!({
@@ -188,11 +200,20 @@ pub(super) fn min(targets: &[Box<dyn AnyTarget>], arguments: &MinArguments, json
         put(finding.text().trim_end());
         let proof = if smallest.one_minimal { "1-minimal" } else { "not proved minimal: raise --budget" };
         say(&format!(
-            "{} → {faults} faults, {} → {operations} operations in {} runs, {proof}\n{}",
-            before.0, before.1, smallest.runs, folder.display()
+            "faults {} → {faults}, operations {} → {operations}, {} runs, {proof}\n{}",
+            before.0,
+            before.1,
+            smallest.runs,
+            folder.display()
         ));
     }
     Ok(Exit::Violation)
+}
+
+/// The schedule as it was found, if it came from a folder that still has it.
+fn original(source: &Source) -> Option<Schedule> {
+    let bytes = fs::read(source.entry.as_ref()?.path.join("original/input.bin")).ok()?;
+    Some(Schedule::from_bytes(&bytes))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -205,10 +226,8 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn parse(path: &Path, bytes: Vec<u8>) -> Result<Document, Failure> {
-    let text = String::from_utf8(bytes).map_err(|_| {
-        let text = std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not text; `murphy decode` reads bytes");
-        Failure::File { action: "read", path: path.to_path_buf(), source: text }
-    })?;
+    let what = "is not text: `murphy decode` reads bytes";
+    let text = String::from_utf8(bytes).map_err(|_| Failure::WrongForm { path: path.to_path_buf(), what })?;
     Document::parse(&text).map_err(|diagnostics| {
         Failure::Source(SourceError::Mistakes(Mistakes { path: path.to_path_buf(), text, diagnostics }))
     })
@@ -264,7 +283,12 @@ pub(super) fn encode(arguments: &ConvertArguments) -> Result<Exit, Failure> {
 
 /// Bytes to text.
 pub(super) fn decode(targets: &[Box<dyn AnyTarget>], arguments: &DecodeArguments) -> Result<Exit, Failure> {
-    let schedule = Schedule::from_bytes(&read(&arguments.convert.file)?);
+    let bytes = read(&arguments.convert.file)?;
+    if bytes.starts_with(b"murphy ") {
+        let what = "is text already: `murphy encode` makes bytes of it";
+        return Err(Failure::WrongForm { path: arguments.convert.file.clone(), what });
+    }
+    let schedule = Schedule::from_bytes(&bytes);
     let document = match &arguments.target {
         Some(name) => Harness::new(targets, name)?.document(&schedule),
         None => Document::new("any", schedule, &Vocabulary::default()),
@@ -285,8 +309,11 @@ fn target_object(target: &dyn AnyTarget) -> Value {
     let bugs: Vec<Value> = about.bugs.iter().map(|bug| json!({ "name": bug.name, "about": bug.about })).collect();
     let constants: Vec<Value> =
         about.constants.iter().map(|(name, length)| json!({ "name": name, "us": length.as_micros() as u64 })).collect();
-    let checkers: Vec<Value> =
-        target.workloads().iter().map(|(name, functions, judged)| json!({ "name": name, "functions": functions, "checked_for": judged })).collect();
+    let checkers: Vec<Value> = target
+        .workloads()
+        .iter()
+        .map(|(name, functions, judged)| json!({ "name": name, "functions": functions, "checked_for": judged }))
+        .collect();
     json!({
         "schema": "murphy/targets/1", "name": about.name, "about": about.summary,
         "nodes": [about.nodes.start(), about.nodes.end()], "roles": about.roles, "constants": constants,
@@ -305,8 +332,7 @@ fn target_text(target: &dyn AnyTarget) -> String {
         .iter()
         .map(|(name, functions, judged)| format!("{name} ({}), checked for {judged}", functions.join(", ")))
         .collect();
-    let bugs: Vec<String> =
-        about.bugs.iter().map(|bug| format!("\n    +{:<10} {}", bug.name, bug.about)).collect();
+    let bugs: Vec<String> = about.bugs.iter().map(|bug| format!("\n    +{:<10} {}", bug.name, bug.about)).collect();
     format!(
         "{}  {}\n  nodes      {fewest} to {most}\n  roles      {}\n  constants  {}\n  messages   {}\n  workloads  {}\n  bugs       {}\n",
         about.name,

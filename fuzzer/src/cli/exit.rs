@@ -44,6 +44,8 @@ pub(super) enum Failure {
     Folder(#[from] FolderError),
     #[error("cannot {action} {}: {source}", path.display())]
     File { action: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("{} {}", path.display(), what)]
+    WrongForm { path: PathBuf, what: &'static str },
     #[error("the schedule does not name its target: say `--target NAME`")]
     NoTarget,
     #[error("the corpus: {0}")]
@@ -62,7 +64,7 @@ impl Failure {
 
     fn exit(&self) -> Exit {
         match self {
-            Self::Harness(_) | Self::NoTarget => Exit::Usage,
+            Self::Harness(_) | Self::NoTarget | Self::WrongForm { .. } => Exit::Usage,
             Self::Source(SourceError::Mistakes(_) | SourceError::Unknown { .. } | SourceError::Ambiguous { .. }) => {
                 Exit::Usage
             }
@@ -75,7 +77,9 @@ impl Failure {
     pub(super) fn report(&self, json: bool) -> Exit {
         let exit = self.exit();
         match self {
-            _ if json => say(&json!({ "schema": "murphy/error/1", "error": self.to_string(), "exit": exit as i32 }).to_string()),
+            _ if json => {
+                say(&json!({ "schema": "murphy/error/1", "error": self.to_string(), "exit": exit as i32 }).to_string())
+            }
             Self::Source(SourceError::Mistakes(mistakes)) => say(render(mistakes).trim_end()),
             _ => say(&format!("error: {self}")),
         }
@@ -101,7 +105,8 @@ fn render(mistakes: &Mistakes) -> String {
     let handler = GraphicalReportHandler::new();
     for mistake in &mistakes.diagnostics {
         let label = LabeledSpan::at(mistake.span.clone(), format!("expected {}", mistake.expected));
-        let mut diagnostic = MietteDiagnostic::new(mistake.to_string()).with_label(label);
+        let found = if mistake.found.is_empty() { "the line ends here" } else { &format!("found `{}`", mistake.found) };
+        let mut diagnostic = MietteDiagnostic::new(found).with_label(label);
         if let Some(suggestion) = &mistake.suggestion {
             diagnostic = diagnostic.with_help(format!("did you mean `{suggestion}`?"));
         }

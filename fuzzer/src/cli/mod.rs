@@ -88,6 +88,9 @@ struct FuzzArguments {
     /// Worker processes.
     #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
+    /// End when standard input does: how a campaign of several jobs dismisses its workers.
+    #[arg(long, hide = true)]
+    worker: bool,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -1,25 +1,35 @@
 //! `murphy fuzz -j N`: worker processes that share the corpus folder and the folder of findings.
 //!
 //! A worker is the same command with `--json` and a seed of its own; this process adds up what the workers report, shows it,
-//! and stops them when it is time. A worker that dies takes nothing with it but its own present run.
+//! and dismisses them when it is time. A worker that dies takes nothing with it but its own present run; workers whose
+//! parent dies end too.
 
 use std::{
     io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
-    sync::atomic::Ordering,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use murphy_checker::verdict::Class;
 use serde_json::Value;
 
 use super::{
     StopOn,
-    campaign::Settings,
+    campaign::{Settings, describe},
     exit::{Exit, Failure, put, say},
     progress::{Line, Tally, thousands},
 };
 use crate::engine::Stats;
+
+/// How long to wait for a report before looking at other things.
+const TURN: Duration = Duration::from_millis(200);
+/// So many turns without a word has a worker that is dismissed, before it is killed.
+const PATIENCE: u32 = 150;
 
 /// One worker and what it reported last.
 struct Worker {
@@ -39,13 +49,33 @@ pub(super) fn fuzz(settings: &Settings, target: &str) -> Result<Exit, Failure> {
     let (sender, reports) = unbounded();
     let jobs = settings.arguments.jobs;
     let mut workers = Vec::new();
+    let mut started = Ok(());
     for index in 0..jobs {
-        workers.push(start(settings, target, index, &sender)?);
+        match start(settings, target, index, &sender) {
+            Ok(worker) => workers.push(worker),
+            Err(failure) => {
+                started = Err(failure);
+                workers.iter_mut().for_each(dismiss);
+                break;
+            }
+        }
     }
     drop(sender);
     let exit = attend(settings, &mut workers, &reports);
     workers.iter_mut().for_each(stop);
-    exit
+    started.and(exit)
+}
+
+/// Set when standard input ends, by which a worker is told that it is not needed any more, or that nobody is left to tell it.
+#[allow(clippy::disallowed_methods, reason = "the thread only waits for a pipe to close; no run sees it")]
+pub(super) fn hear_dismissal() -> Arc<AtomicBool> {
+    let dismissed = Arc::new(AtomicBool::new(false));
+    let flag = dismissed.clone();
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        flag.store(true, Ordering::Relaxed);
+    });
+    dismissed
 }
 
 fn start(settings: &Settings, target: &str, index: u16, sender: &Sender<Report>) -> Result<Worker, Failure> {
@@ -53,8 +83,11 @@ fn start(settings: &Settings, target: &str, index: u16, sender: &Sender<Report>)
     let failed = |error: std::io::Error| Failure::Worker(index.into(), error.to_string());
     let program = std::env::current_exe().map_err(failed)?;
     let mut command = Command::new(program);
-    command.args(["--json", "fuzz", target, "--seed", &(arguments.seed + u64::from(index)).to_string()]);
-    command.arg("--corpus").arg(&settings.corpus).arg("--crashes").arg(&arguments.crashes);
+    let seed = arguments.seed.wrapping_add(index.into()).to_string();
+    command.args(["--json", "fuzz", target, "--worker", "--seed", &seed]).arg("--crashes").arg(&arguments.crashes);
+    if let Some(corpus) = &arguments.corpus {
+        command.arg("--corpus").arg(corpus);
+    }
     if let Some(execs) = arguments.execs {
         let (jobs, index) = (u64::from(arguments.jobs), u64::from(index));
         command.args(["--execs", &(execs / jobs + u64::from(index < execs % jobs)).to_string()]);
@@ -62,12 +95,16 @@ fn start(settings: &Settings, target: &str, index: u16, sender: &Sender<Report>)
     if let Some(time) = arguments.time {
         command.args(["--time", &format!("{}ms", time.as_millis())]);
     }
-    command.args(["--stop-on", match settings.stop_on() {
-        StopOn::New => "new",
-        StopOn::First => "first",
-        StopOn::Never => "never",
-    }]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).stdin(Stdio::null()).spawn().map_err(failed)?;
+    command.args([
+        "--stop-on",
+        match settings.stop_on() {
+            StopOn::New => "new",
+            StopOn::First => "first",
+            StopOn::Never => "never",
+        },
+    ]);
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::inherit()).stdin(Stdio::piped()).spawn().map_err(failed)?;
     let lines = BufReader::new(child.stdout.take().expect("its output is piped")).lines();
     listen(usize::from(index), lines, sender.clone());
     Ok(Worker { child, stats: Stats::default(), tally: Tally::default() })
@@ -88,26 +125,34 @@ fn listen(index: usize, lines: impl Iterator<Item = std::io::Result<String>> + S
 
 fn attend(settings: &Settings, workers: &mut [Worker], reports: &Receiver<Report>) -> Result<Exit, Failure> {
     let mut line = Line::new(settings.json);
-    let (mut exit, mut running) = (Exit::Clean, workers.len());
-    while running > 0 {
-        match reports.recv_timeout(Duration::from_millis(200)) {
+    let (mut exit, mut running, mut failure) = (Exit::Clean, workers.len(), None);
+    let (mut enough, mut patience) = (false, PATIENCE);
+    while running > 0 && patience > 0 {
+        match reports.recv_timeout(TURN) {
             Ok(Report::Line(index, value)) if value["event"] == "finding" => {
                 line.clear();
-                show(settings, &value);
+                put(&if settings.json { value.to_string() } else { describe(&value) });
                 workers[index].tally.new += u64::from(value["new"] == true);
                 workers[index].tally.known += u64::from(value["new"] == false);
-                exit = exit.or(Exit::Violation);
-                if stops(settings.stop_on(), &value) {
-                    break;
-                }
+                let differs = value["class"] == Class::Nondeterminism.name();
+                exit = exit.or(if differs { Exit::Nondeterminism } else { Exit::Violation });
+                enough |= stops(settings.stop_on(), &value);
             }
             Ok(Report::Line(index, value)) => (workers[index].stats, workers[index].tally) = read(&value),
             Ok(Report::End(index)) => {
                 running -= 1;
-                exit = exit.or(ended(index, &mut workers[index])?);
+                match ended(index, &mut workers[index]) {
+                    Ok(end) => exit = exit.or(end),
+                    Err(worse) => failure = failure.or(Some(worse)),
+                }
             }
-            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Timeout) => patience -= u32::from(enough),
             Err(RecvTimeoutError::Disconnected) => break,
+        }
+        enough |= failure.is_some() || settings.interrupted.load(Ordering::SeqCst);
+        if enough {
+            // A worker ends what it is at, so that nothing on disk is half done, and what it still finds is shown.
+            workers.iter_mut().for_each(dismiss);
         }
         let (stats, tally) = sum(workers);
         line.refresh(&stats, tally);
@@ -115,9 +160,17 @@ fn attend(settings: &Settings, workers: &mut [Worker], reports: &Receiver<Report
     let (stats, tally) = sum(workers);
     line.show(&stats, tally);
     line.clear();
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
     if !settings.json {
         let seconds = line.elapsed().as_secs_f64();
-        say(&format!("{} executions in {seconds:.1} s: {} new, {} known findings", thousands(stats.execs), tally.new, tally.known));
+        say(&format!(
+            "{} executions in {seconds:.1} s: {} new, {} known findings",
+            thousands(stats.execs),
+            tally.new,
+            tally.known
+        ));
     }
     let interrupted = settings.interrupted.load(Ordering::SeqCst);
     Ok(exit.or(if interrupted { Exit::Interrupted } else { Exit::Clean }))
@@ -129,34 +182,6 @@ fn stops(stop_on: StopOn, finding: &Value) -> bool {
         StopOn::First => true,
         StopOn::New => finding["new"] == true,
     }
-}
-
-/// Shows a finding as a campaign of one worker would.
-fn show(settings: &Settings, value: &Value) {
-    if settings.json {
-        return put(&value.to_string());
-    }
-    let text = |field: &str| value[field].as_str().unwrap_or_default().to_string();
-    let folder = text("folder");
-    if value["new"] != true {
-        return put(&format!("KNOWN  {} / {}   {folder}", text("class"), text("anomaly")));
-    }
-    let schedule = std::fs::read_to_string(std::path::Path::new(&folder).join("schedule.murphy")).unwrap_or_default();
-    let schedule: String = schedule.lines().map(|line| format!("       {line}").trim_end().to_string() + "\n").collect();
-    put(&format!(
-        "NEW  {} / {}   {folder}\n     {} faults (was {}), {} operations (was {}), {}, reproduced {}/3\n\n       {}\n\n{schedule}\n     \
-         murphy show    {key}        diagram and explanation\n     murphy replay  {key} -v     step by step\n",
-        text("class"),
-        text("anomaly"),
-        value["faults"],
-        value["faults_before"],
-        value["operations"],
-        value["operations_before"],
-        if value["one_minimal"] == true { "1-minimal" } else { "not proved minimal" },
-        value["reproduced"],
-        text("sentence"),
-        key = text("key"),
-    ));
 }
 
 fn read(value: &Value) -> (Stats, Tally) {
@@ -206,6 +231,11 @@ fn sum(workers: &[Worker]) -> (Stats, Tally) {
         tally.known += worker.tally.known;
     }
     (stats, tally)
+}
+
+/// Asks a worker to end.
+fn dismiss(worker: &mut Worker) {
+    worker.child.stdin = None;
 }
 
 /// Ends a worker that is still running. What it found is on disk.

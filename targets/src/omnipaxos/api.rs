@@ -10,7 +10,8 @@ use omnipaxos::{
 
 use super::harness::{Change, Command, Store};
 
-pub(super) const SUMMARY: &str = "key-value store on the crate omnipaxos 0.2.0, in which nodes can decide different entries";
+pub(super) const SUMMARY: &str =
+    "key-value store on the crate omnipaxos 0.2.0, in which nodes can decide different entries";
 
 pub(super) const KINDS: &[&str] = &[
     "HeartbeatRequest",
