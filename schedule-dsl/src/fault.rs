@@ -10,7 +10,7 @@ use crate::{
     bytes::{Record, RecordMut},
     diagnostic::Diagnostic,
     dice::Dice,
-    field::{Cut, Extra, Field, OfKind, Operation, Percent, Scope, Sides, Unsynced},
+    field::{Cut, Extra, Field, OfKind, Operation, Percent, Scope, Sides, DiskFate},
     select::{Link, Nodes},
     text::{Cursor, Printer},
     vocabulary::Vocabulary,
@@ -205,8 +205,8 @@ faults! {
     0x20 "crash" Lasting ["restart" "after"] Crash {
         /// Who crashes, all at the same instant.
         victims: Nodes,
-        /// What becomes of writes that were not durable.
-        unsynced: Unsynced,
+        /// What becomes of the disk.
+        disk: DiskFate,
         /// How many effects of the next handler still take place.
         cut: Cut,
     }

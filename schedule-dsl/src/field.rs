@@ -58,9 +58,9 @@ pub struct Percent(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Extra(pub u16);
 
-/// What a crash does to writes that were not yet durable.
+/// What a crash does to the disk: to the writes that were not yet durable, or to all of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Unsynced {
+pub enum DiskFate {
     /// All of them are lost. The default; no word in the text.
     #[default]
     Lost,
@@ -68,6 +68,9 @@ pub enum Unsynced {
     Kept,
     /// A drawn number of the oldest survives, and a part of the next one. Text: `torn`.
     Torn,
+    /// Everything on the disk is gone, durable or not. Text: `wiped`. Only for targets that promise to survive it; never drawn
+    /// at random.
+    Wiped,
 }
 
 /// How many effects of its next handler the victim still performs; 0: it stops at once. Text: `cut 3`.
@@ -281,12 +284,13 @@ impl Field for Extra {
     }
 }
 
-impl Field for Unsynced {
+impl Field for DiskFate {
     fn decode(record: &mut Record<'_>) -> Self {
-        match record.param() % 3 {
+        match record.param() % 4 {
             0 => Self::Lost,
             1 => Self::Kept,
-            _ => Self::Torn,
+            2 => Self::Torn,
+            _ => Self::Wiped,
         }
     }
     fn encode(&self, record: &mut RecordMut<'_>) {
@@ -294,6 +298,7 @@ impl Field for Unsynced {
             Self::Lost => 0,
             Self::Kept => 1,
             Self::Torn => 2,
+            Self::Wiped => 3,
         });
     }
     fn print(&self, printer: &mut Printer<'_>) {
@@ -301,11 +306,15 @@ impl Field for Unsynced {
             Self::Lost => {}
             Self::Kept => printer.word("keep"),
             Self::Torn => printer.word("torn"),
+            Self::Wiped => printer.word("wiped"),
         }
     }
     fn parse(cursor: &mut Cursor<'_>) -> Result<Self, Diagnostic> {
         if cursor.accept("keep") {
             return Ok(Self::Kept);
+        }
+        if cursor.accept("wiped") {
+            return Ok(Self::Wiped);
         }
         Ok(if cursor.accept("torn") { Self::Torn } else { Self::Lost })
     }
@@ -322,6 +331,7 @@ impl Field for Unsynced {
             Self::Kept => vec![],
             Self::Lost => vec![Self::Kept],
             Self::Torn => vec![Self::Kept, Self::Lost],
+            Self::Wiped => vec![Self::Kept, Self::Lost, Self::Torn],
         }
     }
     fn size(&self) -> u64 {
@@ -329,6 +339,7 @@ impl Field for Unsynced {
             Self::Kept => 0,
             Self::Lost => 1,
             Self::Torn => 2,
+            Self::Wiped => 3,
         }
     }
 }

@@ -6,7 +6,7 @@ use common::{raft, same, schedules};
 use murphy_schedule::{
     Diagnostic, Document, Edge, Fact, Fault, FaultKind, Lasts, Link, Name, Nodes, Schedule, Side, Step, Vocabulary,
     When,
-    field::{Cut, Unsynced},
+    field::{Cut, DiskFate},
 };
 
 fn parse(text: &str) -> Document {
@@ -133,7 +133,7 @@ fn the_example_means_what_it_says() {
         steps[2],
         Step {
             when: When::Fact { fact: Fact::Sync(Nodes::Node(2)), side: Side::After, nth: 3, from: None, delay: 0 },
-            fault: Fault::Crash { victims: Nodes::Node(2), unsynced: Unsynced::Torn, cut: Cut(0) },
+            fault: Fault::Crash { victims: Nodes::Node(2), disk: DiskFate::Torn, cut: Cut(0) },
             lasts: Lasts::For(250_000),
             id: 0,
         }

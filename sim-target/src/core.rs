@@ -10,7 +10,7 @@ use murphy_checker::{
     observer::Observer,
     verdict::Anomaly,
 };
-use murphy_schedule::{Dice, Header, Side, Vocabulary, field::Unsynced};
+use murphy_schedule::{Dice, Header, Side, Vocabulary, field::DiskFate};
 
 use crate::{
     client::{Answer, Clients},
@@ -55,7 +55,7 @@ pub(crate) struct Host {
     pub(crate) paused_by: u16,
     pub(crate) incarnation: u32,
     /// A crash that waits for the node's next handler: the step, and how many effects it leaves.
-    pub(crate) doom: Option<(usize, u32, Unsynced)>,
+    pub(crate) doom: Option<(usize, u32, DiskFate)>,
     /// Effects left in the handler that runs now.
     pub(crate) effects_left: u32,
     pub(crate) disk: Disk,
@@ -425,7 +425,7 @@ impl<N: Node> Core<N> {
     }
 
     /// Stops a node at once. Returns whether it was running.
-    pub(crate) fn crash(&mut self, me: usize, unsynced: Unsynced) -> bool {
+    pub(crate) fn crash(&mut self, me: usize, disk: DiskFate) -> bool {
         if !self.hosts[me].up {
             return false;
         }
@@ -436,7 +436,7 @@ impl<N: Node> Core<N> {
         host.incarnation += 1;
         host.timers.clear();
         host.backlog.clear();
-        host.disk.crash(unsynced, &mut Dice::new(seed));
+        host.disk.crash(disk, &mut Dice::new(seed));
         host.view = StateView::default();
         host.role = usize::MAX;
         if self.running == Some(me) {

@@ -3,7 +3,7 @@
 //! A write is visible at once and durable after a sync. At a crash the writes since the last sync are lost, survive, or
 //! survive as a prefix whose last write is torn. Records carry their length and a checksum, so that a torn one is seen.
 
-use murphy_schedule::{Dice, field::Unsynced};
+use murphy_schedule::{Dice, field::DiskFate};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::node::File;
@@ -94,18 +94,20 @@ impl Disk {
     }
 
     /// What a crash leaves. Returns how many writes were not durable: what the crash decided on.
-    pub(crate) fn crash(&mut self, unsynced: Unsynced, dice: &mut Dice) -> usize {
+    pub(crate) fn crash(&mut self, disk: DiskFate, dice: &mut Dice) -> usize {
         let mut open = 0;
         for (_, contents) in &mut self.files {
             open += contents.ends.len();
-            let survives = match unsynced {
-                Unsynced::Lost => contents.durable,
-                Unsynced::Kept => contents.bytes.len(),
-                Unsynced::Torn => torn(contents, dice),
+            let survives = match disk {
+                DiskFate::Lost => contents.durable,
+                DiskFate::Kept => contents.bytes.len(),
+                DiskFate::Torn => torn(contents, dice),
+                DiskFate::Wiped => 0,
             };
             contents.bytes.truncate(survives);
             contents.durable = survives;
             contents.ends.clear();
+            contents.created &= disk != DiskFate::Wiped;
             contents.exists &= contents.created || survives > 0;
         }
         open
@@ -131,7 +133,7 @@ fn frame(bytes: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use murphy_schedule::{Dice, field::Unsynced};
+    use murphy_schedule::{Dice, field::DiskFate};
 
     use super::{Disk, File};
 
@@ -145,21 +147,30 @@ mod tests {
         disk
     }
 
-    fn after_crash(unsynced: Unsynced, seed: u64) -> Vec<String> {
+    fn after_crash(disk: DiskFate, seed: u64) -> Vec<String> {
         let mut disk = written(&["a", "b"], &["c", "d", "e"]);
-        disk.crash(unsynced, &mut Dice::new(seed));
+        disk.crash(disk, &mut Dice::new(seed));
         disk.records(WAL).into_iter().map(|record| String::from_utf8(record).expect("letters")).collect()
     }
 
     #[test]
     fn a_crash_loses_what_was_not_synced_and_nothing_else() {
-        assert_eq!(after_crash(Unsynced::Lost, 1), ["a", "b"]);
-        assert_eq!(after_crash(Unsynced::Kept, 1), ["a", "b", "c", "d", "e"]);
+        assert_eq!(after_crash(DiskFate::Lost, 1), ["a", "b"]);
+        assert_eq!(after_crash(DiskFate::Kept, 1), ["a", "b", "c", "d", "e"]);
+    }
+
+    #[test]
+    fn a_wiped_disk_is_empty_though_it_was_synced() {
+        assert_eq!(after_crash(DiskFate::Wiped, 1), Vec::<String>::new());
+        let mut disk = Disk::default();
+        disk.replace(File("snapshot"), b"old");
+        disk.crash(DiskFate::Wiped, &mut Dice::new(1));
+        assert_eq!(disk.contents(File("snapshot")), None);
     }
 
     #[test]
     fn a_torn_crash_leaves_a_prefix_and_every_prefix_is_possible() {
-        let mut lengths: Vec<usize> = (0..200).map(|seed| after_crash(Unsynced::Torn, seed).len()).collect();
+        let mut lengths: Vec<usize> = (0..200).map(|seed| after_crash(DiskFate::Torn, seed).len()).collect();
         lengths.sort_unstable();
         lengths.dedup();
         assert_eq!(lengths, [2, 3, 4, 5]);
@@ -169,7 +180,7 @@ mod tests {
     fn records_written_after_a_torn_one_are_read_back() {
         for seed in 0..50 {
             let mut disk = written(&["a"], &["lost"]);
-            disk.crash(Unsynced::Torn, &mut Dice::new(seed));
+            disk.crash(DiskFate::Torn, &mut Dice::new(seed));
             let kept = disk.records(WAL).len();
             disk.append(WAL, b"later");
             assert_eq!(disk.records(WAL).len(), kept + 1, "seed {seed}");
@@ -181,7 +192,7 @@ mod tests {
         let mut disk = Disk::default();
         disk.replace(File("snapshot"), b"old");
         disk.replace(File("snapshot"), b"new");
-        disk.crash(Unsynced::Lost, &mut Dice::new(1));
+        disk.crash(DiskFate::Lost, &mut Dice::new(1));
         assert_eq!(disk.contents(File("snapshot")).as_deref(), Some(&b"new"[..]));
     }
 }

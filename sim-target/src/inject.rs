@@ -6,7 +6,7 @@
 use murphy_schedule::{
     Document, Edge, Fact, Fault, Header, Lasts, Link, Nodes, Schedule, Side, Step, StepId, Vocabulary, When,
     fault::Length,
-    field::{Extra, OfKind, Percent, Scope, Sides, Unsynced},
+    field::{Extra, OfKind, Percent, Scope, Sides, DiskFate},
 };
 
 use crate::{
@@ -406,7 +406,7 @@ impl<N: Node> Core<N> {
             Fault::Duplicate { link, kind, share: Percent(share), extra } => {
                 return self.treat_messages(at, link, kind, Treatment::Repeat(share, nanos(extra)), moment);
             }
-            Fault::Crash { victims, unsynced, cut } => self.crash_nodes(at, victims, unsynced, cut.0.into()),
+            Fault::Crash { victims, disk, cut } => self.crash_nodes(at, victims, disk, cut.0.into()),
             Fault::Pause { victims } => self.pause_nodes(at, victims),
         }
         false
@@ -492,18 +492,22 @@ impl<N: Node> Core<N> {
         true
     }
 
-    fn crash_nodes(&mut self, at: usize, victims: Nodes, unsynced: Unsynced, cut: u32) {
+    fn crash_nodes(&mut self, at: usize, victims: Nodes, disk: DiskFate, cut: u32) {
+        if disk == DiskFate::Wiped && !self.about.survives_wiped_disks {
+            self.note(None, |_| What::Log("void: the target does not promise to survive wiped disks".to_string()));
+            return;
+        }
         let victims = self.select(victims, 0);
         self.plan.steps[at].victims = victims;
         self.remember(at, victims, 0);
         for node in members(victims) {
             self.hosts[node].down_by += 1;
             if cut > 0 && self.hosts[node].up {
-                self.hosts[node].doom = Some((at, cut, unsynced));
+                self.hosts[node].doom = Some((at, cut, disk));
                 // The running handler, if there is one, is not the next one.
             } else {
                 self.struck(self.plan.steps[at].tag(), node);
-                let crashed = self.crash(node, unsynced);
+                let crashed = self.crash(node, disk);
                 self.plan.steps[at].effects += u32::from(crashed);
             }
         }

@@ -132,6 +132,11 @@ impl Network {
         self.last[link]
     }
 
+    /// Whether a step in force cuts this link.
+    pub(crate) fn is_cut(&self, from: usize, to: usize) -> bool {
+        self.active.iter().any(|active| matches!(active.treatment, Treatment::Cut) && active.covers(from, to))
+    }
+
     /// Draws of everything change from now on.
     pub(crate) fn reseed_world(&mut self) {
         self.world_epoch += 1;
@@ -280,12 +285,10 @@ impl<N: Node> Core<N> {
         }
         for a in 0..self.hosts.len() {
             for b in a + 1..self.hosts.len() {
-                let cut = |active: &Active| {
-                    matches!(active.treatment, Treatment::Cut) && (active.covers(a, b) || active.covers(b, a))
-                };
+                let cut = self.network.is_cut(a, b) || self.network.is_cut(b, a);
                 // A node that is about to start for the first time breaks no session.
                 let alive = |node: usize| self.hosts[node].up || self.hosts[node].incarnation == 0;
-                let up = alive(a) && alive(b) && !self.network.active.iter().any(cut);
+                let up = alive(a) && alive(b) && !cut;
                 let pair = self.network.pair(a, b);
                 if self.network.sessions[pair].1 != up {
                     let session = self.network.sessions[pair].0 + 1;

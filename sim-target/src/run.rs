@@ -421,7 +421,7 @@ impl<T: Target> World<'_, T> {
         let declared = self.core.about.fail_stop.is_some_and(|text| panic.message.contains(text));
         if declared {
             self.core.note(Some(node), |_| What::FailStop(panic.message.clone()));
-            self.core.crash(node, murphy_schedule::field::Unsynced::Kept);
+            self.core.crash(node, murphy_schedule::field::DiskFate::Kept);
             return;
         }
         let evidence = Evidence::Panic { node: number(node), message: panic.message.clone(), location: panic.location };
@@ -435,7 +435,8 @@ impl<T: Target> World<'_, T> {
         let mut view = StateView::default();
         self.nodes[node].as_ref().expect("a node that is up has a process").inspect(&mut view);
         self.core.observe(node, view, cause);
-        let broken = self.properties.iter().find(|property| !(property.holds)(&Cluster { nodes: self.nodes }));
+        let cluster = Cluster { nodes: self.nodes, network: &self.core.network };
+        let broken = self.properties.iter().find(|property| !(property.holds)(&cluster));
         if let Some(property) = broken {
             let name = murphy_checker::verdict::slug(property.name).into();
             self.core.violate(Some(Anomaly { class: Class::Invariant, name, evidence: Evidence::Property }));
@@ -469,9 +470,9 @@ impl<N: Node> Core<N> {
         let limited = self.hosts[node].effects_left != u32::MAX;
         self.hosts[node].effects_left = u32::MAX;
         let doom = self.hosts[node].doom.filter(|_| limited);
-        if let Some((step, _, unsynced)) = doom {
+        if let Some((step, _, disk)) = doom {
             self.struck(self.plan.steps[step].tag(), node);
-            let crashed = self.crash(node, unsynced);
+            let crashed = self.crash(node, disk);
             self.plan.steps[step].effects += u32::from(crashed);
         }
         doom.is_some()

@@ -7,6 +7,7 @@ use murphy_schedule::{Vocabulary, vocabulary::Names};
 use crate::{
     context::Context,
     marks,
+    network::Network,
     node::{Node, NodeId},
     workload::Workload,
 };
@@ -87,6 +88,8 @@ pub struct About {
     pub recovers_within: Duration,
     /// Panics whose message contains this are crashes, not violations.
     pub fail_stop: Option<&'static str>,
+    /// Whether it keeps its promises when a crash wipes disks. If not, such a crash is void.
+    pub survives_wiped_disks: bool,
     /// How its messages travel.
     pub transport: Transport,
     /// Defects that can be planted.
@@ -106,6 +109,7 @@ impl About {
             constants: Vec::new(),
             recovers_within: Duration::from_secs(2),
             fail_stop: None,
+            survives_wiped_disks: false,
             transport: Transport::Datagram,
             bugs: Vec::new(),
             modules: Vec::new(),
@@ -145,6 +149,12 @@ impl About {
     /// Panics whose message contains this are crashes, not violations.
     pub fn fail_stop(mut self, panic_contains: &'static str) -> Self {
         self.fail_stop = Some(panic_contains);
+        self
+    }
+
+    /// It keeps its promises even when crashes wipe disks.
+    pub fn survives_wiped_disks(mut self) -> Self {
+        self.survives_wiped_disks = true;
         self
     }
 
@@ -207,11 +217,17 @@ impl<N: Node> Property<N> {
 /// The running nodes, as a property sees them.
 pub struct Cluster<'a, N: Node> {
     pub(crate) nodes: &'a [Option<N>],
+    pub(crate) network: &'a Network,
 }
 
 impl<'a, N: Node> Cluster<'a, N> {
     /// The nodes that are up, with their numbers.
     pub fn up(&self) -> impl Iterator<Item = (NodeId, &'a N)> {
         (1..).zip(self.nodes).filter_map(|(id, node)| node.as_ref().map(|node| (id, node)))
+    }
+
+    /// Whether messages from one node reach another: no partition or block in force stands between them.
+    pub fn are_connected(&self, from: NodeId, to: NodeId) -> bool {
+        !self.network.is_cut(usize::from(from) - 1, usize::from(to) - 1)
     }
 }
