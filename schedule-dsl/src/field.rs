@@ -313,10 +313,10 @@ impl Field for DiskFate {
         if cursor.accept("keep") {
             return Ok(Self::Kept);
         }
-        if cursor.accept("wiped") {
-            return Ok(Self::Wiped);
+        if cursor.accept("torn") {
+            return Ok(Self::Torn);
         }
-        Ok(if cursor.accept("torn") { Self::Torn } else { Self::Lost })
+        Ok(if cursor.accept("wiped") { Self::Wiped } else { Self::Lost })
     }
     fn random(_: &Vocabulary, dice: &mut Dice) -> Self {
         match dice.below(20) {

@@ -246,7 +246,7 @@ fn an_error_says_what_was_expected() {
     check_error("target raft kv", "line 2:13: found `kv`, expected the end of the line");
     check_error(
         "at 1s crash n1 tron",
-        "line 2:16: found `tron`, expected `keep`, `torn`, `cut`, `until`, `for`, `,`, `restart`, or the end of the line; did you mean `torn`?",
+        "line 2:16: found `tron`, expected `keep`, `torn`, `wiped`, `cut`, `until`, `for`, `,`, `restart`, or the end of the line; did you mean `torn`?",
     );
     check_error(
         "at 1s pause n1 for lease*2.28",
