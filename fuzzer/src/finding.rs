@@ -216,9 +216,18 @@ impl Finding {
         let folder = crashes.join(self.folder_name());
         let size = |schedule: &Schedule| (schedule.steps.len(), shrink::measure(schedule, vocabulary));
         let larger = |entry: &Entry| size(&entry.document.schedule) > size(&self.schedule);
-        if !matches!(read_folder(&folder), Ok(Ok(entry)) if larger(&entry)) {
-            return self.write(crashes, provenance);
+        match read_folder(&folder) {
+            Ok(Ok(entry)) if larger(&entry) => self.replace(crashes, provenance),
+            _ => self.write(crashes, provenance),
         }
+    }
+
+    /// The same as [`write`](Self::write), but in place of the folder that is there.
+    ///
+    /// # Errors
+    /// If the file system refuses; then what was there still is, though perhaps under a hidden name.
+    pub fn replace(&self, crashes: &Path, provenance: &Provenance) -> Result<PathBuf, FolderError> {
+        let folder = crashes.join(self.folder_name());
         let old = crashes.join(format!(".{}.old.{}", self.folder_name(), std::process::id()));
         fs::rename(&folder, &old).map_err(FolderError::io("replace", &folder))?;
         let written = self.write(crashes, provenance);
@@ -236,7 +245,7 @@ impl Finding {
     /// If the file system refuses; then nothing is left behind.
     pub fn write(&self, crashes: &Path, provenance: &Provenance) -> Result<PathBuf, FolderError> {
         let folder = crashes.join(self.folder_name());
-        if folder.exists() {
+        if folder.join("schedule.murphy").exists() {
             return Ok(folder);
         }
         let aside = crashes.join(format!(".{}.{}", self.folder_name(), std::process::id()));

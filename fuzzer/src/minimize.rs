@@ -140,11 +140,12 @@ impl Search<'_> {
             let mut candidate = shrink::keep_steps(schedule, &keep);
             let fewer = candidate.steps.len() < schedule.steps.len();
             let mut seeds = Dice::new(schedule.header.seed);
-            (0..OTHER_SEEDS).any(|_| {
-                candidate.header.seed = seeds.word();
-                fewer && !self.exhausted() && self.fails(&candidate)
-            })
-            .then_some(candidate)
+            (0..OTHER_SEEDS)
+                .any(|_| {
+                    candidate.header.seed = seeds.word();
+                    fewer && !self.exhausted() && self.fails(&candidate)
+                })
+                .then_some(candidate)
         })
     }
 

@@ -139,7 +139,8 @@ fn lookup(word: &str, crashes: &Path) -> Result<PathBuf, SourceError> {
             return Ok(latest.clone());
         }
     }
-    let fits: Vec<&PathBuf> = folders.iter().filter(|path| name(path) == word || key(path).starts_with(word) && !word.is_empty()).collect();
+    let fits: Vec<&PathBuf> =
+        folders.iter().filter(|path| name(path) == word || key(path).starts_with(word) && !word.is_empty()).collect();
     match fits[..] {
         [only] => Ok(only.clone()),
         [] => Err(SourceError::Unknown {

@@ -94,11 +94,11 @@ impl Disk {
     }
 
     /// What a crash leaves. Returns how many writes were not durable: what the crash decided on.
-    pub(crate) fn crash(&mut self, disk: DiskFate, dice: &mut Dice) -> usize {
+    pub(crate) fn crash(&mut self, fate: DiskFate, dice: &mut Dice) -> usize {
         let mut open = 0;
         for (_, contents) in &mut self.files {
             open += contents.ends.len();
-            let survives = match disk {
+            let survives = match fate {
                 DiskFate::Lost => contents.durable,
                 DiskFate::Kept => contents.bytes.len(),
                 DiskFate::Torn => torn(contents, dice),
@@ -107,7 +107,7 @@ impl Disk {
             contents.bytes.truncate(survives);
             contents.durable = survives;
             contents.ends.clear();
-            contents.created &= disk != DiskFate::Wiped;
+            contents.created &= fate != DiskFate::Wiped;
             contents.exists &= contents.created || survives > 0;
         }
         open
@@ -147,9 +147,9 @@ mod tests {
         disk
     }
 
-    fn after_crash(disk: DiskFate, seed: u64) -> Vec<String> {
+    fn after_crash(fate: DiskFate, seed: u64) -> Vec<String> {
         let mut disk = written(&["a", "b"], &["c", "d", "e"]);
-        disk.crash(disk, &mut Dice::new(seed));
+        disk.crash(fate, &mut Dice::new(seed));
         disk.records(WAL).into_iter().map(|record| String::from_utf8(record).expect("letters")).collect()
     }
 

@@ -297,14 +297,18 @@ impl Hunt {
         let finding = Finding::new(harness, &smallest.schedule).expect("a minimized schedule still fails");
         let final_name = crashes.join(finding.folder_name());
         let already = final_name.exists() && (final_name != first || first_there);
-        if !first_there && (final_name != first || !already) {
+        let folder = if final_name == first && !first_there {
+            finding.replace(&crashes, &provenance)?
+        } else {
+            finding.write(&crashes, &provenance)?
+        };
+        if final_name != first && !first_there {
             match fs::remove_dir_all(&first) {
                 // Another worker that found the same has done it.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                done => done.map_err(Failure::file("replace", &first))?,
+                done => done.map_err(Failure::file("remove", &first))?,
             }
         }
-        let folder = finding.write(&crashes, &provenance)?;
         self.known.add(anomaly, &finding.schedule, &folder);
         if already {
             self.tally.known += 1;

@@ -140,7 +140,8 @@ pub(super) fn show(targets: &[Box<dyn AnyTarget>], arguments: &ShowArguments, js
     let Some(finding) = Finding::new(&mut harness, &source.document.schedule) else {
         let schedule = source.document.to_string();
         put(&if json {
-            json!({ "schema": "murphy/show/1", "target": harness.name(), "verdict": null, "schedule": schedule }).to_string()
+            json!({ "schema": "murphy/show/1", "target": harness.name(), "verdict": null, "schedule": schedule })
+                .to_string()
         } else {
             format!("no violation of {} under this schedule:\n\n{}", harness.name(), schedule.trim_end())
         });
