@@ -229,7 +229,11 @@ impl Finding {
     pub fn replace(&self, crashes: &Path, provenance: &Provenance) -> Result<PathBuf, FolderError> {
         let folder = crashes.join(self.folder_name());
         let old = crashes.join(format!(".{}.old.{}", self.folder_name(), std::process::id()));
-        fs::rename(&folder, &old).map_err(FolderError::io("replace", &folder))?;
+        match fs::rename(&folder, &old) {
+            // Another worker is replacing it too.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.write(crashes, provenance),
+            done => done.map_err(FolderError::io("replace", &folder))?,
+        }
         let written = self.write(crashes, provenance);
         match &written {
             Ok(_) => fs::remove_dir_all(&old).map_err(FolderError::io("remove", &old))?,

@@ -304,6 +304,7 @@ pub(crate) fn words(outcome: &Outcome, event: &TraceEvent) -> String {
 }
 
 /// Every event as a line of `replay -v`: time, node, what.
+#[cfg(feature = "cli")]
 pub(crate) fn verbose(outcome: &Outcome) -> String {
     let mut text = String::new();
     for event in &outcome.trace {

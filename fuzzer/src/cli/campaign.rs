@@ -14,7 +14,7 @@ use std::{
 };
 
 use murphy_checker::verdict::{Anomaly, Class};
-use murphy_schedule::{Dice, Document, Schedule, mutate};
+use murphy_schedule::{Dice, Document, FaultKind, Schedule, mutate, vocabulary::Names};
 use murphy_sim::AnyTarget;
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ use super::{
     workers,
 };
 use crate::{
-    engine::{self, Campaign, Stats, Watcher},
+    engine::{self, Campaign, Stats, Summary, Watcher},
     finding::{Finding, Provenance},
     harness::Harness,
     known::Known,
@@ -38,8 +38,14 @@ pub(super) const BUDGET: u64 = 20_000;
 const ATTEMPTS_MAX: u32 = 10;
 /// Schedules that are run twice before a campaign begins.
 const PROOF: u64 = 20;
+/// Executions after which it is worth saying what a campaign never did.
+const ENOUGH: u64 = 1000;
 /// How often a finding is replayed in a new process.
 const TIMES: u64 = 3;
+
+/// What nondeterminism means for the user.
+const DIFFERS: &str =
+    "two runs of one schedule differed: the target reads a clock, a random source or a hash map's order";
 
 /// Runs the campaign that `arguments` describe.
 pub(super) fn fuzz(targets: &[Box<dyn AnyTarget>], arguments: &FuzzArguments, json: bool) -> Result<Exit, Failure> {
@@ -55,7 +61,7 @@ pub(super) fn fuzz(targets: &[Box<dyn AnyTarget>], arguments: &FuzzArguments, js
     let dismissed = if arguments.worker { workers::hear_dismissal() } else { Arc::default() };
     let settings = Settings { arguments: arguments.clone(), corpus, json, interrupted, dismissed };
     if !prove_determinism(&mut harness, arguments.seed) {
-        say("two runs of one schedule differed: the target reads a clock, a random source or a hash map's order");
+        say(DIFFERS);
         return Ok(Exit::Nondeterminism);
     }
     if !json {
@@ -158,15 +164,29 @@ fn run(settings: Settings, harness: Harness, seeds: Vec<Schedule>) -> Result<Exi
     };
     let known = Known::load(&settings.arguments.crashes, harness.name());
     let mut hunt = Hunt::new(settings, known);
+    let words = harness.vocabulary().marks.clone();
     let result = engine::run(&campaign, harness, &mut hunt);
     hunt.line.clear();
     if let Some(failure) = hunt.failure {
         return Err(failure);
     }
-    let stats = result.map_err(|error| Failure::Corpus(error.to_string()))?;
-    hunt.close(&stats);
+    let summary = result.map_err(|error| Failure::Corpus(error.to_string()))?;
+    hunt.close(&summary, &words);
     let interrupted = hunt.settings.interrupted.load(Ordering::SeqCst);
     Ok(hunt.exit.or(if interrupted { Exit::Interrupted } else { Exit::Clean }))
+}
+
+/// The target's marks that no run hit.
+fn never_hit(summary: &Summary, marks: &Names) -> Vec<String> {
+    let names = murphy_sim::marks::names();
+    let hit = |name: &String| names.binary_search(&name.as_str()).is_ok_and(|rank| summary.marks[rank]);
+    marks.spellings().iter().filter(|name| !hit(name)).cloned().collect()
+}
+
+/// The kinds of faults that schedules had and that never did anything. Notes are not meant to.
+fn without_effect(summary: &Summary) -> Vec<String> {
+    let idle = summary.effects.iter().filter(|(kind, effects)| **effects == 0 && **kind != FaultKind::Note);
+    idle.map(|(kind, _)| kind.keyword().to_string()).collect()
 }
 
 /// Watches a campaign: minimizes and files what it finds.
@@ -196,19 +216,39 @@ impl Hunt {
         self.line.elapsed() >= limit
     }
 
-    /// The last line of a campaign.
-    fn close(&self, stats: &Stats) {
+    /// The last lines of a campaign: what it did, and what it never did.
+    fn close(&self, summary: &Summary, marks: &Names) {
+        let stats = &summary.stats;
         self.line.show(stats, self.tally);
-        if !self.settings.json {
-            let seconds = self.line.elapsed().as_secs_f64();
-            self.line.clear();
-            say(&format!(
-                "{} executions in {seconds:.1} s ({:.0} s of virtual time): {} new, {} known findings",
-                thousands(stats.execs),
-                stats.virtual_ns as f64 / 1e9,
-                self.tally.new,
-                self.tally.known
-            ));
+        if self.settings.json {
+            return put(&json!({
+                "schema": "murphy/fuzz/1", "event": "end", "marks_never_hit": never_hit(summary, marks),
+                "faults_without_effect": without_effect(summary),
+            })
+            .to_string());
+        }
+        self.line.clear();
+        let (seconds, simulated) = (self.line.elapsed().as_secs_f64(), stats.virtual_ns as f64 / 1e9);
+        say(&format!(
+            "{} executions in {seconds:.1} s: {} new, {} known findings",
+            thousands(stats.execs),
+            self.tally.new,
+            self.tally.known
+        ));
+        let share = |part: u64, whole: u64| part * 100 / whole.max(1);
+        say(&format!(
+            "  {} events, {simulated:.0} s of virtual time ({:.0} for each real one), {} % of operations succeeded, {} % of steps had an effect",
+            thousands(stats.events),
+            simulated / seconds.max(0.001),
+            share(stats.completed, stats.operations),
+            share(stats.effective_steps, stats.steps),
+        ));
+        for (what, list) in
+            [("marks never hit", never_hit(summary, marks)), ("faults without any effect", without_effect(summary))]
+        {
+            if !list.is_empty() && stats.execs >= ENOUGH {
+                say(&format!("  {what}: {}", list.join(", ")));
+            }
         }
     }
 
@@ -220,8 +260,13 @@ impl Hunt {
         anomaly: &Anomaly,
         execs: u64,
     ) -> Result<ControlFlow<()>, Failure> {
-        self.exit =
-            self.exit.or(if anomaly.class == Class::Nondeterminism { Exit::Nondeterminism } else { Exit::Violation });
+        if anomaly.class == Class::Nondeterminism {
+            self.exit = Exit::Nondeterminism;
+            self.line.clear();
+            say(&format!("{DIFFERS}\n\n{}", harness.document(schedule)));
+            return Ok(ControlFlow::Break(()));
+        }
+        self.exit = self.exit.or(Exit::Violation);
         let attempts = self.attempts.entry((anomaly.class, anomaly.name.to_string())).or_default();
         let known = if *attempts >= ATTEMPTS_MAX {
             Some(None)

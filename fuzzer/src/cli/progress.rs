@@ -110,13 +110,13 @@ impl Line {
     }
 
     fn object(&self, stats: &Stats, tally: Tally) -> serde_json::Value {
-        json!({
-            "schema": "murphy/fuzz/1", "event": "status",
-            "seconds": self.elapsed().as_secs_f64(), "execs": stats.execs, "corpus": stats.corpus,
-            "states": stats.states, "marks": stats.marks, "unknown": stats.unknown,
-            "events": stats.events, "virtual_ns": stats.virtual_ns,
-            "steps": stats.steps, "effective_steps": stats.effective_steps, "new": tally.new, "known": tally.known,
-        })
+        let mut object = serde_json::to_value(stats).expect("numbers serialize");
+        object["schema"] = json!("murphy/fuzz/1");
+        object["event"] = json!("status");
+        object["seconds"] = json!(self.elapsed().as_secs_f64());
+        object["new"] = json!(tally.new);
+        object["known"] = json!(tally.known);
+        object
     }
 }
 

@@ -16,6 +16,7 @@ use std::{
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use murphy_checker::verdict::Class;
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::{
@@ -186,17 +187,7 @@ fn stops(stop_on: StopOn, finding: &Value) -> bool {
 
 fn read(value: &Value) -> (Stats, Tally) {
     let number = |field: &str| value[field].as_u64().unwrap_or_default();
-    let stats = Stats {
-        execs: number("execs"),
-        corpus: number("corpus") as usize,
-        states: number("states"),
-        marks: number("marks") as usize,
-        unknown: number("unknown"),
-        events: number("events"),
-        virtual_ns: number("virtual_ns"),
-        steps: number("steps"),
-        effective_steps: number("effective_steps"),
-    };
+    let stats = Stats::deserialize(value).unwrap_or_default();
     (stats, Tally { new: number("new"), known: number("known") })
 }
 
@@ -224,6 +215,8 @@ fn sum(workers: &[Worker]) -> (Stats, Tally) {
         stats.virtual_ns += worker.stats.virtual_ns;
         stats.steps += worker.stats.steps;
         stats.effective_steps += worker.stats.effective_steps;
+        stats.operations += worker.stats.operations;
+        stats.completed += worker.stats.completed;
         stats.corpus = stats.corpus.max(worker.stats.corpus);
         stats.states = stats.states.max(worker.stats.states);
         stats.marks = stats.marks.max(worker.stats.marks);

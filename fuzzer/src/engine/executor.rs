@@ -3,7 +3,7 @@
 //!
 //! What a run gave is copied into three observers: the marks it hit, the states it visited, and how it was judged.
 
-use std::{borrow::Cow, cell::RefCell, rc::Rc};
+use std::{borrow::Cow, cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use libafl::{
     Error,
@@ -13,9 +13,10 @@ use libafl::{
 };
 use libafl_bolts::{Named, tuples::RefIndexable};
 use murphy_checker::verdict::Verdict;
+use murphy_schedule::FaultKind;
 use serde::{Deserialize, Serialize};
 
-use super::{Stats, input::ScheduleInput};
+use super::{Stats, Summary, input::ScheduleInput};
 use crate::Harness;
 
 /// The harness, which the executor, the feedbacks and the watcher use in turn.
@@ -67,6 +68,7 @@ pub(crate) struct SimExecutor {
     pub(crate) observers: Observers,
     /// 1 for each mark that any run has hit.
     hit: Vec<u8>,
+    effects: BTreeMap<FaultKind, u64>,
     pub(crate) stats: Stats,
 }
 
@@ -78,8 +80,15 @@ impl SimExecutor {
             harness,
             observers: (marks, (States::default(), (Judged::default(), ()))),
             hit: vec![0; length],
+            effects: BTreeMap::new(),
             stats: Stats::default(),
         }
+    }
+
+    /// What all runs did.
+    pub(crate) fn summary(&self) -> Summary {
+        let marks = self.hit.iter().map(|hit| *hit > 0).collect();
+        Summary { stats: self.stats, marks, effects: self.effects.clone() }
     }
 
     /// How the last run was judged.
@@ -106,7 +115,12 @@ impl<EM, S: HasExecutions, Z> Executor<EM, ScheduleInput, S, Z> for SimExecutor 
         for (hit, counter) in self.hit.iter_mut().zip(counters) {
             *hit |= u8::from(*counter > 0);
         }
+        for report in &outcome.steps {
+            *self.effects.entry(report.step.fault.kind()).or_default() += u64::from(report.effects > 0);
+        }
         let stats = &mut self.stats;
+        stats.operations += outcome.history.operations.len() as u64;
+        stats.completed += outcome.history.completed();
         stats.execs += 1;
         stats.events += outcome.events;
         stats.virtual_ns += outcome.time;

@@ -19,6 +19,7 @@ mod tests;
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     convert::Infallible,
     io,
     ops::ControlFlow,
@@ -38,7 +39,8 @@ use libafl::{
 };
 use libafl_bolts::rands::StdRand;
 use murphy_checker::verdict::{Anomaly, Class, Evidence};
-use murphy_schedule::Schedule;
+use murphy_schedule::{FaultKind, Schedule};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use self::{
@@ -72,7 +74,7 @@ pub(crate) struct Campaign {
 }
 
 /// What a campaign has done so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stats {
     /// Executions. The second run of a schedule that is about to be kept is not one.
     pub(crate) execs: u64,
@@ -92,6 +94,20 @@ pub(crate) struct Stats {
     pub(crate) steps: u64,
     /// Those of them that had an effect.
     pub(crate) effective_steps: u64,
+    /// Operations that clients invoked.
+    pub(crate) operations: u64,
+    /// Those of them that completed with `ok`.
+    pub(crate) completed: u64,
+}
+
+/// What a campaign did, once it is over.
+#[derive(Clone, Debug)]
+pub(crate) struct Summary {
+    pub(crate) stats: Stats,
+    /// For each mark of the program, by the rank of its name: whether any run hit it.
+    pub(crate) marks: Vec<bool>,
+    /// For each kind of fault that any schedule had: how often it had an effect.
+    pub(crate) effects: BTreeMap<FaultKind, u64>,
 }
 
 /// Who hears of what a campaign does, and may end it.
@@ -128,10 +144,10 @@ impl EngineError {
 ///
 /// # Errors
 /// If the corpus folder cannot be made, listed, read or written. What was reported to the watcher stays reported.
-pub(crate) fn run(campaign: &Campaign, harness: Harness, watcher: &mut impl Watcher) -> Result<Stats, EngineError> {
+pub(crate) fn run(campaign: &Campaign, harness: Harness, watcher: &mut impl Watcher) -> Result<Summary, EngineError> {
     let mut search = Search::new(campaign, harness, watcher)?;
     match search.run(campaign) {
-        Stop::Over => Ok(search.executor.stats),
+        Stop::Over => Ok(search.executor.summary()),
         Stop::Failed(error) => Err(error),
     }
 }

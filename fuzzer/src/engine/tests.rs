@@ -54,7 +54,7 @@ fn harness(name: &str) -> Harness {
 #[track_caller]
 fn go(name: &str, campaign: &Campaign) -> (Stats, Diary) {
     let mut diary = Diary::default();
-    let stats = run(campaign, harness(name), &mut diary).expect("the folder can be used");
+    let stats = run(campaign, harness(name), &mut diary).expect("the folder can be used").stats;
     (stats, diary)
 }
 
@@ -88,7 +88,8 @@ fn a_campaign_is_a_function_of_its_seed() {
 fn the_planted_bug_is_found_within_five_thousand_executions() {
     for seed in 0..10 {
         let mut diary = Diary { until_first: true, ..Diary::default() };
-        let stats = run(&campaign(seed, 5_000), harness("echo+early-ack"), &mut diary).expect("no folder is used");
+        let stats =
+            run(&campaign(seed, 5_000), harness("echo+early-ack"), &mut diary).expect("no folder is used").stats;
         assert_eq!(diary.violations.len(), 1, "seed {seed} found nothing in {stats:?}");
         assert_eq!(diary.violations[0].1, Class::Linearizability);
     }
@@ -245,7 +246,7 @@ fn a_run_that_does_not_repeat_is_reported_and_not_kept() {
     let target = Shared::new(Fickle(Cell::new(0)));
     let harness = Harness::with_bugs(&target, BTreeSet::new()).expect("no bug is planted");
     let mut diary = Diary::default();
-    let stats = run(&campaign(1, 50), harness, &mut diary).expect("no folder is used");
+    let stats = run(&campaign(1, 50), harness, &mut diary).expect("no folder is used").stats;
     assert_eq!((stats.execs, stats.corpus), (50, 0));
     let first = diary.violations.first().expect("it never repeats");
     assert_eq!((first.1, first.2.as_str()), (Class::Nondeterminism, "trace-differs"));
