@@ -212,7 +212,7 @@ struct View<'a> {
 impl View<'_> {
     fn summary(&self, name: &str) -> String {
         let dying = self.by_at(self.dying);
-        let earlier = self.last_before().map(|op| (self.by(op), self.since(op, self.dying)));
+        let earlier = self.overwriter().map(|op| (self.by(op), self.since(op, self.dying)));
         match (name, earlier, self.seen_failure()) {
             (STALE_READ, Some((other, since)), _) => format!("{dying} is stale: {other} had completed {since}earlier"),
             (STALE_CAS, Some((other, since)), _) => {
@@ -278,6 +278,15 @@ impl View<'_> {
         before
             .filter(|&op| self.left(op) != self.found(self.dying))
             .max_by_key(|&op| self.position(Event::Complete(op)))
+    }
+
+    /// The operation that shows by real time alone that `dying` is stale: it completed before `dying` was invoked, and was
+    /// invoked when every writer of what `dying` found had completed.
+    fn overwriter(&self) -> Option<OpId> {
+        let found = self.found(self.dying)?;
+        let over = self.last_before()?;
+        let mut writers = self.operations.iter().filter(|&&op| op != self.dying && self.left(op) == Some(found));
+        writers.all(|&writer| self.precedes(writer, over)).then_some(over)
     }
 
     /// The operation that failed although it was seen: `dying`, or else the one it saw.

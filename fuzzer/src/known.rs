@@ -1,12 +1,14 @@
 //! Is a failing schedule one more case of a finding that is filed already?
 //!
-//! It is, if its steps of the known finding's kinds are enough to fail in the same way: the known skeleton fits inside. That
-//! takes a run for each known finding, where minimizing takes hundreds.
+//! It is, if its steps of the known finding's kinds are enough to fail in the same way, or if the known finding's faults,
+//! struck at moments that it chose for its own, are: the known skeleton fits inside. Another way to cause what is known
+//! already is not worth a folder; the price is that of two bugs with one anomaly the second may go unnoticed until the first
+//! is fixed. Asking takes tens of runs, where minimizing takes hundreds.
 
 use std::path::{Path, PathBuf};
 
 use murphy_checker::verdict::Anomaly;
-use murphy_schedule::{FaultKind, Schedule, shrink};
+use murphy_schedule::{Fault, FaultKind, Lasts, Schedule, shrink};
 
 use crate::{finding, harness::Harness, source};
 
@@ -15,9 +17,13 @@ use crate::{finding, harness::Harness, source};
 struct Case {
     class: String,
     name: String,
-    kinds: Vec<FaultKind>,
+    /// What its steps do, and for how long.
+    faults: Vec<(Fault, Lasts)>,
     folder: PathBuf,
 }
+
+/// Findings of more faults than this are not looked for at other moments: there are too many ways to choose these.
+const MOVABLE_MAX: usize = 2;
 
 /// The findings of one target that are filed already.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +40,7 @@ impl Known {
             let verdict = verdict.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
             let word = |field: &str| verdict.as_ref().and_then(|verdict| verdict[field].as_str()).map(str::to_string);
             if let (Some(class), Some(name), true) = (word("class"), word("anomaly"), entry.document.target == target) {
-                known.0.push(Case { class, name, kinds: kinds(&entry.document.schedule), folder });
+                known.0.push(Case { class, name, faults: faults(&entry.document.schedule), folder });
             }
         }
         known
@@ -44,7 +50,7 @@ impl Known {
     pub(crate) fn add(&mut self, anomaly: &Anomaly, schedule: &Schedule, folder: &Path) {
         let (class, name) = (anomaly.class.name().to_string(), anomaly.name.to_string());
         if self.0.iter().all(|case| case.folder != folder) {
-            self.0.push(Case { class, name, kinds: kinds(schedule), folder: folder.to_path_buf() });
+            self.0.push(Case { class, name, faults: faults(schedule), folder: folder.to_path_buf() });
         }
     }
 
@@ -53,27 +59,57 @@ impl Known {
         let same = self.0.iter().filter(|case| case.class == anomaly.class.name() && case.name == anomaly.name);
         let mut same = same.peekable();
         same.peek()?;
+        let mut fails = |candidate: &Schedule| {
+            let found = harness.run(candidate).verdict.anomaly();
+            found.is_some_and(|found| found.class == anomaly.class && found.name == anomaly.name)
+        };
         same.find(|case| {
-            let keep = embed(&case.kinds, schedule);
-            keep.is_some_and(|keep| {
-                let outcome = harness.run(&shrink::keep_steps(schedule, &keep));
-                let found = outcome.verdict.anomaly();
-                found.is_some_and(|found| found.class == anomaly.class && found.name == anomaly.name)
-            })
+            embed(&case.faults, schedule).is_some_and(|keep| fails(&shrink::keep_steps(schedule, &keep)))
+                || moved(&case.faults, schedule).iter().any(&mut fails)
         })
         .map(|case| case.folder.as_path())
     }
 }
 
-fn kinds(schedule: &Schedule) -> Vec<FaultKind> {
-    let mut kinds: Vec<FaultKind> = schedule.steps.iter().map(|step| step.fault.kind()).collect();
-    kinds.sort_unstable();
-    kinds.dedup();
-    kinds
+/// The faults of a schedule that do something by themselves. A length that depends on another step counts as "until healed".
+fn faults(schedule: &Schedule) -> Vec<(Fault, Lasts)> {
+    let steps = schedule.steps.iter().filter(|step| step.fault.kind() != FaultKind::Note);
+    steps.map(|step| (step.fault, if step.references().next().is_some() { Lasts::Healed } else { step.lasts })).collect()
 }
 
-/// Every step of `schedule` whose kind is among `kinds`; `None` if one of these is missing.
-fn embed(kinds: &[FaultKind], schedule: &Schedule) -> Option<Vec<bool>> {
-    let of = |kind: &FaultKind| schedule.steps.iter().any(|step| step.fault.kind() == *kind);
-    kinds.iter().all(of).then(|| schedule.steps.iter().map(|step| kinds.contains(&step.fault.kind())).collect())
+/// Every step of `schedule` whose kind is among those of `faults`; `None` if one of these is missing.
+fn embed(faults: &[(Fault, Lasts)], schedule: &Schedule) -> Option<Vec<bool>> {
+    let kinds: Vec<FaultKind> = faults.iter().map(|(fault, _)| fault.kind()).collect();
+    let present = |kind: &FaultKind| schedule.steps.iter().any(|step| step.fault.kind() == *kind);
+    kinds.iter().all(present).then(|| schedule.steps.iter().map(|step| kinds.contains(&step.fault.kind())).collect())
+}
+
+/// `faults` at moments that `schedule` chose: for each choice of as many of its steps, a schedule in which these strike with
+/// `faults` instead and all others do nothing.
+fn moved(faults: &[(Fault, Lasts)], schedule: &Schedule) -> Vec<Schedule> {
+    if faults.is_empty() || faults.len() > MOVABLE_MAX {
+        return Vec::new();
+    }
+    let count = schedule.steps.len();
+    let choices = (0..count.pow(faults.len() as u32)).map(|mut choice| {
+        let mut places = Vec::new();
+        for _ in faults {
+            places.push(choice % count);
+            choice /= count;
+        }
+        places
+    });
+    let distinct = |places: &Vec<usize>| places.iter().enumerate().all(|(at, place)| !places[..at].contains(place));
+    choices.filter(distinct).map(|places| struck(schedule, faults, &places)).collect()
+}
+
+fn struck(schedule: &Schedule, faults: &[(Fault, Lasts)], places: &[usize]) -> Schedule {
+    let mut moved = schedule.clone();
+    for step in &mut moved.steps {
+        (step.fault, step.lasts) = (Fault::Note {}, Lasts::Healed);
+    }
+    for ((fault, lasts), place) in faults.iter().zip(places) {
+        (moved.steps[*place].fault, moved.steps[*place].lasts) = (*fault, *lasts);
+    }
+    moved
 }
