@@ -215,7 +215,11 @@ fn row(outcome: &Outcome, index: usize, flights: &Flights, background: &[&str], 
         What::Role(role) => here(format!("◆ {role}")),
         What::Agree { what, key, value } => here(format!("= {what} {key}: {}", short(*value))),
         What::Begin(step) => wide(format!("▒ {step}")),
-        What::End(step) => wide(format!("▒ ends: {step}")),
+        What::End(step) => {
+            let mut now = outcome.trace[..index].iter().rev().take_while(|before| before.time == event.time);
+            let instant = now.any(|before| matches!(&before.what, What::Begin(begun) if begun == step));
+            if instant { None } else { wide(format!("▒ ends: {step}")) }
+        }
         What::Heal => wide("▒ everything is healed".to_string()),
         What::Settle => wide("▒ last reads".to_string()),
         What::Invoke(op) => here(client(outcome, *op, "asks")),

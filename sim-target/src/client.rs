@@ -122,8 +122,12 @@ impl<N: Node> Core<N> {
         }
         let key = u32::from((operation.key - 1) % self.header.keys) + 1;
         let Some(call) = self.call(operation, key, step) else { return false };
+        if operation.via != Nodes::All && via == 0 {
+            return false;
+        }
         let via = (operation.via != Nodes::All).then(|| via.trailing_zeros() as usize).filter(|at| *at < 16);
-        self.invoke(lane, 1 << 32 | step as u64, call, via);
+        // Its draws belong to what it says, not to its place among the steps, so that no other step shifts them.
+        self.invoke(lane, 1 << 32 | u64::from(self.plan.content(step)), call, via);
         true
     }
 
@@ -287,7 +291,7 @@ impl<N: Node> Core<N> {
         state.leader = None;
         if state.redirects_left > 0 {
             state.redirects_left -= 1;
-            let known = leader.map(|leader| usize::from(leader - 1)).filter(|leader| *leader < nodes);
+            let known = leader.and_then(|leader| usize::from(leader).checked_sub(1)).filter(|leader| *leader < nodes);
             let next = known.unwrap_or((state.node + 1) % nodes);
             return self.attempt(lane, next);
         }

@@ -30,17 +30,55 @@ use crate::{
 /// Something that will happen.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Event {
-    Deliver { from: u8, to: u8, kind: u16, session: u16, slot: u32 },
-    Timer { node: u8, index: u16, incarnation: u32 },
-    Link { node: u8, peer: u8, up: bool, incarnation: u32 },
-    Start { node: u8 },
-    Slot { lane: u8, slot: u16 },
-    Request { lane: u8, node: u8, attempt: u8, generation: u32 },
-    Answer { lane: u8, slot: u32 },
-    Timeout { lane: u8 },
-    Last { lane: u8 },
-    Begin { step: u8 },
-    End { step: u8 },
+    /// `judged`: the steps that wait for its delivery have seen it.
+    Deliver {
+        from: u8,
+        to: u8,
+        kind: u16,
+        session: u16,
+        slot: u32,
+        judged: bool,
+    },
+    Timer {
+        node: u8,
+        index: u16,
+        incarnation: u32,
+    },
+    Link {
+        node: u8,
+        peer: u8,
+        up: bool,
+        incarnation: u32,
+    },
+    Start {
+        node: u8,
+    },
+    Slot {
+        lane: u8,
+        slot: u16,
+    },
+    Request {
+        lane: u8,
+        node: u8,
+        attempt: u8,
+        generation: u32,
+    },
+    Answer {
+        lane: u8,
+        slot: u32,
+    },
+    Timeout {
+        lane: u8,
+    },
+    Last {
+        lane: u8,
+    },
+    Begin {
+        step: u8,
+    },
+    End {
+        step: u8,
+    },
     Heal,
     Settle,
     Stop,
@@ -248,7 +286,7 @@ impl<N: Node> Core<N> {
             return;
         }
         let arrives = self.transmit(me, to, kind);
-        let (before, chance) = (self.network.fate, self.chance());
+        let (before, chance, session) = (self.network.fate, self.chance(), self.network.session(me, to));
         self.fire(Side::After, moment);
         self.keep_stream_promise();
         // A step that begins after the sending may still act on this very message.
@@ -260,14 +298,16 @@ impl<N: Node> Core<N> {
             arrives,
             chance,
         });
-        self.post(me, to, kind, arrives, message);
+        self.post(me, to, kind, session, arrives, message);
     }
 
     /// Puts a message and its second copy, if there is one, on their way.
-    fn post(&mut self, from: usize, to: usize, kind: usize, arrives: Option<u64>, message: N::Message) {
+    fn post(&mut self, from: usize, to: usize, kind: usize, session: u16, arrives: Option<u64>, message: N::Message) {
         let Some(at) = arrives else { return };
-        let session = self.network.session(from, to);
-        let deliver = |slot| Event::Deliver { from: from as u8, to: to as u8, kind: kind as u16, session, slot };
+        let deliver = |slot| {
+            let (from, to, kind) = (from as u8, to as u8, kind as u16);
+            Event::Deliver { from, to, kind, session, slot, judged: false }
+        };
         if let Some(later) = self.network.fate.copy {
             let slot = self.messages.put(message.clone());
             self.queue.push(at + later, deliver(slot));
@@ -429,10 +469,10 @@ impl<N: Node> Core<N> {
         if !self.hosts[me].up {
             return false;
         }
-        let seed = mix(self.header.seed, Purpose::Disk, [me as u64, self.hosts[me].incarnation.into()]);
+        let life = u64::from(self.hosts[me].incarnation) + (self.network.node_epoch(me) << 16);
+        let seed = mix(self.header.seed, Purpose::Disk, [me as u64, life]);
         let host = &mut self.hosts[me];
         host.up = false;
-        host.doom = None;
         host.incarnation += 1;
         host.timers.clear();
         host.backlog.clear();

@@ -4,10 +4,11 @@
 //! effects it had; a step without any can leave a finding for free.
 
 use murphy_schedule::{
-    Document, Edge, Fact, Fault, Header, Lasts, Link, Nodes, Schedule, Side, Step, StepId, Vocabulary, When,
+    Document, Edge, Fact, Fault, FaultKind, Header, Lasts, Link, Nodes, Schedule, Side, Step, StepId, Vocabulary, When,
     fault::Length,
-    field::{Extra, OfKind, Percent, Scope, Sides, DiskFate},
+    field::{DiskFate, Extra, OfKind, Percent, Scope, Sides},
 };
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
     core::{Core, Event, Phase},
@@ -386,10 +387,7 @@ impl<N: Node> Core<N> {
     fn inject(&mut self, at: usize, fault: &Fault, moment: Option<Moment>) -> bool {
         match *fault {
             Fault::Note {} => {}
-            Fault::Reseed { scope } => {
-                self.reseed(scope);
-                self.plan.steps[at].effects = 1;
-            }
+            Fault::Reseed { scope } => self.plan.steps[at].effects = self.reseed(scope).into(),
             Fault::Invoke { operation } => {
                 let via = self.select(operation.via, 0);
                 let invoked = self.invoke_step(at, &operation, via);
@@ -412,16 +410,22 @@ impl<N: Node> Core<N> {
         false
     }
 
-    fn reseed(&mut self, scope: Scope) {
+    /// Returns whether it found somebody.
+    fn reseed(&mut self, scope: Scope) -> bool {
         match scope {
-            Scope::World => self.network.reseed_world(),
+            Scope::World => {
+                self.network.reseed_world();
+                true
+            }
             Scope::Nodes(nodes) => {
                 let set = self.select(nodes, 0);
                 members(set).for_each(|node| self.network.reseed_node(node));
+                set != 0
             }
             Scope::Link(link) => {
                 let links = self.links(link);
                 self.network.reseed_links(&links);
+                links.iter().any(|receivers| *receivers != 0)
             }
         }
     }
@@ -457,7 +461,7 @@ impl<N: Node> Core<N> {
             self.struck(self.plan.steps[at].tag(), from);
         }
         self.network.active.push(Active { step: at, links, kind, treatment });
-        self.refresh_links();
+        self.plan.steps[at].effects += self.refresh_links();
     }
 
     /// Treats the message that is being sent or delivered, if a step names no link; the links it names, otherwise.
@@ -479,6 +483,10 @@ impl<N: Node> Core<N> {
         if stream && (delivered || matches!(treatment, Treatment::Repeat(..))) {
             return true;
         }
+        let handled = matches!(self.plan.steps[at].step.when, When::Fact { side: Side::After, .. });
+        if (delivered && handled) || !self.is_meant(kind, moment) {
+            return true;
+        }
         let fate = &mut self.network.fate;
         match treatment {
             Treatment::Cut | Treatment::Lose(_) => fate.lost = true,
@@ -492,25 +500,36 @@ impl<N: Node> Core<N> {
         true
     }
 
+    /// Whether the message that triggered a step is of the kind that the step treats.
+    fn is_meant(&self, only: OfKind, moment: Option<Moment>) -> bool {
+        let Some(Moment::Send { kind, .. } | Moment::Deliver { kind, .. }) = moment else { return false };
+        only.0.0 == 0 || self.vocabulary.kinds.resolve(only.0) == Some(kind)
+    }
+
     fn crash_nodes(&mut self, at: usize, victims: Nodes, disk: DiskFate, cut: u32) {
         if disk == DiskFate::Wiped && !self.about.survives_wiped_disks {
             self.note(None, |_| What::Log("void: the target does not promise to survive wiped disks".to_string()));
             return;
         }
         let victims = self.select(victims, 0);
-        self.plan.steps[at].victims = victims;
         self.remember(at, victims, 0);
         for node in members(victims) {
-            self.hosts[node].down_by += 1;
-            if cut > 0 && self.hosts[node].up {
+            if cut > 0 {
+                // The running handler is not the next one; that of a node that is down is its recovery.
                 self.hosts[node].doom = Some((at, cut, disk));
-                // The running handler, if there is one, is not the next one.
             } else {
-                self.struck(self.plan.steps[at].tag(), node);
-                let crashed = self.crash(node, disk);
-                self.plan.steps[at].effects += u32::from(crashed);
+                self.take_down(at, node, disk);
             }
         }
+    }
+
+    /// A crash step strikes a node, and holds it down from now on until the step ends.
+    pub(crate) fn take_down(&mut self, at: usize, node: usize, disk: DiskFate) {
+        self.struck(self.plan.steps[at].tag(), node);
+        self.plan.steps[at].victims |= 1 << node;
+        self.hosts[node].down_by += 1;
+        let crashed = self.crash(node, disk);
+        self.plan.steps[at].effects += u32::from(crashed);
     }
 
     fn pause_nodes(&mut self, at: usize, victims: Nodes) {
@@ -529,11 +548,14 @@ impl<N: Node> Core<N> {
     /// Undoes what a step applied.
     fn heal(&mut self, at: usize) {
         self.network.active.retain(|active| active.step != at);
+        for host in &mut self.hosts {
+            host.doom = host.doom.filter(|(step, ..)| *step != at);
+        }
         let planned = self.plan.steps[at];
         for node in members(planned.victims) {
             match planned.step.fault {
                 Fault::Pause { .. } => self.resume(node),
-                Fault::Crash { .. } => self.release(at, node),
+                Fault::Crash { .. } => self.release(node),
                 Fault::Note {}
                 | Fault::Reseed { .. }
                 | Fault::Invoke { .. }
@@ -544,43 +566,59 @@ impl<N: Node> Core<N> {
                 | Fault::Duplicate { .. } => {}
             }
         }
-        self.refresh_links();
+        self.plan.steps[at].effects += self.refresh_links();
+    }
+
+    /// Of the steps of this kind that hold a node, the first to begin has an effect, even if it had none as it began: the
+    /// node was down or paused already, and is so because of this step by now.
+    pub(crate) fn credit(&mut self, kind: FaultKind, node: usize) {
+        let holds = |planned: &&mut Planned| {
+            planned.step.fault.kind() == kind && planned.active() && planned.victims & (1 << node) != 0
+        };
+        let first = self.plan.steps.iter_mut().filter(holds).min_by_key(|planned| planned.begun);
+        if let Some(planned) = first.filter(|_| self.phase == Phase::Chaos) {
+            planned.effects = planned.effects.max(1);
+        }
     }
 
     fn resume(&mut self, node: usize) {
         self.hosts[node].paused_by -= 1;
         if self.hosts[node].paused_by > 0 {
+            if !self.hosts[node].backlog.is_empty() {
+                self.credit(FaultKind::Pause, node);
+            }
             return;
         }
         self.note(Some(node), |_| What::Resume);
         self.refresh_condition(node);
         let mut backlog = std::mem::take(&mut self.hosts[node].backlog);
-        for event in backlog.drain(..) {
-            self.queue.push(self.now, event);
+        // What waited comes before what is due at this very moment.
+        for event in backlog.drain(..).rev() {
+            self.queue.push_first(self.now, event);
         }
         self.hosts[node].backlog = backlog;
     }
 
     /// A crash step lets go of a node, which starts again unless another step holds it down.
-    fn release(&mut self, at: usize, node: usize) {
+    fn release(&mut self, node: usize) {
         let host = &mut self.hosts[node];
         host.down_by -= 1;
-        if host.doom.is_some_and(|(step, ..)| step == at) {
-            host.doom = None;
-        }
         if host.down_by == 0 && !host.up {
             self.queue.push(self.now, Event::Start { node: node as u8 });
+        } else if !host.up {
+            self.credit(FaultKind::Crash, node);
         }
     }
 
     /// The chaos phase is over: everything is healed, and nothing more goes wrong.
     pub(crate) fn heal_all(&mut self) {
         self.note(None, |_| What::Heal);
+        self.phase = Phase::Heal;
         for at in 0..self.plan.steps.len() {
             self.end(at);
         }
-        self.phase = Phase::Heal;
         for node in 0..self.hosts.len() {
+            self.hosts[node].down_by = 0;
             if !self.hosts[node].up {
                 self.queue.push(self.now, Event::Start { node: node as u8 });
             }
@@ -592,6 +630,12 @@ impl Plan {
     /// Whether the step at `at` is the one that others mean by `id`: the first of those that carry it.
     fn owns(&self, at: usize, id: StepId) -> bool {
         id != 0 && self.steps.iter().position(|planned| planned.step.id == id) == Some(at)
+    }
+
+    /// A hash of what the step at `at` says.
+    pub(crate) fn content(&self, at: usize) -> u32 {
+        let step = Schedule { header: Header::default(), steps: vec![self.steps[at].step] };
+        xxh3_64(&step.to_bytes()) as u32
     }
 
     /// A step in its text form.

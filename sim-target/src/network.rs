@@ -125,6 +125,11 @@ impl Network {
         self.sessions[self.pair(from, to)].0
     }
 
+    /// Whether a session carries messages between two nodes. Datagrams need none.
+    fn connected(&self, from: usize, to: usize) -> bool {
+        self.sessions[self.pair(from, to)].1
+    }
+
     /// When a message due `at` arrives on an ordered stream.
     pub(crate) fn in_order(&mut self, from: usize, to: usize, at: u64) -> u64 {
         let link = self.link(from, to);
@@ -157,6 +162,11 @@ impl Network {
         }
     }
 
+    /// How often the draws of a link have changed.
+    fn link_epoch(&self, link: usize) -> u64 {
+        self.world_epoch << 32 | self.link_epochs[link]
+    }
+
     /// How often the draws of the world have changed.
     pub(crate) fn epoch(&self) -> u64 {
         self.world_epoch
@@ -171,7 +181,7 @@ impl Network {
     fn draw(&mut self, seed: u64, keying: Keying, now: u64, from: usize, to: usize, kind: usize) -> u64 {
         let link = self.link(from, to);
         let entity = (from << 32 | to << 16) as u64;
-        let epoch = self.world_epoch << 32 | self.link_epochs[link];
+        let epoch = self.link_epoch(link);
         match keying {
             Keying::Slots => {
                 let count = &mut self.counts[link * self.kinds + kind];
@@ -207,7 +217,7 @@ impl<N: Node> Core<N> {
     /// When a message sent now arrives; `None`: never. Its fate collects what else befalls it.
     pub(crate) fn transmit(&mut self, from: usize, to: usize, kind: usize) -> Option<u64> {
         let draw = self.network.draw(self.header.seed, self.keying, self.now, from, to, kind);
-        let jitter = u64::from(self.header.jitter) * 10_000;
+        let jitter = if self.phase == Phase::Chaos { u64::from(self.header.jitter) * 10_000 } else { 0 };
         let arrives = self.now + LATENCY + part(draw, 0, SPREAD + jitter);
         if from == to {
             return Some(arrives);
@@ -215,7 +225,7 @@ impl<N: Node> Core<N> {
         if self.phase == Phase::Chaos {
             self.ambient(draw);
         }
-        let cut = self.treat(from, to, kind, draw);
+        let cut = self.treat(from, to, kind, draw) || !self.network.connected(from, to);
         self.keep_stream_promise();
         (!cut && !self.network.fate.lost).then_some(arrives + self.network.fate.extra)
     }
@@ -278,11 +288,12 @@ impl<N: Node> Core<N> {
         }
     }
 
-    /// Breaks and makes sessions after nodes or links changed. Both ends hear of it a little later.
-    pub(crate) fn refresh_links(&mut self) {
+    /// Breaks and makes sessions after nodes or links changed. Both ends hear of it a little later. Returns how many.
+    pub(crate) fn refresh_links(&mut self) -> u32 {
         if self.about.transport != Transport::Stream {
-            return;
+            return 0;
         }
+        let mut changed = 0;
         for a in 0..self.hosts.len() {
             for b in a + 1..self.hosts.len() {
                 let cut = self.network.is_cut(a, b) || self.network.is_cut(b, a);
@@ -293,15 +304,24 @@ impl<N: Node> Core<N> {
                 if self.network.sessions[pair].1 != up {
                     let session = self.network.sessions[pair].0 + 1;
                     self.network.sessions[pair] = (session, up);
+                    if !up {
+                        // The next session owes nothing to what this one carried.
+                        let (there, back) = (self.network.link(a, b), self.network.link(b, a));
+                        (self.network.last[there], self.network.last[back]) = (0, 0);
+                    }
                     self.notify(a, b, up, session);
                     self.notify(b, a, up, session);
+                    changed += 1;
                 }
             }
         }
+        changed
     }
 
     fn notify(&mut self, node: usize, peer: usize, up: bool, session: u16) {
-        let draw = mix(self.header.seed, Purpose::Notice, [node as u64, peer as u64, session.into()]);
+        let epoch = self.network.link_epoch(self.network.link(peer, node));
+        let key = [node as u64, peer as u64, u64::from(session) + (epoch << 16)];
+        let draw = mix(self.header.seed, Purpose::Notice, key);
         let at = self.now + LATENCY + part(draw, 0, SPREAD);
         let at = self.network.in_order(peer, node, at);
         let incarnation = self.hosts[node].incarnation;

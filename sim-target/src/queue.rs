@@ -39,28 +39,42 @@ pub(crate) struct Queue<E> {
     near: Vec<Entry<E>>,
     far: BinaryHeap<Reverse<Entry<E>>>,
     sequence: u64,
+    /// Sequences of events that go before all others of their time; counts down.
+    first: u64,
 }
+
+/// Sequences of ordinary events begin here.
+const ORDINARY: u64 = 1 << 32;
 
 impl<E: Copy> Queue<E> {
     pub(crate) fn new() -> Self {
-        Self { near: Vec::with_capacity(NEAR), far: BinaryHeap::new(), sequence: 0 }
+        Self { near: Vec::with_capacity(NEAR), far: BinaryHeap::new(), sequence: ORDINARY, first: ORDINARY }
     }
 
     pub(crate) fn reset(&mut self) {
         self.near.clear();
         self.far.clear();
-        self.sequence = 0;
+        (self.sequence, self.first) = (ORDINARY, ORDINARY);
     }
 
     pub(crate) fn push(&mut self, time: u64, event: E) {
         self.sequence += 1;
-        let entry = Entry { time, sequence: self.sequence, event };
+        self.insert(Entry { time, sequence: self.sequence, event });
+    }
+
+    /// Pushes an event that leaves before all others of its time.
+    pub(crate) fn push_first(&mut self, time: u64, event: E) {
+        self.first -= 1;
+        self.insert(Entry { time, sequence: self.first, event });
+    }
+
+    fn insert(&mut self, entry: Entry<E>) {
         if self.near.len() >= NEAR {
             self.far.push(Reverse(entry));
             return;
         }
         // The newest sequence goes behind all events of its time, that is, before them in the vector.
-        let at = self.near.partition_point(|other| other.time > time);
+        let at = self.near.partition_point(|other| *other > entry);
         self.near.insert(at, entry);
     }
 

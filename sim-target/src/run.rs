@@ -6,7 +6,7 @@ use murphy_checker::{
     history::History,
     verdict::{Anomaly, Budget, Class, Evidence, Verdict},
 };
-use murphy_schedule::{Header, Schedule, Side, Vocabulary};
+use murphy_schedule::{FaultKind, Header, Schedule, Side, Vocabulary};
 
 use crate::{
     context::Context,
@@ -270,9 +270,7 @@ impl<T: Target> World<'_, T> {
 
     fn handle(&mut self, event: Event) {
         match event {
-            Event::Deliver { from, to, kind, session, slot } => {
-                self.deliver(event, usize::from(from), usize::from(to), usize::from(kind), session, slot);
-            }
+            Event::Deliver { from, to, .. } => self.deliver(event, usize::from(from), usize::from(to)),
             Event::Timer { node, index, incarnation } => self.timer(event, usize::from(node), index, incarnation),
             Event::Link { node, peer, up, incarnation } => {
                 let node = usize::from(node);
@@ -304,42 +302,48 @@ impl<T: Target> World<'_, T> {
         let host = &mut self.core.hosts[node];
         if host.up && host.paused_by > 0 {
             host.backlog.push(event);
+            self.core.credit(FaultKind::Pause, node);
             return false;
         }
         host.up
     }
 
-    fn deliver(&mut self, event: Event, from: usize, to: usize, kind: usize, session: u16, slot: u32) {
-        let lost = |_: &Core<T::Node>| What::Lost { from: number(from), kind: T::Node::KINDS[kind] };
-        if self.core.network.session(from, to) != session || !self.core.hosts[to].up {
+    fn deliver(&mut self, event: Event, from: usize, to: usize) {
+        let Event::Deliver { kind, session, slot, judged, .. } = event else { return };
+        let lost = |_: &Core<T::Node>| What::Lost { from: number(from), kind: T::Node::KINDS[usize::from(kind)] };
+        let gone = |core: &Core<T::Node>| core.network.session(from, to) != session || !core.hosts[to].up;
+        if gone(self.core) {
             self.core.messages.take(slot);
             return self.core.note(Some(to), lost);
         }
         if !self.reaches(to, event) {
             return;
         }
-        let moment = Moment::Deliver { kind, from, to };
+        let moment = Moment::Deliver { kind: usize::from(kind), from, to };
         self.core.network.fate.clear();
-        self.core.fire(Side::Before, moment);
-        let fate = self.core.network.fate;
-        if fate.extra > 0 {
-            return self.core.queue.push(self.core.now + fate.extra, event);
+        if !judged {
+            self.core.fire(Side::Before, moment);
         }
+        let fate = self.core.network.fate;
         let message = self.core.messages.take(slot);
-        if fate.lost || !self.core.hosts[to].up {
+        if fate.lost || gone(self.core) {
             return self.core.note(Some(to), lost);
         }
+        let again = |slot, judged| Event::Deliver { from: from as u8, to: to as u8, kind, session, slot, judged };
         if let Some(lag) = fate.copy {
             let slot = self.core.messages.put(message.clone());
-            let again = Event::Deliver { from: from as u8, to: to as u8, kind: kind as u16, session, slot };
-            self.core.queue.push(self.core.now + lag, again);
+            self.core.queue.push(self.core.now + fate.extra + lag, again(slot, false));
+        }
+        if fate.extra > 0 || self.core.hosts[to].paused_by > 0 {
+            let event = again(self.core.messages.put(message), true);
+            return self.core.queue.push(self.core.now + fate.extra, event);
         }
         self.core.note(Some(to), |_| What::Deliver {
             from: number(from),
-            kind: T::Node::KINDS[kind],
+            kind: T::Node::KINDS[usize::from(kind)],
             text: format!("{message:?}"),
         });
-        self.feed(to, Input::Message { from: number(from), message }, 16 + kind as u64);
+        self.feed(to, Input::Message { from: number(from), message }, 16 + u64::from(kind));
         self.core.fire(Side::After, moment);
     }
 
@@ -369,8 +373,15 @@ impl<T: Target> World<'_, T> {
 
     /// Starts a node that is down.
     fn start(&mut self, node: usize) {
-        if self.core.hosts[node].up || self.core.hosts[node].down_by > 0 {
+        if self.core.hosts[node].up {
             return;
+        }
+        if self.core.hosts[node].down_by > 0 {
+            return self.core.credit(FaultKind::Crash, node);
+        }
+        if self.core.hosts[node].paused_by > 0 {
+            self.core.hosts[node].backlog.push(Event::Start { node: node as u8 });
+            return self.core.credit(FaultKind::Pause, node);
         }
         let incarnation = self.core.hosts[node].incarnation;
         self.core.hosts[node].up = true;
@@ -405,11 +416,11 @@ impl<T: Target> World<'_, T> {
 
     /// A handler has returned or panicked: carries out a crash that fell into it.
     fn leave<R>(&mut self, node: usize, result: Result<R, Panic>) -> Option<R> {
-        let cut = self.core.leave(node);
+        let crashed = self.core.leave(node);
         match result {
             Ok(value) => Some(value),
             // Past the point of a crash a panic never happened.
-            Err(_) if cut || !self.core.hosts[node].up => None,
+            Err(_) if crashed => None,
             Err(panic) => {
                 self.panicked(node, panic);
                 None
@@ -422,6 +433,7 @@ impl<T: Target> World<'_, T> {
         if declared {
             self.core.note(Some(node), |_| What::FailStop(panic.message.clone()));
             self.core.crash(node, murphy_schedule::field::DiskFate::Kept);
+            self.core.hosts[node].down_by += 1;
             return;
         }
         let evidence = Evidence::Panic { node: number(node), message: panic.message.clone(), location: panic.location };
@@ -460,22 +472,20 @@ impl<N: Node> Core<N> {
         self.hosts[node].effects_left = self.hosts[node].doom.map_or(u32::MAX, |(_, left, _)| left);
     }
 
-    /// A handler of this node is over. Returns whether a crash cut it.
+    /// A handler of this node is over. Returns whether it went past the point of a crash.
     fn leave(&mut self, node: usize) -> bool {
         if self.plan.watches_marks() {
             self.fire_marks(Side::After);
         }
         self.running = None;
         marks::mute(false);
-        let limited = self.hosts[node].effects_left != u32::MAX;
-        self.hosts[node].effects_left = u32::MAX;
-        let doom = self.hosts[node].doom.filter(|_| limited);
-        if let Some((step, _, disk)) = doom {
-            self.struck(self.plan.steps[step].tag(), node);
-            let crashed = self.crash(node, disk);
-            self.plan.steps[step].effects += u32::from(crashed);
+        let host = &mut self.hosts[node];
+        let left = std::mem::replace(&mut host.effects_left, u32::MAX);
+        let crashed = !host.up || left == 0;
+        if let Some((step, _, disk)) = host.doom.take_if(|_| left != u32::MAX) {
+            self.take_down(step, node, disk);
         }
-        doom.is_some()
+        crashed
     }
 }
 

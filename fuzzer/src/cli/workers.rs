@@ -139,7 +139,11 @@ fn attend(settings: &Settings, workers: &mut [Worker], reports: &Receiver<Report
                 exit = exit.or(if differs { Exit::Nondeterminism } else { Exit::Violation });
                 enough |= stops(settings.stop_on(), &value);
             }
-            Ok(Report::Line(index, value)) => (workers[index].stats, workers[index].tally) = read(&value),
+            Ok(Report::Line(index, value)) if value["event"] == "status" => {
+                (workers[index].stats, workers[index].tally) = read(&value);
+            }
+            // What never happened to one worker may have happened to another.
+            Ok(Report::Line(..)) => {}
             Ok(Report::End(index)) => {
                 running -= 1;
                 match ended(index, &mut workers[index]) {

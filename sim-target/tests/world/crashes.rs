@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use murphy_sim::{Boot, Input, RegisterOp, Routing, Timer};
 
-use crate::probe::{Answer, Cx, LOG, MS, Numbered, Probe, ProbeNode, chatter, completions, fates, idle, report, second, story};
+use crate::probe::{
+    Answer, Cx, LOG, MS, Numbered, Probe, ProbeNode, chatter, completions, fates, idle, report, second, story,
+};
 
 fn found(_: &mut ProbeNode, _: &Boot<'_>, cx: &mut Cx<'_>) {
     let records = cx.records(LOG).expect("a sound disk");
@@ -48,7 +50,8 @@ fn a_cut_crash_lets_exactly_so_many_effects_of_the_next_handler_happen() {
     let deeds = ["write", "sync", "Tick->n2", "write", "sync"];
     let durable = ["", "", "a", "a", "a", "a b", "a b"];
     for cut in 1..=6 {
-        let steps = format!("at 100ms crash n1 cut {cut}, restart after 400ms\nat 200ms invoke write k1 7 by c1 via n1");
+        let steps =
+            format!("at 100ms crash n1 cut {cut}, restart after 400ms\nat 200ms invoke write k1 7 by c1 via n1");
         let done = deeds[..cut.min(5)].join(" ");
         let expected = format!("start [] request {done} crash start [{}]", durable[cut]);
         check(&steps, &expected, if cut == 6 { "ok" } else { "info" });
@@ -78,6 +81,15 @@ fn what_was_not_durable_at_the_cut_is_lost_kept_or_torn() {
 }
 
 #[test]
+fn a_disk_is_wiped_only_where_the_target_promises_to_survive_it() {
+    let steps = "at 200ms invoke write k1 7 by c1 via n1\nat 300ms crash n1 wiped, restart after 100ms";
+    let handler = "request write sync Tick->n2 write sync agree [done]";
+    check(steps, &format!("start [] {handler}"), "ok");
+    let outcome = second(Probe { about: idle().about.survives_wiped_disks(), ..scripted() }, steps);
+    assert_eq!(story(&outcome, 1), format!("start [] {handler} crash start [] request"));
+}
+
+#[test]
 fn a_cut_also_falls_into_a_recovery() {
     fn recover(node: &mut ProbeNode, boot: &Boot<'_>, cx: &mut Cx<'_>) {
         found(node, boot, cx);
@@ -104,11 +116,10 @@ fn a_cut_also_falls_into_a_recovery() {
 
 #[test]
 fn a_panic_beyond_the_cut_never_happened_and_one_before_it_did() {
-    fn panics(_: &mut ProbeNode, input: Input<ProbeNode>, cx: &mut Cx<'_>) {
-        if let Input::Timer(_) = input {
-            cx.append(LOG, b"a").expect("a sound disk");
-            panic!("after one effect");
-        }
+    fn panics(node: &mut ProbeNode, input: Input<ProbeNode>, cx: &mut Cx<'_>) {
+        let Input::Timer(_) = input else { return crate::probe::answer(node, input, cx) };
+        cx.append(LOG, b"a").expect("a sound disk");
+        panic!("after one effect");
     }
     let probe = || Probe { start: |_, _, cx| cx.set(Timer(0), Duration::from_millis(200)), on: panics, ..idle() };
     let verdict = |steps: &str| second(probe(), steps).verdict;
@@ -120,7 +131,7 @@ fn a_panic_beyond_the_cut_never_happened_and_one_before_it_did() {
 
 #[test]
 fn without_a_cut_the_node_stops_at_once_and_starts_again_when_the_step_ends() {
-    let outcome = second(chatter(), "at 505ms crash n2, restart after 100ms");
+    let outcome = second(chatter(), "at 515ms crash n2, restart after 100ms");
     let times: Vec<u64> = outcome
         .trace
         .iter()
@@ -128,10 +139,10 @@ fn without_a_cut_the_node_stops_at_once_and_starts_again_when_the_step_ends() {
         .filter(|event| matches!(event.what, murphy_sim::What::Crash | murphy_sim::What::Start(_)))
         .map(|event| event.time / MS)
         .collect();
-    assert_eq!(times, [0, 505, 605]);
+    assert_eq!(times, [0, 515, 615]);
     assert_eq!(
-        fates(chatter, "at 505ms crash n2, restart after 100ms"),
-        "n1->n2 51..60 lost, n2->n1 51..60 unsent, n2->n3 51..60 unsent, n3->n2 51..60 lost"
+        fates(chatter, "at 515ms crash n2, restart after 100ms"),
+        "n1->n2 52..61 lost, n2->n1 52..61 unsent, n2->n3 52..61 unsent, n3->n2 52..61 lost"
     );
 }
 
@@ -139,7 +150,10 @@ fn without_a_cut_the_node_stops_at_once_and_starts_again_when_the_step_ends() {
 fn several_victims_crash_at_the_same_instant() {
     let outcome = second(chatter(), "at 505ms crash {n1,n3}, restart after 100ms");
     let crashed: Vec<_> = outcome.trace.iter().filter(|event| event.what == murphy_sim::What::Crash).collect();
-    assert_eq!(crashed.iter().map(|event| (event.node, event.time)).collect::<Vec<_>>(), [(Some(1), 505 * MS), (Some(3), 505 * MS)]);
+    assert_eq!(
+        crashed.iter().map(|event| (event.node, event.time)).collect::<Vec<_>>(),
+        [(Some(1), 505 * MS), (Some(3), 505 * MS)]
+    );
     assert_eq!(outcome.steps[0].effects, 2);
 }
 
@@ -150,9 +164,10 @@ fn overlapping_crashes_keep_a_node_down_until_both_have_ended() {
         "at 205ms crash n2, restart after 100ms\nat 255ms crash {n2,n3}, restart after 100ms\nat 265ms crash n2, restart after 10ms",
     );
     let starts = |node| {
-        let starts = outcome.trace.iter().filter(move |event| {
-            event.node == Some(node) && matches!(event.what, murphy_sim::What::Start(_))
-        });
+        let starts = outcome
+            .trace
+            .iter()
+            .filter(move |event| event.node == Some(node) && matches!(event.what, murphy_sim::What::Start(_)));
         starts.map(|event| event.time / MS).collect::<Vec<_>>()
     };
     assert_eq!((starts(2), starts(3)), (vec![0, 355], vec![0, 355]));
@@ -181,6 +196,7 @@ fn the_timers_of_a_crashed_node_are_gone() {
             cx.set(Timer(4), Duration::from_millis(200));
         }
     }
-    let outcome = second(Probe { start: once, routing: Routing::default(), ..idle() }, "at 100ms crash n1, restart after 50ms");
+    let outcome =
+        second(Probe { start: once, routing: Routing::default(), ..idle() }, "at 100ms crash n1, restart after 50ms");
     assert!(!story(&outcome, 1).contains("timer4") && story(&outcome, 2).contains("timer4"));
 }

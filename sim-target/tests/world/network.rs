@@ -15,7 +15,10 @@ fn a_partition_cuts_both_ways_between_its_sides_only_and_ends_when_it_says() {
         "n1->n2 51..60 lost, n1->n3 51..60 lost, n2->n1 51..60 lost, n3->n1 51..60 lost",
     );
     check("at 505ms partition n1 | n3 for 100ms", "n1->n3 51..60 lost, n3->n1 51..60 lost");
-    check("at 505ms partition rest | n3 for 20ms", "n1->n3 51..52 lost, n2->n3 51..52 lost, n3->n1 51..52 lost, n3->n2 51..52 lost");
+    check(
+        "at 505ms partition rest | n3 for 20ms",
+        "n1->n3 51..52 lost, n2->n3 51..52 lost, n3->n1 51..52 lost, n3->n2 51..52 lost",
+    );
 }
 
 #[test]
@@ -73,7 +76,10 @@ fn a_step_that_names_no_link_acts_on_the_very_message_that_is_sent() {
         check(&format!("{side} send Tick n1->n2 #7 delay 300ms"), "Tick n1->n2 7 +300ms");
         check(&format!("{side} send Tick n1->n2 #7 loss 100%"), "Tick n1->n2 7 lost");
         check(&format!("{side} send Tick n1->n2 #7 duplicate 100% 5ms"), "Tick n1->n2 7 again +5ms");
-        check(&format!("{side} send Tick n1->n2 #7 duplicate 100% 5ms\n{side} send Tick n1->n2 #8 loss 100%"), "Tick n1->n2 7 again +5ms, Tick n1->n2 8 lost");
+        check(
+            &format!("{side} send Tick n1->n2 #7 duplicate 100% 5ms\n{side} send Tick n1->n2 #8 loss 100%"),
+            "Tick n1->n2 7 again +5ms, Tick n1->n2 8 lost",
+        );
     }
 }
 
@@ -82,7 +88,10 @@ fn a_step_that_names_no_link_acts_on_the_very_message_that_is_delivered() {
     check("before deliver Tick n1->n2 #7 delay 300ms", "Tick n1->n2 7 +300ms");
     check("before deliver Tick n1->n2 #7 loss 100%", "Tick n1->n2 7 lost");
     check("before deliver Tick n1->n2 #7 duplicate 100% 5ms", "Tick n1->n2 7 again +5ms");
-    check("before deliver Tick n1->n2 #7 delay 300ms\nbefore deliver Tick n1->n2 #9 loss 100%", "Tick n1->n2 7 +300ms, Tick n1->n2 9 lost");
+    check(
+        "before deliver Tick n1->n2 #7 delay 300ms\nbefore deliver Tick n1->n2 #9 loss 100%",
+        "Tick n1->n2 7 +300ms, Tick n1->n2 9 lost",
+    );
 }
 
 #[test]

@@ -36,7 +36,10 @@ fn a_paused_node_does_nothing_and_its_requests_are_answered_late() {
 
 #[test]
 fn overlapping_pauses_last_until_both_have_ended() {
-    let outcome = second(idle(), "at 100ms pause n1 for 200ms\nat 150ms pause {n1,n2} for 200ms\nat 200ms invoke read k1 by c1 via n1");
+    let outcome = second(
+        idle(),
+        "at 100ms pause n1 for 200ms\nat 150ms pause {n1,n2} for 200ms\nat 200ms invoke read k1 by c1 via n1",
+    );
     assert_eq!(time_of(&outcome, 1, |_, what| matches!(what, What::Request(_))), 350 * MS);
     assert!(report(&outcome, "{n1,n2}").effects > 0);
 }

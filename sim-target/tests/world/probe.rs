@@ -11,7 +11,7 @@ use murphy_checker::history::{Completion, Value};
 use murphy_schedule::{Document, Schedule};
 use murphy_sim::{
     About, Boot, Context, File, First, Input, Node, NodeId, Options, Outcome, Property, Register, RegisterOp, Retry,
-    Routing, Run, Runner, StateView, StepReport, Target, Timer, What, Workload, sometimes,
+    Routing, Run, Runner, StateView, StepReport, Target, Timer, What, Workload, sometimes, vocabulary,
 };
 
 pub(crate) type Cx<'a> = Context<'a, ProbeNode>;
@@ -76,7 +76,6 @@ pub(crate) struct Probe {
     pub(crate) routing: Routing,
     pub(crate) start: fn(&mut ProbeNode, &Boot<'_>, &mut Cx<'_>),
     pub(crate) on: fn(&mut ProbeNode, Input<ProbeNode>, &mut Cx<'_>),
-    pub(crate) property: fn(&ProbeNode) -> bool,
 }
 
 impl Target for Probe {
@@ -102,7 +101,6 @@ impl Target for Probe {
     }
 
     fn properties(&self) -> Vec<Property<ProbeNode>> {
-        // A property is a plain function, so it asks the nodes for theirs: the state that a test calls bad.
         vec![Property::always("no node is in state 666", |cluster| cluster.up().all(|(_, node)| node.state != 666))]
     }
 }
@@ -118,7 +116,6 @@ pub(crate) fn idle() -> Probe {
         routing: Routing { first: First::Sticky, retry: Retry::Never, ..Routing::default() },
         start: |_, _, _| {},
         on: answer,
-        property: |_| true,
     }
 }
 
@@ -224,7 +221,8 @@ pub(crate) fn completions(outcome: &Outcome, operations: usize) -> String {
 pub(crate) fn report<'a>(outcome: &'a Outcome, words: &str) -> &'a StepReport {
     let found = outcome.steps.iter().find(|report| {
         let step = Schedule { steps: vec![report.step], ..Schedule::default() };
-        format!("{step:?}").split_whitespace().collect::<Vec<_>>().join(" ").contains(words)
+        let text = Document::new("any", step, &vocabulary(&idle())).to_string();
+        text.split_whitespace().collect::<Vec<_>>().join(" ").contains(words)
     });
     found.unwrap_or_else(|| panic!("no step contains `{words}`: {:?}", outcome.steps))
 }
