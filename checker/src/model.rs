@@ -36,6 +36,7 @@ pub struct Seen {
     pub completed: Option<(Completion<Value>, u32)>,
 }
 
+impl Seen {
     fn failed(&self) -> bool {
         matches!(self.completed, Some((Completion::Fail, _)))
     }

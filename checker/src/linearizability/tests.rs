@@ -3,9 +3,7 @@ use proptest::{prelude::*, test_runner::RngSeed};
 use super::*;
 use crate::{
     history::Operation,
-    model::{
-        ABORTED_READ, CAS, NEVER_WRITTEN, READ, Register, STALE_CAS, STALE_READ, WRITE,
-    },
+    model::{ABORTED_READ, CAS, NEVER_WRITTEN, READ, Register, STALE_CAS, STALE_READ, WRITE},
     testing::parse,
 };
 
