@@ -112,6 +112,14 @@ fn a_cut_also_falls_into_a_recovery() {
         assert_eq!(story, expected, "cut {cut}");
         assert_eq!(report(&outcome, &format!("cut {cut}")).effects, 1);
     }
+    // Also where the node was up as the step began, and crashed before its next handler.
+    let steps = "at 100ms crash n1 cut 1, restart after 300ms\nat 150ms crash n1, restart after 50ms";
+    let outcome = second(Probe { start: recover, ..idle() }, steps);
+    assert!(
+        story(&outcome, 1).contains("crash start [a b] write crash start [a b] write sync"),
+        "{}",
+        story(&outcome, 1)
+    );
 }
 
 #[test]

@@ -64,8 +64,9 @@ fn what_waited_for_a_node_is_handled_before_what_comes_due_as_it_goes_on() {
         on: answer,
         ..idle()
     };
-    let outcome = second(probe(), "at 100ms pause n1 for 100ms");
-    assert_eq!(story(&outcome, 1), "start pause resume timer1 timer2 request");
+    for steps in ["at 100ms pause n1 for 100ms", "at 100ms pause n1 until x begins\nx: at 200ms note"] {
+        assert_eq!(story(&second(probe(), steps), 1), "start pause resume timer1 timer2 request", "{steps}");
+    }
 }
 
 #[test]
