@@ -43,7 +43,7 @@ pub struct Header {
     pub mix: [u8; 8],
     /// Length of the phase in which faults strike, in units of 10 ms.
     pub chaos: u16,
-    /// Length of the phase after healing in which operations go on, in units of 10 ms.
+    /// Length of the phase after healing in which the system recovers and no operation begins, in units of 10 ms.
     pub heal: u16,
     /// Length of the phase of final reads, in units of 10 ms.
     pub settle: u16,

@@ -135,7 +135,7 @@ impl<N: Node> Core<N> {
         let name = self.vocabulary.functions.resolve(operation.function)?;
         let name = &self.vocabulary.functions.spellings()[name];
         let function = self.workload.functions.iter().position(|function| function == name)? as u8;
-        let own = fresh(15, step as u64);
+        let own = fresh(15, self.plan.content(step).into());
         let or = |value: u16, other: u64| if value == 0 { other } else { value.into() };
         let [first, second] = operation.values;
         let input = match name.as_str() {
@@ -191,7 +191,10 @@ impl<N: Node> Core<N> {
         state.attempt += 1;
         state.deadline = now + timeout;
         let (attempt, generation) = (state.attempt, state.generation);
-        self.queue.push(at, Event::Request { lane, node: node as u8, attempt, generation });
+        let (op, call) = state.op.expect("an attempt belongs to an open operation");
+        let id = RequestId { client: lane.into(), seq: state.id };
+        let slot = self.requests.put((op, id, call));
+        self.queue.push(at, Event::Request { lane, node: node as u8, attempt, generation, slot });
         self.look_at_deadline(lane);
     }
 
@@ -232,12 +235,10 @@ impl<N: Node> Core<N> {
         self.finish(lane, Completion::Info);
     }
 
-    /// The request that reaches a node, if its client still waits for it.
-    pub(crate) fn request(&mut self, lane: u8, generation: u32) -> Option<(OpId, RequestId, N::Request)> {
-        let state = &self.clients.lanes[usize::from(lane)];
-        let (op, call) = state.op.filter(|_| state.generation == generation)?;
-        let id = RequestId { client: lane.into(), seq: state.id };
-        Some((op, id, (self.workload.ask)(&call)))
+    /// The request that reaches a node, whether or not its client still waits for it.
+    pub(crate) fn request(&mut self, slot: u32) -> (OpId, RequestId, N::Request) {
+        let (op, id, call) = self.requests.take(slot);
+        (op, id, (self.workload.ask)(&call))
     }
 
     /// Where the answer to a request goes.
@@ -253,29 +254,29 @@ impl<N: Node> Core<N> {
         state.op.filter(|_| state.generation == token.generation).map(|(_, call)| call)
     }
 
-    pub(crate) fn answer(&mut self, _me: usize, token: Token, answer: Answer) {
+    pub(crate) fn answer(&mut self, me: usize, token: Token, answer: Answer) {
         let at = self.now + self.client_latency(token.lane);
-        let slot = self.answers.put((token.generation, token.attempt, answer));
+        let slot = self.answers.put((token.generation, token.attempt, me, answer));
         self.queue.push(at, Event::Answer { lane: token.lane, slot });
     }
 
     /// A node that is down refuses the connection: nothing was done.
-    pub(crate) fn refuse_connection(&mut self, lane: u8, attempt: u8, generation: u32) {
-        let token = Token { lane, node: 0, incarnation: 0, attempt, generation };
+    pub(crate) fn refuse_connection(&mut self, lane: u8, node: usize, attempt: u8, generation: u32) {
+        let token = Token { lane, node: node as u8, incarnation: 0, attempt, generation };
         if self.clients.lanes[usize::from(lane)].generation == generation {
-            self.answer(0, token, Answer::Redirected(None));
+            self.answer(node, token, Answer::Redirected(None));
         }
     }
 
     pub(crate) fn on_answer(&mut self, lane: u8, slot: u32) {
-        let (generation, attempt, answer) = self.answers.take(slot);
+        let (generation, attempt, node, answer) = self.answers.take(slot);
         let state = &mut self.clients.lanes[usize::from(lane)];
         if state.op.is_none() || state.generation != generation {
             return;
         }
         match answer {
             Answer::Completed(completion) => {
-                state.leader = Some(state.node);
+                state.leader = Some(node);
                 // A definite failure says nothing of an earlier attempt that may still take effect.
                 let unsure = state.maybe && completion == Completion::Fail;
                 self.finish(lane, if unsure { Completion::Info } else { completion });

@@ -6,7 +6,7 @@ use std::{fmt::Arguments, rc::Rc, time::Duration};
 
 use murphy_checker::{
     agreement::Agreement,
-    history::{Completion, History, NodeId, Value},
+    history::{Call, Completion, History, NodeId, OpId, Value},
     observer::Observer,
     verdict::Anomaly,
 };
@@ -19,7 +19,7 @@ use crate::{
     inject::{Moment, Plan},
     marks,
     network::Network,
-    node::{File, Node, ReplyTo, Timer},
+    node::{File, Node, ReplyTo, RequestId, Timer},
     queue::{Queue, Slab},
     state::{Condition, Seen, Signals, StateView, global, local, pair},
     target::{About, Transport},
@@ -62,6 +62,7 @@ pub(crate) enum Event {
         node: u8,
         attempt: u8,
         generation: u32,
+        slot: u32,
     },
     Answer {
         lane: u8,
@@ -136,7 +137,8 @@ pub(crate) struct Core<N: Node> {
     pub(crate) phase: Phase,
     pub(crate) queue: Queue<Event>,
     pub(crate) messages: Slab<N::Message>,
-    pub(crate) answers: Slab<(u32, u8, Answer)>,
+    pub(crate) requests: Slab<(OpId, RequestId, Call)>,
+    pub(crate) answers: Slab<(u32, u8, usize, Answer)>,
     pub(crate) hosts: Vec<Host>,
     /// The node whose handler runs now.
     pub(crate) running: Option<usize>,
@@ -167,6 +169,7 @@ impl<N: Node> Core<N> {
             phase: Phase::default(),
             queue: Queue::new(),
             messages: Slab::new(),
+            requests: Slab::new(),
             answers: Slab::new(),
             hosts: Vec::new(),
             running: None,
@@ -192,6 +195,7 @@ impl<N: Node> Core<N> {
         self.phase = Phase::Chaos;
         self.queue.reset();
         self.messages.reset();
+        self.requests.reset();
         self.answers.reset();
         self.running = None;
         self.reset_hosts(usize::from(header.nodes));
@@ -291,6 +295,8 @@ impl<N: Node> Core<N> {
         self.keep_stream_promise();
         // A step that begins after the sending may still act on this very message.
         let arrives = arrives.filter(|_| !self.network.fate.lost).map(|at| at + self.network.fate.extra - before.extra);
+        let stream = self.about.transport == Transport::Stream;
+        let arrives = arrives.map(|at| if stream { self.network.in_order(me, to, at) } else { at });
         self.note(Some(me), |_| What::Send {
             to: number(to),
             kind: N::KINDS[kind],
@@ -312,7 +318,6 @@ impl<N: Node> Core<N> {
             let slot = self.messages.put(message.clone());
             self.queue.push(at + later, deliver(slot));
         }
-        let at = if self.about.transport == Transport::Stream { self.network.in_order(from, to, at) } else { at };
         let slot = self.messages.put(message);
         self.queue.push(at, deliver(slot));
     }

@@ -235,20 +235,21 @@ impl<N: Node> Core<N> {
         if self.plan.watchers(moment).is_empty() || self.phase != Phase::Chaos {
             return;
         }
+        // What begins now is no anchor for the very occurrence that began it.
+        let counting = |set: u128, at: &usize| set | u128::from(self.plan.steps[*at].counting) << at;
+        let counting = self.plan.watchers(moment).iter().fold(0, counting);
         for index in 0..self.plan.watchers(moment).len() {
             let at = self.plan.watchers(moment)[index];
-            self.witness(at, side, moment);
+            if counting & 1 << at != 0 {
+                self.witness(at, side, moment);
+            }
         }
     }
 
     fn witness(&mut self, at: usize, side: Side, moment: Moment) {
         let planned = self.plan.steps[at];
         let When::Fact { fact, side: wanted, nth, delay, .. } = planned.step.when else { return };
-        if wanted != side
-            || !planned.counting
-            || planned.count >= nth.into()
-            || !self.matches(fact, planned.name, moment)
-        {
+        if wanted != side || planned.count >= nth.into() || !self.matches(fact, planned.name, moment) {
             return;
         }
         self.plan.steps[at].count += 1;

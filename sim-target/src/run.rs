@@ -282,8 +282,8 @@ impl<T: Target> World<'_, T> {
             }
             Event::Start { node } => self.start(usize::from(node)),
             Event::Slot { lane, slot } => self.core.on_slot(lane, slot),
-            Event::Request { lane, node, attempt, generation } => {
-                self.request(event, lane, usize::from(node), attempt, generation);
+            Event::Request { lane, node, attempt, generation, slot } => {
+                self.request(event, lane, usize::from(node), attempt, generation, slot);
             }
             Event::Answer { lane, slot } => self.core.on_answer(lane, slot),
             Event::Timeout { lane } => self.core.on_timeout(lane),
@@ -357,18 +357,18 @@ impl<T: Target> World<'_, T> {
         }
     }
 
-    fn request(&mut self, event: Event, lane: u8, node: usize, attempt: u8, generation: u32) {
+    fn request(&mut self, event: Event, lane: u8, node: usize, attempt: u8, generation: u32, slot: u32) {
         if !self.core.hosts[node].up {
-            return self.core.refuse_connection(lane, attempt, generation);
+            self.core.requests.take(slot);
+            return self.core.refuse_connection(lane, node, attempt, generation);
         }
         if !self.reaches(node, event) {
             return;
         }
-        if let Some((op, id, request)) = self.core.request(lane, generation) {
-            self.core.note(Some(node), |_| What::Request(op));
-            let reply = self.core.reply_to(lane, node, attempt, generation);
-            self.feed(node, Input::Request { id, reply, request }, 4);
-        }
+        let (op, id, request) = self.core.request(slot);
+        self.core.note(Some(node), |_| What::Request(op));
+        let reply = self.core.reply_to(lane, node, attempt, generation);
+        self.feed(node, Input::Request { id, reply, request }, 4);
     }
 
     /// Starts a node that is down.
@@ -511,7 +511,9 @@ fn header_word(event: &Event) -> u64 {
         Event::Link { node, peer, up, incarnation } => pack(3, node, peer, incarnation << 1 | u32::from(up)),
         Event::Start { node } => pack(4, node, 0, 0),
         Event::Slot { lane, slot } => pack(5, lane, 0, slot.into()),
-        Event::Request { lane, node, attempt, generation } => pack(6, lane, node, generation << 8 | u32::from(attempt)),
+        Event::Request { lane, node, attempt, generation, .. } => {
+            pack(6, lane, node, generation << 8 | u32::from(attempt))
+        }
         Event::Answer { lane, .. } => pack(7, lane, 0, 0),
         Event::Timeout { lane } => pack(8, lane, 0, 0),
         Event::Last { lane } => pack(9, lane, 0, 0),
