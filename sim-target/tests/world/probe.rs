@@ -101,7 +101,12 @@ impl Target for Probe {
     }
 
     fn properties(&self) -> Vec<Property<ProbeNode>> {
-        vec![Property::always("no node is in state 666", |cluster| cluster.up().all(|(_, node)| node.state != 666))]
+        vec![
+            Property::always("no node is in state 666", |cluster| cluster.up().all(|(_, node)| node.state != 666)),
+            Property::always("whoever is in state 667 reaches n2", |cluster| {
+                cluster.up().all(|(id, node)| node.state != 667 || cluster.are_connected(id, 2))
+            }),
+        ]
     }
 }
 

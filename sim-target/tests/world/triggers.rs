@@ -66,6 +66,9 @@ fn occurrences_count_from_the_edge_of_a_step() {
     assert_eq!(begun("x: at 505ms pause n3 for 100ms\nafter send Tick n1->n2 from x begins reseed"), Some(510));
     assert_eq!(begun("x: at 505ms pause n3 for 100ms\nafter send Tick n1->n2 from x ends reseed"), Some(610));
     assert_eq!(begun("x: after n1 sync note\nafter send Tick n1->n2 from x reseed"), None);
+    // What an anchor began with does not count, whichever of the two steps sorts first.
+    assert_eq!(begun("x: after send Tick n1->n2 #3 note\nafter send Tick n1->n2 from x reseed"), Some(40));
+    assert_eq!(begun("x: after send Tick n1->n2 #3 crash n3\nafter send Tick n1->n2 from x reseed"), Some(40));
 }
 
 #[test]

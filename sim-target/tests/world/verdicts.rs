@@ -53,6 +53,21 @@ fn a_property_that_does_not_hold_is_a_violation_of_that_name() {
     assert_eq!(second(timed(bad), "at 150ms crash n2").verdict, Verdict::Valid);
 }
 
+#[test]
+fn a_property_can_ask_who_reaches_whom() {
+    let lonely: On = |node, input, cx| match input {
+        Input::Timer(_) => node.state = if cx.me() == 1 { 667 } else { 0 },
+        other => answer(node, other, cx),
+    };
+    for cut in ["at 50ms partition n1 | rest", "at 50ms block n1->n2"] {
+        let outcome = second(timed(lonely), cut);
+        assert_eq!(violation(&outcome), (Class::Invariant, "whoever-is-in-state-667-reaches-n2", 100), "{cut}");
+    }
+    for other in ["", "at 50ms block n2->n1", "at 50ms partition n1 | n3", "at 50ms partition n1 | rest for 10ms"] {
+        assert_eq!(second(timed(lonely), other).verdict, Verdict::Valid, "{other}");
+    }
+}
+
 const PANICS: On = |node, input, cx| match input {
     Input::Timer(_) if cx.me() == 2 => panic!("slot {} is free: double", 17),
     other => answer(node, other, cx),
