@@ -18,7 +18,7 @@ pub enum HarnessError {
         known: Vec<String>,
     },
     /// The target has no such bug to plant.
-    #[error("target `{target}` has no bug `{found}` to plant, {}", expected(known))]
+    #[error("target `{target}` has no bug `{found}`, expected {}", expected(known))]
     UnknownBug {
         /// The target.
         target: String,
@@ -30,7 +30,7 @@ pub enum HarnessError {
 }
 
 fn expected(known: &[String]) -> String {
-    if known.is_empty() { "and none at all".to_string() } else { format!("expected one of {}", known.join(", ")) }
+    if known.is_empty() { "none: it has no bugs to plant".to_string() } else { format!("one of {}", known.join(", ")) }
 }
 
 /// A target with its planted bugs, ready to run schedules.

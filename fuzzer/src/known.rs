@@ -74,7 +74,9 @@ impl Known {
 /// The faults of a schedule that do something by themselves. A length that depends on another step counts as "until healed".
 fn faults(schedule: &Schedule) -> Vec<(Fault, Lasts)> {
     let steps = schedule.steps.iter().filter(|step| step.fault.kind() != FaultKind::Note);
-    steps.map(|step| (step.fault, if step.references().next().is_some() { Lasts::Healed } else { step.lasts })).collect()
+    steps
+        .map(|step| (step.fault, if step.references().next().is_some() { Lasts::Healed } else { step.lasts }))
+        .collect()
 }
 
 /// Every step of `schedule` whose kind is among those of `faults`; `None` if one of these is missing.

@@ -10,7 +10,7 @@ use crate::{
     bytes::{Record, RecordMut},
     diagnostic::Diagnostic,
     dice::Dice,
-    field::{Cut, Extra, Field, OfKind, Operation, Percent, Scope, Sides, DiskFate},
+    field::{Cut, DiskFate, Extra, Field, OfKind, Operation, Percent, Scope, Sides},
     select::{Link, Nodes},
     text::{Cursor, Printer},
     vocabulary::Vocabulary,

@@ -4,6 +4,8 @@
 //! the same process. Schedules are distinct: the same one over and over reads a third too fast. Not measured: the search
 //! (mutation, corpus, feedback), and peers, which are compared elsewhere. `--test` runs each case once.
 
+#![allow(clippy::print_stdout, reason = "a bench prints its figures")]
+
 use std::{cmp::Reverse, collections::BTreeSet, collections::BinaryHeap, rc::Rc, time::Duration};
 
 use murphy_checker::verdict::Verdict;

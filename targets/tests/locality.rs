@@ -1,5 +1,7 @@
 //! Editing one step of a schedule leaves unrelated latencies as they were. Without that, mutation is a lottery.
 
+#![allow(clippy::print_stdout, reason = "the test says what it measured")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     rc::Rc,

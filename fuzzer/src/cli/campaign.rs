@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     engine::{self, Campaign, Stats, Summary, Watcher},
-    finding::{Finding, Provenance},
+    finding::{Finding, Provenance, read_folder},
     harness::Harness,
     known::Known,
     minimize::{self, Minimized, Progress},
@@ -243,6 +243,12 @@ impl Hunt {
             share(stats.completed, stats.operations),
             share(stats.effective_steps, stats.steps),
         ));
+        if stats.unknown > 0 {
+            say(&format!(
+                "  {} runs gave no verdict: too many events, or too much for the checker",
+                thousands(stats.unknown)
+            ));
+        }
         for (what, list) in
             [("marks never hit", never_hit(summary, marks)), ("faults without any effect", without_effect(summary))]
         {
@@ -342,10 +348,12 @@ impl Hunt {
         let finding = Finding::new(harness, &smallest.schedule).expect("a minimized schedule still fails");
         let final_name = crashes.join(finding.folder_name());
         let already = final_name.exists() && (final_name != first || first_there);
-        let folder = if final_name == first && !first_there {
+        // Another worker may have put a smaller schedule there, or a larger one that it is still minimizing.
+        let ours = |there: &Path| matches!(read_folder(there), Ok(Ok(entry)) if entry.document.schedule == *schedule);
+        let folder = if final_name == first && !first_there && ours(&first) {
             finding.replace(&crashes, &provenance)?
         } else {
-            finding.write(&crashes, &provenance)?
+            finding.write_if_smaller(&crashes, &provenance, harness.vocabulary())?
         };
         if final_name != first && !first_there {
             match fs::remove_dir_all(&first) {

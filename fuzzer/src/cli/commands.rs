@@ -333,7 +333,7 @@ fn target_text(target: &dyn AnyTarget) -> String {
         .iter()
         .map(|(name, functions, judged)| format!("{name} ({}), checked for {judged}", functions.join(", ")))
         .collect();
-    let bugs: Vec<String> = about.bugs.iter().map(|bug| format!("\n    +{:<10} {}", bug.name, bug.about)).collect();
+    let bugs: Vec<String> = about.bugs.iter().map(|bug| format!("+{:<10} {}", bug.name, bug.about)).collect();
     format!(
         "{}  {}\n  nodes      {fewest} to {most}\n  roles      {}\n  constants  {}\n  messages   {}\n  workloads  {}\n  bugs       {}\n",
         about.name,
@@ -342,6 +342,6 @@ fn target_text(target: &dyn AnyTarget) -> String {
         constants.join(", "),
         target.kinds().join(", "),
         workloads.join("; "),
-        if bugs.is_empty() { "none to plant".to_string() } else { bugs.concat() },
+        if bugs.is_empty() { "none to plant".to_string() } else { bugs.join("\n             ") },
     )
 }

@@ -61,7 +61,7 @@ impl Target for RaftKv {
 
     fn about(&self) -> About {
         About::new("raft-kv")
-            .summary("Registers under keys, replicated by Raft, read by ReadIndex.")
+            .summary("our own Raft: registers under keys, read by ReadIndex")
             .nodes(3..=5)
             .roles(&["follower", "precandidate", "candidate", "leader"])
             .constant("heartbeat", HEARTBEAT)
@@ -70,9 +70,9 @@ impl Target for RaftKv {
             .recovers_within(Duration::from_secs(2))
             .fail_stop("fail-stop:")
             .transport(Transport::Datagram)
-            .bug("A4", "Answers to votes and appends leave before what they promise is durable.")
-            .bug("B1", "A leader serves reads without asking a quorum whether it still leads.")
-            .bug("B2", "A leader serves reads before it has committed an entry of its own term.")
+            .bug("A4", "answers to votes and appends leave before what they promise is durable")
+            .bug("B1", "a leader serves reads without asking a quorum whether it still leads")
+            .bug("B2", "a leader serves reads before it has committed an entry of its own term")
             .marks_in(module_path!())
     }
 
