@@ -114,7 +114,9 @@ impl Replayed {
             Verdict::Unknown(budget) => format!("no verdict: {}", budget.reason()),
         });
         if self.same {
-            put(&format!("reproduced {}/{times}, trace {hash:016x}, {} events", self.failed, outcome.events));
+            let violated = outcome.verdict.anomaly().is_some();
+            let times = if violated { format!("reproduced {}/{times}, ", self.failed) } else { String::new() };
+            put(&format!("{times}trace {hash:016x}, {} events", outcome.events));
         } else {
             put("the runs differ: the target reads a clock, a random source or the order of a hash map");
         }
