@@ -44,6 +44,10 @@ pub struct Finding {
 pub struct Provenance {
     /// The command that found it.
     pub command: String,
+    /// The revision of the repository in which the command ran, if it was one.
+    pub revision: Option<String>,
+    /// When it was found, in seconds since 1970.
+    pub found_at: u64,
     /// The campaign's seed.
     pub campaign_seed: u64,
     /// Executions until it was found.
@@ -176,6 +180,8 @@ impl Finding {
             "rustc": env!("MURPHY_RUSTC"),
             "engine": "libafl 0.16.1",
             "command": provenance.command,
+            "revision": provenance.revision,
+            "found_at": provenance.found_at,
             "campaign_seed": provenance.campaign_seed,
             "execs": provenance.execs,
             "faults": { "before": provenance.before.0, "after": after.0 },

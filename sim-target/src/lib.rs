@@ -35,4 +35,10 @@ pub use run::{AnyTarget, Options, Outcome, Run, Runner, Shared, resolve};
 pub use state::{RANKS_MAX, Signals, StateView};
 pub use target::{About, Boot, Bug, Cluster, Property, Target, Transport, vocabulary};
 pub use trace::{Chance, TraceEvent, What};
+
+/// What [`Operations`] are made of.
+pub use murphy_checker::{
+    history::{Call, Completion, Value},
+    observer::Observer,
+};
 pub use workload::{First, Operations, Register, RegisterOp, Retry, Routing, Slot, Workload};

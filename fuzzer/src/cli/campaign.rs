@@ -22,7 +22,7 @@ use super::{
     FuzzArguments, StopOn,
     exit::{Exit, Failure, put, say},
     progress::{Line, Tally, thousands},
-    workers,
+    provenance, workers,
 };
 use crate::{
     engine::{self, Campaign, Stats, Summary, Watcher},
@@ -332,13 +332,11 @@ impl Hunt {
         let Some(found) = Finding::new(harness, schedule) else { return Ok(None) };
         let before = (minimize::faults(schedule), found.outcome.history.operations.len());
         let mut provenance = Provenance {
-            command: std::env::args().collect::<Vec<_>>().join(" "),
             campaign_seed: self.settings.arguments.seed,
             execs,
             before,
-            one_minimal: false,
-            minimizing_runs: 0,
             original: Some(schedule.clone()),
+            ..provenance()
         };
         let first_there = crashes.join(found.folder_name()).exists();
         let first = found.write(&crashes, &provenance)?;

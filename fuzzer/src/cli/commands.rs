@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::{
     ConvertArguments, DecodeArguments, FmtArguments, MinArguments, ReplayArguments, ShowArguments, Where,
     exit::{Exit, Failure, put, say},
+    provenance,
 };
 use crate::{
     finding::{Finding, Provenance},
@@ -184,12 +185,11 @@ pub(super) fn min(targets: &[Box<dyn AnyTarget>], arguments: &MinArguments, json
     let smallest = minimize::minimize(&mut harness, &schedule, &found.anomaly, arguments.budget, &mut |_| true);
     let finding = Finding::new(&mut harness, &smallest.schedule).expect("a minimized schedule still fails");
     let provenance = Provenance {
-        command: std::env::args().collect::<Vec<_>>().join(" "),
         before,
         one_minimal: smallest.one_minimal,
         minimizing_runs: smallest.runs,
         original: Some(original(&source).unwrap_or(schedule)),
-        ..Provenance::default()
+        ..provenance()
     };
     let folder = finding.write_if_smaller(&arguments.place.crashes, &provenance, harness.vocabulary())?;
     let (faults, operations) = (minimize::faults(&finding.schedule), finding.outcome.history.operations.len());

@@ -13,6 +13,8 @@ use murphy_sim::AnyTarget;
 
 use exit::Exit;
 
+use crate::finding::Provenance;
+
 /// A coverage-guided fuzzer over fault schedules for distributed systems.
 #[derive(Debug, Parser)]
 #[command(name = "murphy", version, about)]
@@ -192,6 +194,24 @@ impl Exit {
         let grave = [Self::Interrupted, Self::Nondeterminism, Self::Violation, Self::Stale, Self::Inconclusive];
         grave.into_iter().find(|exit| [self, other].contains(exit)).unwrap_or(Self::Clean)
     }
+}
+
+/// How whatever is found now came about, as far as the command knows.
+fn provenance() -> Provenance {
+    let git =
+        std::process::Command::new("git").args(["rev-parse", "HEAD"]).stderr(std::process::Stdio::null()).output();
+    let revision = git.ok().filter(|output| output.status.success());
+    Provenance {
+        command: std::env::args().collect::<Vec<_>>().join(" "),
+        revision: revision.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string()),
+        found_at: seconds_since_1970(),
+        ..Provenance::default()
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "a finding says when it was found; no run sees it")]
+fn seconds_since_1970() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
 /// A number, decimal or 0x….
