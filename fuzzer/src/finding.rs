@@ -42,6 +42,8 @@ pub struct Finding {
 /// How a finding came about; recorded beside it.
 #[derive(Clone, Debug, Default)]
 pub struct Provenance {
+    /// The name of the program that has the commands `show` and `replay`: `murphy`, or a user's own.
+    pub program: String,
     /// The command that found it.
     pub command: String,
     /// The revision of the repository in which the command ran, if it was one.
@@ -287,7 +289,7 @@ impl Finding {
         if let Some(original) = &provenance.original {
             put("original/input.bin", &original.to_bytes())?;
         }
-        put("README.md", self.readme("murphy").as_bytes())
+        put("README.md", self.readme(&provenance.program).as_bytes())
     }
 
     /// The roles that the target's nodes report.

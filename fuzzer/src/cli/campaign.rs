@@ -411,6 +411,7 @@ pub(super) fn describe(finding: &Value) -> String {
         let count = finding[field].as_u64().unwrap_or_default();
         format!("{count} {what}{} (was {})", if count == 1 { "" } else { "s" }, finding[format!("{field}_before")])
     };
+    let program = super::program();
     let (class, anomaly, folder, key) = (text("class"), text("anomaly"), text("folder"), text("key"));
     if finding["new"] != true {
         return format!("KNOWN  {class} / {anomaly}   {folder}");
@@ -422,8 +423,8 @@ pub(super) fn describe(finding: &Value) -> String {
         text("schedule").lines().map(|line| format!("       {line}").trim_end().to_string() + "\n").collect();
     format!(
         "NEW  {class} / {anomaly}   {folder}\n     {faults}, {operations}, {minimal}, reproduced {reproduced}/{TIMES}\n\n       \
-         {}\n\n{schedule}\n     murphy show   {key}        what happened, as a picture\n     \
-         murphy replay {key} -v     every event\n     murphy min    {key}        minimize again\n",
+         {}\n\n{schedule}\n     {program} show   {key}        what happened, as a picture\n     \
+         {program} replay {key} -v     every event\n     {program} min    {key}        minimize again\n",
         text("sentence"),
     )
 }

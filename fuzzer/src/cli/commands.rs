@@ -326,6 +326,10 @@ fn target_object(target: &dyn AnyTarget) -> Value {
     })
 }
 
+fn or_none(list: &str) -> &str {
+    if list.is_empty() { "none" } else { list }
+}
+
 fn target_text(target: &dyn AnyTarget) -> String {
     let about = target.about();
     let (fewest, most) = (about.nodes.start(), about.nodes.end());
@@ -340,9 +344,9 @@ fn target_text(target: &dyn AnyTarget) -> String {
         "{}  {}\n  nodes      {fewest} to {most}\n  roles      {}\n  constants  {}\n  messages   {}\n  workloads  {}\n  bugs       {}\n",
         about.name,
         about.summary,
-        about.roles.join(", "),
-        constants.join(", "),
-        target.kinds().join(", "),
+        or_none(&about.roles.join(", ")),
+        or_none(&constants.join(", ")),
+        or_none(&target.kinds().join(", ")),
         workloads.join("; "),
         if bugs.is_empty() { "none to plant".to_string() } else { bugs.join("\n             ") },
     )

@@ -202,11 +202,19 @@ fn provenance() -> Provenance {
         std::process::Command::new("git").args(["rev-parse", "HEAD"]).stderr(std::process::Stdio::null()).output();
     let revision = git.ok().filter(|output| output.status.success());
     Provenance {
+        program: program(),
         command: std::env::args().collect::<Vec<_>>().join(" "),
         revision: revision.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string()),
         found_at: seconds_since_1970(),
         ..Provenance::default()
     }
+}
+
+/// The name under which this program was called.
+fn program() -> String {
+    let path = std::env::args().next().map(PathBuf::from);
+    let name = path.as_deref().and_then(std::path::Path::file_stem);
+    name.map_or_else(|| "murphy".to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 #[allow(clippy::disallowed_methods, reason = "a finding says when it was found; no run sees it")]
