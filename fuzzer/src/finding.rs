@@ -272,6 +272,7 @@ impl Finding {
         if folder.join("schedule.murphy").exists() { Ok(folder) } else { written.map(|()| folder) }
     }
 
+    /// Writes what is meant to be kept, and then what can be made again: a disk too full for the latter keeps the finding.
     fn write_files(&self, folder: &Path, provenance: &Provenance) -> Result<(), FolderError> {
         fs::create_dir_all(folder.join("original")).map_err(FolderError::io("create", folder))?;
         let put = |name: &str, contents: &[u8]| {
@@ -283,13 +284,22 @@ impl Finding {
         put("meta.json", pretty(&self.meta_json(provenance)).as_bytes())?;
         put("verdict.json", pretty(&self.verdict_json()).as_bytes())?;
         put("explain.txt", self.explanation().as_bytes())?;
-        put("history.edn", write::to_edn(&self.outcome.history).as_bytes())?;
-        put("history.jsonl", write::to_json_lines(&self.outcome.history).as_bytes())?;
-        put("trace.jsonl", picture::trace_lines(&self.outcome).as_bytes())?;
-        if let Some(original) = &provenance.original {
-            put("original/input.bin", &original.to_bytes())?;
+        put("README.md", self.readme(&provenance.program).as_bytes())?;
+        let original = provenance.original.as_ref().map(Schedule::to_bytes).unwrap_or_default();
+        let again = [
+            ("original/input.bin", original),
+            ("history.edn", write::to_edn(&self.outcome.history).into_bytes()),
+            ("history.jsonl", write::to_json_lines(&self.outcome.history).into_bytes()),
+            ("trace.jsonl", picture::trace_lines(&self.outcome).into_bytes()),
+        ];
+        for (name, contents) in again.into_iter().filter(|(_, contents)| !contents.is_empty()) {
+            if let Err(error) = put(name, &contents) {
+                tracing::warn!("{error}; the finding is filed without it");
+                // Half a file is worse than none.
+                let _ = fs::remove_file(folder.join(name));
+            }
         }
-        put("README.md", self.readme(&provenance.program).as_bytes())
+        Ok(())
     }
 
     /// The roles that the target's nodes report.
