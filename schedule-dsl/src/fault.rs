@@ -170,7 +170,7 @@ faults! {
         /// The links that carry nothing.
         link: Link,
     }
-    /// Adds to the latency of messages. On the very message that triggered the step, if it names no link.
+    /// Adds to the latency of messages. If it names no link and a message triggers it at once, only of that very message.
     0x12 "delay" Lasting Delay {
         /// The links that are slow.
         link: Link,
@@ -179,8 +179,8 @@ faults! {
         /// How much later they arrive.
         extra: Extra,
     }
-    /// Loses a share of the messages. On an ordered stream a lost message is sent again later. On the very message that
-    /// triggered the step, if it names no link.
+    /// Loses a share of the messages. On an ordered stream a lost message is sent again later. If it names no link and a
+    /// message triggers it at once, it loses that very message, whatever the share.
     0x13 "loss" Lasting Loss {
         /// The links that lose.
         link: Link,
@@ -189,8 +189,8 @@ faults! {
         /// Which share.
         share: Percent,
     }
-    /// Delivers a share of the messages a second time, later. An ordered stream removes the second copy. On the very
-    /// message that triggered the step, if it names no link.
+    /// Delivers a share of the messages a second time, later. An ordered stream removes the second copy. If it names no link
+    /// and a message triggers it at once, it repeats that very message, whatever the share.
     0x14 "duplicate" Lasting Duplicate {
         /// The links that repeat.
         link: Link,
