@@ -46,10 +46,11 @@ pub fn explain(history: &History, anomaly: &Anomaly) -> Explanation {
     match &anomaly.evidence {
         Evidence::Operation(dying) => explain_operation(history, anomaly, *dying),
         Evidence::Conflict { key, first, second } => bare(conflict(&anomaly.name, *key, *first, *second)),
-        Evidence::Panic { node, message, location } if location.is_empty() => {
-            bare(format!("n{node} panicked: {message}"))
+        Evidence::Panic { node, message, location } => {
+            let who = if *node == 0 { "the workload or a property".to_owned() } else { format!("n{node}") };
+            let place = if location.is_empty() { String::new() } else { format!(" at {location}") };
+            bare(format!("{who} panicked: {message}{place}"))
         }
-        Evidence::Panic { node, message, location } => bare(format!("n{node} panicked: {message} at {location}")),
         Evidence::Property => bare(property(anomaly)),
     }
 }

@@ -63,7 +63,7 @@ pub enum Evidence {
     },
     /// A node panicked, with this message, at this place of the source.
     Panic {
-        /// The node that panicked.
+        /// The node that panicked; 0 for code of the target that belongs to none: the workload, a property.
         node: NodeId,
         /// The panic's message.
         message: String,

@@ -165,7 +165,7 @@ faults! {
         /// Who is cut off from whom.
         sides: Sides,
     }
-    /// Cuts the links in one direction only.
+    /// Cuts the links in one direction only. An ordered stream needs both directions: on it, both fall silent.
     0x11 "block" Lasting Block {
         /// The links that carry nothing.
         link: Link,

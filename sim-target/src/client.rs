@@ -136,14 +136,8 @@ impl<N: Node> Core<N> {
         let name = &self.vocabulary.functions.spellings()[name];
         let function = self.workload.functions.iter().position(|function| function == name)? as u8;
         let own = fresh(15, self.plan.content(step).into());
-        let or = |value: u16, other: u64| if value == 0 { other } else { value.into() };
-        let [first, second] = operation.values;
-        let input = match name.as_str() {
-            "read" => Value::Nil,
-            "cas" => Value::Pair(or(first, self.clients.observed[key as usize]), or(second, own)),
-            _ => Value::Int(or(first, own)),
-        };
-        Some(Call { function, key, input })
+        let values = operation.values.map(|value| (value != 0).then_some(u64::from(value)));
+        Some((self.workload.call)(function, key, values, own, self.clients.observed[key as usize]))
     }
 
     fn invoke(&mut self, lane: u8, id: u64, call: Call, via: Option<usize>) {
@@ -184,7 +178,7 @@ impl<N: Node> Core<N> {
 
     fn attempt(&mut self, lane: u8, node: usize) {
         let timeout = self.workload.routing.timeout.as_nanos() as u64;
-        let at = self.now + self.client_latency(lane);
+        let at = self.now + self.client_latency(lane, 0);
         let now = self.now;
         let state = &mut self.clients.lanes[usize::from(lane)];
         state.node = node;
@@ -198,9 +192,10 @@ impl<N: Node> Core<N> {
         self.look_at_deadline(lane);
     }
 
-    fn client_latency(&self, lane: u8) -> u64 {
+    /// There (0) or back (1).
+    fn client_latency(&self, lane: u8, way: u64) -> u64 {
         let state = &self.clients.lanes[usize::from(lane)];
-        let key = [lane.into(), state.id, state.attempt.into(), self.network.epoch()];
+        let key = [u64::from(lane) << 1 | way, state.id, state.attempt.into(), self.network.epoch()];
         LATENCY.0 + below(mix(self.header.seed, Purpose::Client, key), LATENCY.1)
     }
 
@@ -255,7 +250,7 @@ impl<N: Node> Core<N> {
     }
 
     pub(crate) fn answer(&mut self, me: usize, token: Token, answer: Answer) {
-        let at = self.now + self.client_latency(token.lane);
+        let at = self.now + self.client_latency(token.lane, 1);
         let slot = self.answers.put((token.generation, token.attempt, me, answer));
         self.queue.push(at, Event::Answer { lane: token.lane, slot });
     }

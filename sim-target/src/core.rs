@@ -349,7 +349,8 @@ impl<N: Node> Core<N> {
         if !self.alive(me) {
             return;
         }
-        let deadline = self.now + u64::try_from(after.as_nanos()).expect("a timer is shorter than 500 years");
+        // A timer of centuries is one that never goes off.
+        let deadline = self.now.saturating_add(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX));
         let host = &mut self.hosts[me];
         let index = host.timers.iter().position(|state| state.timer == timer).unwrap_or_else(|| {
             host.timers.push(TimerState { timer, deadline: None, looked_at: None });

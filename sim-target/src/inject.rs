@@ -633,10 +633,15 @@ impl Plan {
         id != 0 && self.steps.iter().position(|planned| planned.step.id == id) == Some(at)
     }
 
-    /// A hash of what the step at `at` says.
+    /// A hash of what the step at `at` says, but for the ids of steps, which shift when other steps get one.
     pub(crate) fn content(&self, at: usize) -> u32 {
-        let step = Schedule { header: Header::default(), steps: vec![self.steps[at].step] };
-        xxh3_64(&step.to_bytes()) as u32
+        let when = match self.steps[at].step.when {
+            When::Step { edge, delay, .. } => When::Step { step: 1, edge, delay },
+            When::Fact { fact, side, nth, delay, .. } => When::Fact { fact, side, nth, from: None, delay },
+            at => at,
+        };
+        let step = Step { id: 0, when, ..self.steps[at].step };
+        xxh3_64(&Schedule { header: Header::default(), steps: vec![step] }.to_bytes()) as u32
     }
 
     /// A step in its text form.

@@ -38,7 +38,8 @@ pub use trace::{Chance, TraceEvent, What};
 
 /// What [`Operations`] are made of.
 pub use murphy_checker::{
-    history::{Call, Completion, Value},
+    history::{Call, Completion, OpId, Process, Value},
     observer::Observer,
+    verdict::{Anomaly, Budget, Class, Evidence, Verdict},
 };
 pub use workload::{First, Operations, Register, RegisterOp, Retry, Routing, Slot, Workload};

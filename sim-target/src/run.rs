@@ -6,7 +6,7 @@ use murphy_checker::{
     history::History,
     verdict::{Anomaly, Budget, Class, Evidence, Verdict},
 };
-use murphy_schedule::{FaultKind, Header, Schedule, Side, Vocabulary};
+use murphy_schedule::{FaultKind, Header, Schedule, Side, Vocabulary, select::NODES_MAX};
 
 use crate::{
     context::Context,
@@ -158,10 +158,13 @@ impl<T: Target> Runner<T> {
     /// A runner of `target` with these planted bugs in force.
     ///
     /// # Panics
-    /// If the target names no workload, or two of its names have one hash.
+    /// If the target names no workload, has no nodes or more than 16, or two of its names have one hash.
     pub fn new(target: Rc<T>, bugs: BTreeSet<String>) -> Self {
         panics::install_hook();
         let about = Rc::new(target.about());
+        let (fewest, most) = (*about.nodes.start(), *about.nodes.end());
+        let possible = 1 <= fewest && fewest <= most && most <= NodeId::from(NODES_MAX);
+        assert!(possible, "target `{}` has {fewest} to {most} nodes, expected 1 to {NODES_MAX}", about.name);
         let words = Rc::new(vocabulary(&*target));
         let cores: Vec<_> = target
             .workloads()
@@ -219,7 +222,9 @@ impl<T: Target> World<'_, T> {
             self.core.now = time;
             self.core.hash.add(time);
             self.core.hash.add(header_word(&event));
-            self.handle(event);
+            if let Err(panic) = panics::catch(|| self.handle(event)) {
+                self.core.violate(Some(panicked(0, panic)));
+            }
             if self.core.violation.is_some() || self.core.phase == Phase::Over {
                 break;
             }
@@ -436,18 +441,19 @@ impl<T: Target> World<'_, T> {
             self.core.hosts[node].down_by += 1;
             return;
         }
-        let evidence = Evidence::Panic { node: number(node), message: panic.message.clone(), location: panic.location };
-        let name = template(&panic.message).into();
-        self.core.violate(Some(Anomaly { class: Class::Panic, name, evidence }));
+        self.core.violate(Some(panicked(number(node), panic)));
         self.core.hosts[node].up = false;
     }
 
     /// Looks at a node after it handled something, and at what must hold of all.
     fn look(&mut self, node: usize, cause: u64) {
         let mut view = StateView::default();
-        self.nodes[node].as_ref().expect("a node that is up has a process").inspect(&mut view);
+        let process = self.nodes[node].as_ref().expect("a node that is up has a process");
+        if let Err(panic) = panics::catch(|| process.inspect(&mut view)) {
+            return self.panicked(node, panic);
+        }
         self.core.observe(node, view, cause);
-        let cluster = Cluster { nodes: self.nodes, network: &self.core.network };
+        let cluster = Cluster { nodes: self.nodes, hosts: &self.core.hosts, network: &self.core.network };
         let broken = self.properties.iter().find(|property| !(property.holds)(&cluster));
         if let Some(property) = broken {
             let name = murphy_checker::verdict::slug(property.name).into();
@@ -489,7 +495,17 @@ impl<N: Node> Core<N> {
     }
 }
 
-/// A panic's message without what varies between runs: each number becomes `N`, and it fits into a file name.
+/// The anomaly that a panic is. Node 0: it was in the workload or in a property.
+fn panicked(node: NodeId, panic: Panic) -> Anomaly {
+    let name = template(&panic.message).into();
+    Anomaly {
+        class: Class::Panic,
+        name,
+        evidence: Evidence::Panic { node, message: panic.message, location: panic.location },
+    }
+}
+
+/// A panic's message without what varies between runs, its numbers, and as a word that fits into a file name.
 fn template(message: &str) -> String {
     let mut text = String::new();
     for part in message.lines().next().unwrap_or_default().split(|c: char| !c.is_ascii_alphanumeric()) {

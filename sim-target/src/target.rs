@@ -6,6 +6,7 @@ use murphy_schedule::{Vocabulary, vocabulary::Names};
 
 use crate::{
     context::Context,
+    core::Host,
     marks,
     network::Network,
     node::{Node, NodeId},
@@ -217,13 +218,15 @@ impl<N: Node> Property<N> {
 /// The running nodes, as a property sees them.
 pub struct Cluster<'a, N: Node> {
     pub(crate) nodes: &'a [Option<N>],
+    pub(crate) hosts: &'a [Host],
     pub(crate) network: &'a Network,
 }
 
 impl<'a, N: Node> Cluster<'a, N> {
     /// The nodes that are up, with their numbers.
     pub fn up(&self) -> impl Iterator<Item = (NodeId, &'a N)> {
-        (1..).zip(self.nodes).filter_map(|(id, node)| node.as_ref().map(|node| (id, node)))
+        let nodes = (1..).zip(self.nodes).zip(self.hosts).filter(|(_, host)| host.up);
+        nodes.filter_map(|((id, node), _)| node.as_ref().map(|node| (id, node)))
     }
 
     /// Whether messages from one node reach another: no partition or block in force stands between them.

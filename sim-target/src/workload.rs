@@ -1,6 +1,6 @@
 //! What clients do: operations drawn slot by slot, how to ask them of a node, how to hear the answer, and who judges.
 
-use std::{fmt::Debug, time::Duration};
+use std::{fmt::Debug, rc::Rc, time::Duration};
 
 use murphy_checker::{
     history::{Call, Completion, Value},
@@ -26,6 +26,9 @@ pub trait Operations: 'static {
     fn draw(&self, slot: &Slot<'_>) -> Call;
     /// A read that shows the final state of an object, if there is such an operation.
     fn last(&self, key: u32) -> Option<Call>;
+    /// The call that an `invoke` step asks for. `values` are those that it names, in order; `fresh` is one that hardly
+    /// anybody else writes, `other` one that may be there.
+    fn call(&self, function: u8, key: u32, values: [Option<u64>; 2], fresh: u64, other: u64) -> Call;
     /// The operation that `call` stands for.
     fn op(&self, call: &Call) -> Self::Op;
     /// What the history records for a returned value.
@@ -41,7 +44,7 @@ pub struct Slot<'a> {
     pub draw: u64,
     /// The number of objects; keys are 1 to this.
     pub keys: u32,
-    /// A value that no other slot writes, from 1.
+    /// A value from 1 that no other slot of the run writes, as long as a lane has at most 4,000 slots.
     pub fresh: u64,
     /// A value that another slot of the run may have written.
     pub other: u64,
@@ -55,9 +58,9 @@ impl Slot<'_> {
         ((self.draw >> 32) % u64::from(self.keys)) as u32 + 1
     }
 
-    /// A function by weight: by the schedule's mix, or by `own` where it has none.
+    /// A function by weight: by the schedule's mix, or by `own` where it has none or there are more functions than it has weights.
     pub fn function(&self, own: &[u8]) -> u8 {
-        let mix = &self.mix[..own.len()];
+        let mix = self.mix.get(..own.len()).unwrap_or_default();
         let weights = if mix.iter().all(|weight| *weight == 0) { own } else { mix };
         let total: u64 = weights.iter().copied().map(u64::from).sum();
         let mut ticket = (self.draw & 0xffff_ffff) % total;
@@ -111,6 +114,7 @@ pub enum Retry {
     SameId(u8),
 }
 
+type Invoke = Box<dyn Fn(u8, u32, [Option<u64>; 2], u64, u64) -> Call>;
 type Ask<N> = Box<dyn Fn(&Call) -> <N as Node>::Request>;
 type Hear<N> = Box<dyn Fn(&Call, <N as Node>::Response) -> Completion<Value>>;
 
@@ -122,6 +126,7 @@ pub struct Workload<N: Node> {
     pub(crate) routing: Routing,
     pub(crate) draw: Box<dyn Fn(&Slot<'_>) -> Call>,
     pub(crate) last: Box<dyn Fn(u32) -> Option<Call>>,
+    pub(crate) call: Invoke,
     pub(crate) ask: Ask<N>,
     pub(crate) hear: Hear<N>,
     pub(crate) observer: Box<dyn Fn() -> Box<dyn Observer>>,
@@ -129,14 +134,14 @@ pub struct Workload<N: Node> {
 
 impl<N: Node> Workload<N> {
     /// Clients that do `operations`; `ask` makes the request of an operation, `hear` reads the answer.
-    pub fn new<O: Operations + Clone>(
+    pub fn new<O: Operations>(
         name: &'static str,
         operations: O,
         ask: fn(&O::Op) -> N::Request,
         hear: fn(&O::Op, N::Response) -> Completion<O::Return>,
     ) -> Self {
-        let (a, b, c, d, e) =
-            (operations.clone(), operations.clone(), operations.clone(), operations.clone(), operations);
+        let operations = Rc::new(operations);
+        let [a, b, c, d, e, f] = std::array::from_fn(|_| operations.clone());
         Self {
             name,
             functions: O::FUNCTIONS,
@@ -144,6 +149,7 @@ impl<N: Node> Workload<N> {
             routing: Routing::default(),
             draw: Box::new(move |slot| a.draw(slot)),
             last: Box::new(move |key| b.last(key)),
+            call: Box::new(move |function, key, values, fresh, other| f.call(function, key, values, fresh, other)),
             ask: Box::new(move |call| ask(&c.op(call))),
             hear: Box::new(move |call, response| match hear(&d.op(call), response) {
                 Completion::Ok(returned) => Completion::Ok(d.value(call, returned)),
@@ -208,6 +214,15 @@ impl Operations for Register {
 
     fn last(&self, key: u32) -> Option<Call> {
         Some(Call { function: READ, key, input: Value::Nil })
+    }
+
+    fn call(&self, function: u8, key: u32, [first, second]: [Option<u64>; 2], fresh: u64, other: u64) -> Call {
+        let input = match function {
+            READ => Value::Nil,
+            WRITE => Value::Int(first.unwrap_or(fresh)),
+            _ => Value::Pair(first.unwrap_or(other), second.unwrap_or(fresh)),
+        };
+        Call { function, key, input }
     }
 
     fn op(&self, call: &Call) -> RegisterOp {
