@@ -37,7 +37,6 @@ impl Entry {
     /// If the run breaks a promise, after a line that tells one bug from another.
     #[allow(clippy::print_stderr, reason = "the line that triage tools look for goes to standard error")]
     pub fn run(&mut self, schedule: &Schedule, counters: &mut [u8]) {
-        let document = self.harness.document(schedule);
         let outcome = self.harness.run(schedule);
         let (marks, states) = counters.split_at_mut(MARKS);
         for (counter, hits) in marks.iter_mut().zip(&outcome.signals.marks) {
@@ -54,6 +53,7 @@ impl Entry {
         }
         let sentence = murphy_checker::explain::explain(&outcome.history, anomaly).summary;
         let key = letters(&format!("v1/{}/{what}", self.harness.name()));
+        let document = self.harness.document(schedule);
         eprintln!("ASSERTION FAILED: FuzzerHash={key} {what}");
         eprintln!("{sentence}\n\n{document}");
         panic!("{what}");

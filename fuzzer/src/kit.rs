@@ -66,7 +66,7 @@ impl Check {
     /// The minimized finding, and how many schedules it took.
     ///
     /// # Panics
-    /// If the target has no such bug to plant.
+    /// If the target has no such bug to plant, or is not deterministic.
     pub fn search(&self) -> Result<Report, (Box<Finding>, u64)> {
         let mut harness =
             Harness::with_bugs(&*self.target, self.bugs.clone()).unwrap_or_else(|error| panic!("{error}"));
@@ -80,7 +80,8 @@ impl Check {
             report.effective_steps += outcome.steps.iter().filter(|step| step.effects > 0).count() as u64;
             if let Some(anomaly) = outcome.verdict.anomaly().cloned() {
                 let smallest = minimize(&mut harness, &schedule, &anomaly, BUDGET, &mut |_| true);
-                let finding = Finding::new(&mut harness, &smallest.schedule).expect("a minimized schedule still fails");
+                let finding = Finding::new(&mut harness, &smallest.schedule);
+                let finding = finding.unwrap_or_else(|| panic!("two runs of one schedule differed:\n\n{:?}", schedule));
                 return Err((Box::new(finding), report.execs));
             }
         }
@@ -90,7 +91,8 @@ impl Check {
     /// Runs schedules, and fails the test with the minimal one if a promise is broken.
     ///
     /// # Panics
-    /// If a schedule breaks a promise, or no operation ever completed, or no fault ever had an effect.
+    /// If a schedule breaks a promise, more than one run in a hundred gave no verdict, no operation ever completed, or no fault
+    /// ever had an effect.
     pub fn run(&self) -> Report {
         match self.search() {
             Err((finding, execs)) => {
@@ -98,6 +100,12 @@ impl Check {
                 panic!("{}, after {execs} schedules\n\n{}\n{picture}", finding.sentence(), finding.text());
             }
             Ok(report) => {
+                assert!(
+                    report.unknown * 100 <= report.execs,
+                    "{} of {} runs gave no verdict",
+                    report.unknown,
+                    report.execs
+                );
                 assert!(report.completed > 0, "no operation of any client ever completed");
                 assert!(report.effective_steps > 0, "no fault ever had an effect");
                 report

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use murphy_schedule::{Diagnostic, Document, Schedule};
+use murphy_schedule::{Diagnostic, Document, Schedule, bytes::VERSION};
 use thiserror::Error;
 
 use crate::finding::{self, FolderError};
@@ -48,6 +48,12 @@ pub enum SourceError {
         path: PathBuf,
         /// Why not.
         source: io::Error,
+    },
+    /// A file is neither text nor bytes of a schedule.
+    #[error("{} is no schedule: text begins with `murphy 1`, bytes with a byte of {VERSION}", path.display())]
+    Neither {
+        /// Which file.
+        path: PathBuf,
     },
     /// Nothing is called so.
     #[error("`{found}` is neither a file nor the key of a folder in {}{}", crashes.display(), hint(known))]
@@ -118,6 +124,9 @@ fn open_folder(path: &Path) -> Result<Source, SourceError> {
 fn parse(path: &Path, bytes: Vec<u8>) -> Result<Source, SourceError> {
     let looks_like_text = path.extension().is_some_and(|extension| extension == "murphy")
         || std::str::from_utf8(&bytes).is_ok_and(|text| text.contains("murphy "));
+    if !looks_like_text && bytes.first() != Some(&VERSION) {
+        return Err(SourceError::Neither { path: path.to_path_buf() });
+    }
     if !looks_like_text {
         let document = Document::new("any", Schedule::from_bytes(&bytes), &murphy_schedule::Vocabulary::default());
         return Ok(Source { document, entry: None });

@@ -77,7 +77,9 @@ fn a_text_of_a_later_version_is_refused() {
 fn bytes_and_text_are_not_mistaken_for_each_other() {
     let place = Place::new();
     place.write("a.murphy", "murphy 1\ntarget echo\nseed 0x1\n");
-    place.write("a.bin", [0xff; 64]);
+    let mut bytes = [0xff; 64];
+    bytes[0] = 1;
+    place.write("a.bin", bytes);
     place.murphy("encode a.bin").complains(2, &["a.bin", "murphy decode"]);
     place.murphy("decode a.murphy").complains(2, &["a.murphy", "murphy encode"]);
     place.murphy("replay a.bin").complains(2, &["--target"]);
@@ -86,13 +88,17 @@ fn bytes_and_text_are_not_mistaken_for_each_other() {
 }
 
 #[test]
-fn any_bytes_are_a_schedule() {
+fn any_bytes_of_the_version_are_a_schedule_and_others_are_no_pass() {
     let place = Place::new();
-    for bytes in [&b""[..], b"junk", &[0xff; 63], &[0x55; 10_000]] {
+    for bytes in [&b"\x01"[..], b"\x01junk", &[1; 63], &[1; 10_000]] {
         place.write("any.bin", bytes);
         let ended = place.murphy("replay any.bin --target echo");
         assert!([0, 1, 3].contains(&ended.code), "{ended:?}");
-        assert_eq!(place.murphy("decode any.bin").code, 0);
+    }
+    for bytes in [&b""[..], b"hello", &[0xff; 64]] {
+        place.write("other.bin", bytes);
+        place.murphy("replay other.bin --target echo").complains(2, &["other.bin", "no schedule"]);
+        assert_eq!(place.murphy("decode other.bin").code, 0, "any bytes can be looked at");
     }
 }
 

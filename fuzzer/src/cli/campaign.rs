@@ -122,12 +122,24 @@ fn catch_interrupts() -> Result<Arc<AtomicBool>, Failure> {
     Ok(interrupted)
 }
 
+/// Whether two more runs of a violating schedule fail in the same way, to the last event.
+fn repeats(harness: &mut Harness, schedule: &Schedule, anomaly: &Anomaly) -> bool {
+    let mut run = || {
+        let outcome = harness.run(schedule);
+        let same =
+            outcome.verdict.anomaly().is_some_and(|found| found.class == anomaly.class && found.name == anomaly.name);
+        (same, outcome.trace_hash)
+    };
+    let first = run();
+    first.0 && first == run()
+}
+
 fn prove_determinism(harness: &mut Harness, seed: u64) -> bool {
     let mut dice = Dice::new(seed);
     (0..PROOF).all(|_| {
         let schedule = mutate::random(harness.vocabulary(), &mut dice);
-        let first = harness.run(&schedule).trace_hash;
-        harness.run(&schedule).trace_hash == first
+        let (first, again) = (harness.trace(&schedule), harness.trace(&schedule));
+        first.trace_hash == again.trace_hash && first.trace == again.trace
     })
 }
 
@@ -172,8 +184,18 @@ fn run(settings: Settings, harness: Harness, seeds: Vec<Schedule>) -> Result<Exi
     }
     let summary = result.map_err(|error| Failure::Corpus(error.to_string()))?;
     hunt.close(&summary, &words);
+    hunt.exit = hunt.exit.or(judge(&summary.stats));
     let interrupted = hunt.settings.interrupted.load(Ordering::SeqCst);
     Ok(hunt.exit.or(if interrupted { Exit::Interrupted } else { Exit::Clean }))
+}
+
+/// Whether a campaign without findings has shown anything at all.
+fn judge(stats: &Stats) -> Exit {
+    if stats.execs >= ENOUGH && stats.completed == 0 {
+        say("  no operation of any client ever succeeded: nothing was tested");
+        return Exit::Inconclusive;
+    }
+    if stats.unknown * 100 > stats.execs { Exit::Inconclusive } else { Exit::Clean }
 }
 
 /// The target's marks that no run hit.
@@ -243,6 +265,10 @@ impl Hunt {
             share(stats.completed, stats.operations),
             share(stats.effective_steps, stats.steps),
         ));
+        if self.tally.unexamined > 0 {
+            let examined = format!("{ATTEMPTS_MAX} findings of one anomaly are minimized");
+            say(&format!("  {} more violations were only counted: {examined}", thousands(self.tally.unexamined)));
+        }
         if stats.unknown > 0 {
             say(&format!(
                 "  {} runs gave no verdict: too many events, or too much for the checker",
@@ -266,28 +292,26 @@ impl Hunt {
         anomaly: &Anomaly,
         execs: u64,
     ) -> Result<ControlFlow<()>, Failure> {
-        if anomaly.class == Class::Nondeterminism {
-            self.exit = Exit::Nondeterminism;
-            self.line.clear();
-            say(&format!("{DIFFERS}\n\n{}", harness.document(schedule)));
-            return Ok(ControlFlow::Break(()));
+        if anomaly.class == Class::Nondeterminism || !repeats(harness, schedule, anomaly) {
+            return Ok(self.stop_at_nondeterminism(harness, schedule));
         }
         self.exit = self.exit.or(Exit::Violation);
         let attempts = self.attempts.entry((anomaly.class, anomaly.name.to_string())).or_default();
-        let known = if *attempts >= ATTEMPTS_MAX {
-            Some(None)
-        } else {
-            self.known.fits(harness, schedule, anomaly).map(|folder| Some(folder.to_path_buf()))
-        };
-        if let Some(folder) = known {
+        if *attempts >= ATTEMPTS_MAX {
+            self.tally.unexamined += 1;
+            return Ok(ControlFlow::Continue(()));
+        }
+        if let Some(folder) = self.known.fits(harness, schedule, anomaly).map(Path::to_path_buf) {
             self.tally.known += 1;
-            return Ok(self.after_known(folder.as_deref(), anomaly));
+            return Ok(self.after_known(&folder, anomaly));
         }
         *attempts += 1;
         let mut waiting = vec![(schedule.clone(), anomaly.clone())];
         let mut flow = ControlFlow::Continue(());
         while let Some((schedule, anomaly)) = waiting.pop() {
-            let Some(slips) = self.file(harness, &schedule, &anomaly, execs)? else { continue };
+            let Some(slips) = self.file(harness, &schedule, &anomaly, execs)? else {
+                return Ok(self.stop_at_nondeterminism(harness, &schedule));
+            };
             // What else was met on the way, if it is new; without going further down from there.
             if flow == ControlFlow::Continue(()) && waiting.is_empty() {
                 waiting.extend(slips.into_iter().filter_map(|slip| {
@@ -308,7 +332,7 @@ impl Hunt {
         Ok(flow)
     }
 
-    fn after_known(&self, folder: Option<&Path>, anomaly: &Anomaly) -> ControlFlow<()> {
+    fn after_known(&self, folder: &Path, anomaly: &Anomaly) -> ControlFlow<()> {
         if self.settings.stop_on() != StopOn::First {
             return ControlFlow::Continue(());
         }
@@ -319,8 +343,16 @@ impl Hunt {
         ControlFlow::Break(())
     }
 
+    /// The target is not a function of the schedule, so nothing more can be learned from it.
+    fn stop_at_nondeterminism(&mut self, harness: &Harness, schedule: &Schedule) -> ControlFlow<()> {
+        self.exit = Exit::Nondeterminism;
+        self.line.clear();
+        say(&format!("{DIFFERS}\n\n{}", harness.document(schedule)));
+        ControlFlow::Break(())
+    }
+
     /// Files a violating schedule: at once as it is, then minimized in its place. Returns what else was met on the way;
-    /// `None` if the schedule turned out not to fail when every event was recorded.
+    /// `None` if a schedule that fails did not fail again.
     fn file(
         &mut self,
         harness: &mut Harness,
@@ -343,7 +375,7 @@ impl Hunt {
         let smallest = self.minimize(harness, schedule, anomaly, before);
         provenance.one_minimal = smallest.one_minimal;
         provenance.minimizing_runs = smallest.runs;
-        let finding = Finding::new(harness, &smallest.schedule).expect("a minimized schedule still fails");
+        let Some(finding) = Finding::new(harness, &smallest.schedule) else { return Ok(None) };
         let final_name = crashes.join(finding.folder_name());
         let already = final_name.exists() && (final_name != first || first_there);
         // Another worker may have put a smaller schedule there, or a larger one that it is still minimizing.
@@ -389,8 +421,11 @@ impl Hunt {
         smallest
     }
 
-    fn announce(&self, finding: &Finding, provenance: &Provenance, folder: &Path, already: bool) {
+    fn announce(&mut self, finding: &Finding, provenance: &Provenance, folder: &Path, already: bool) {
         let reproduced = reproduce(folder);
+        if reproduced.is_some_and(|times| times < TIMES) {
+            self.exit = self.exit.or(Exit::Nondeterminism);
+        }
         let finding = json!({
             "schema": "murphy/fuzz/1", "event": "finding", "new": !already, "folder": folder, "key": finding.key(),
             "class": finding.anomaly.class.name(), "anomaly": finding.anomaly.name, "execs": provenance.execs,

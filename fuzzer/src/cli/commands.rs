@@ -55,6 +55,32 @@ pub(super) fn replay(targets: &[Box<dyn AnyTarget>], arguments: &ReplayArguments
     Ok(exit)
 }
 
+fn verdict_word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Valid => "valid",
+        Verdict::Invalid(_) => "invalid",
+        Verdict::Unknown(_) => "unknown",
+    }
+}
+
+/// Says that a schedule makes no finding, and why.
+fn no_finding(harness: &mut Harness, document: &Document, schema: &str, json: bool) -> Exit {
+    let verdict = harness.run(&document.schedule).verdict.clone();
+    let (text, exit) = match &verdict {
+        Verdict::Valid => (format!("no violation of {} under this schedule", harness.name()), Exit::Clean),
+        Verdict::Unknown(budget) => (format!("no verdict: {}", budget.reason()), Exit::Inconclusive),
+        Verdict::Invalid(_) => ("two runs of this schedule differed".to_string(), Exit::Nondeterminism),
+    };
+    let schedule = document.to_string();
+    put(&if json {
+        let verdict = verdict_word(&verdict);
+        json!({ "schema": schema, "target": harness.name(), "verdict": verdict, "schedule": schedule }).to_string()
+    } else {
+        format!("{text}:\n\n{}", schedule.trim_end())
+    });
+    exit
+}
+
 /// What several runs of one schedule gave.
 struct Replayed {
     same: bool,
@@ -72,7 +98,12 @@ impl Replayed {
         let fired: Vec<&str> =
             outcome.steps.iter().filter(|step| step.effects > 0).map(|step| step.step.fault.kind().keyword()).collect();
         let once = meta.and_then(|meta| meta["faults_that_fired"].as_array()).into_iter().flatten();
-        let idle = once.filter_map(Value::as_str).filter(|fault| !fired.contains(fault)).map(str::to_string).collect();
+        let mut idle: Vec<String> = once.filter_map(Value::as_str).map(str::to_string).collect();
+        for fault in fired {
+            if let Some(at) = idle.iter().position(|once| once == fault) {
+                idle.remove(at);
+            }
+        }
         Self { same: true, failed: 0, recorded, idle }
     }
 
@@ -94,7 +125,7 @@ impl Replayed {
     fn object(&self, source: &Source, harness: &Harness, outcome: &murphy_sim::Outcome, times: u32) -> Value {
         let anomaly = outcome.verdict.anomaly();
         json!({
-            "schema": "murphy/replay/1", "target": harness.name(), "times": times, "reproduced": self.failed,
+            "schema": "murphy/replay/1", "target": harness.name(), "verdict": verdict_word(&outcome.verdict), "times": times, "reproduced": self.failed,
             "same_trace": self.same, "as_recorded": self.as_recorded(outcome),
             "trace_hash": format!("{:016x}", outcome.trace_hash), "events": outcome.events,
             "class": anomaly.map(|anomaly| anomaly.class.name()), "anomaly": anomaly.map(|anomaly| anomaly.name.to_string()),
@@ -141,14 +172,7 @@ impl Replayed {
 pub(super) fn show(targets: &[Box<dyn AnyTarget>], arguments: &ShowArguments, json: bool) -> Result<Exit, Failure> {
     let (source, mut harness) = open(targets, &arguments.schedule, &arguments.place)?;
     let Some(finding) = Finding::new(&mut harness, &source.document.schedule) else {
-        let schedule = source.document.to_string();
-        put(&if json {
-            json!({ "schema": "murphy/show/1", "target": harness.name(), "verdict": null, "schedule": schedule })
-                .to_string()
-        } else {
-            format!("no violation of {} under this schedule:\n\n{}", harness.name(), schedule.trim_end())
-        });
-        return Ok(Exit::Clean);
+        return Ok(no_finding(&mut harness, &source.document, "murphy/show/1", json));
     };
     if json {
         let picture = finding.picture(arguments.rows);
@@ -178,12 +202,13 @@ pub(super) fn min(targets: &[Box<dyn AnyTarget>], arguments: &MinArguments, json
     let (source, mut harness) = open(targets, &arguments.schedule, &arguments.place)?;
     let schedule = source.document.schedule.clone();
     let Some(found) = Finding::new(&mut harness, &schedule) else {
-        say(&format!("no violation of {} under this schedule: there is nothing to minimize", harness.name()));
-        return Ok(Exit::Clean);
+        return Ok(no_finding(&mut harness, &source.document, "murphy/min/1", json));
     };
     let before = (minimize::faults(&schedule), found.outcome.history.operations.len());
     let smallest = minimize::minimize(&mut harness, &schedule, &found.anomaly, arguments.budget, &mut |_| true);
-    let finding = Finding::new(&mut harness, &smallest.schedule).expect("a minimized schedule still fails");
+    let Some(finding) = Finding::new(&mut harness, &smallest.schedule) else {
+        return Ok(no_finding(&mut harness, &source.document, "murphy/min/1", json));
+    };
     let provenance = Provenance {
         before,
         one_minimal: smallest.one_minimal,

@@ -65,9 +65,12 @@ impl Failure {
     fn exit(&self) -> Exit {
         match self {
             Self::Harness(_) | Self::NoTarget | Self::WrongForm { .. } => Exit::Usage,
-            Self::Source(SourceError::Mistakes(_) | SourceError::Unknown { .. } | SourceError::Ambiguous { .. }) => {
-                Exit::Usage
-            }
+            Self::Source(
+                SourceError::Mistakes(_)
+                | SourceError::Unknown { .. }
+                | SourceError::Ambiguous { .. }
+                | SourceError::Neither { .. },
+            ) => Exit::Usage,
             Self::Source(SourceError::Folder(_) | SourceError::Read { .. }) => Exit::Files,
             Self::Folder(_) | Self::File { .. } | Self::Corpus(_) | Self::Worker(..) | Self::Signals(_) => Exit::Files,
         }

@@ -63,7 +63,7 @@ enum StopOn {
 struct FuzzArguments {
     /// The target, with planted bugs if wanted: `raft-kv`, `raft-kv+B1`. See `murphy targets`.
     target: String,
-    /// The campaign's seed, decimal or 0x…; one job and the same seed give the same campaign.
+    /// The campaign's seed, decimal or 0x…; one job, the same seed and an empty corpus folder give the same campaign.
     #[arg(long, default_value = "1", value_parser = number)]
     seed: u64,
     /// Stop after so many executions.

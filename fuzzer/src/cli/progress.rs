@@ -26,6 +26,8 @@ pub(super) fn now() -> Instant {
 pub(super) struct Tally {
     pub(super) new: u64,
     pub(super) known: u64,
+    /// Violations of kinds of which enough were minimized already.
+    pub(super) unexamined: u64,
 }
 
 /// The line of a campaign.
@@ -116,6 +118,7 @@ impl Line {
         object["seconds"] = json!(self.elapsed().as_secs_f64());
         object["new"] = json!(tally.new);
         object["known"] = json!(tally.known);
+        object["unexamined"] = json!(tally.unexamined);
         object
     }
 }

@@ -192,7 +192,7 @@ fn stops(stop_on: StopOn, finding: &Value) -> bool {
 fn read(value: &Value) -> (Stats, Tally) {
     let number = |field: &str| value[field].as_u64().unwrap_or_default();
     let stats = Stats::deserialize(value).unwrap_or_default();
-    (stats, Tally { new: number("new"), known: number("known") })
+    (stats, Tally { new: number("new"), known: number("known"), unexamined: number("unexamined") })
 }
 
 /// What a worker's end means. One that failed ends the campaign; its own message is on standard error already.
@@ -226,6 +226,7 @@ fn sum(workers: &[Worker]) -> (Stats, Tally) {
         stats.marks = stats.marks.max(worker.stats.marks);
         tally.new += worker.tally.new;
         tally.known += worker.tally.known;
+        tally.unexamined += worker.tally.unexamined;
     }
     (stats, tally)
 }

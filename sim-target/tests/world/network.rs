@@ -51,7 +51,10 @@ fn a_loss_of_everything_loses_everything_and_a_share_about_its_share() {
     let lost = messages(&outcome).iter().filter(|(id, (_, arrivals))| id.3 < 100 && arrivals.is_empty()).count();
     assert!((40..80).contains(&lost), "{lost} of 198 messages were lost");
     assert_eq!(report(&outcome, "loss").effects as usize, lost);
-    assert!(messages(&outcome).iter().all(|(id, (_, arrivals))| (id.0, id.1) == (2, 3) || !arrivals.is_empty()));
+    // What is sent just before the end is still under way then.
+    assert!(messages(&outcome).iter().all(|(id, (sent, arrivals))| (id.0, id.1) == (2, 3)
+        || !arrivals.is_empty()
+        || *sent + 10_000_000 > outcome.time));
 }
 
 #[test]
