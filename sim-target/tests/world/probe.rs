@@ -64,6 +64,7 @@ impl Node for ProbeNode {
     }
 
     fn inspect(&self, view: &mut StateView) {
+        assert_ne!(self.state, 668, "no node is inspected in state 668");
         if let Some(role) = self.role {
             view.role(role);
         }
@@ -103,6 +104,10 @@ impl Target for Probe {
     fn properties(&self) -> Vec<Property<ProbeNode>> {
         vec![
             Property::always("no node is in state 666", |cluster| cluster.up().all(|(_, node)| node.state != 666)),
+            Property::always("nobody asks about state 669", |cluster| {
+                assert!(cluster.up().all(|(_, node)| node.state != 669), "a property met state 669");
+                true
+            }),
             Property::always("whoever is in state 667 reaches n2", |cluster| {
                 cluster.up().all(|(id, node)| node.state != 667 || cluster.are_connected(id, 2))
             }),

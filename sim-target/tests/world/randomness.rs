@@ -2,7 +2,7 @@
 
 use murphy_sim::{Input, Outcome, What};
 
-use crate::probe::{Cx, MS, Probe, ProbeNode, chatter, chatter_on, differences, messages, second};
+use crate::probe::{Cx, MS, Probe, ProbeNode, chatter, chatter_on, differences, idle, messages, second};
 
 /// A chatter that also draws a number of its own every ten milliseconds.
 fn drawing() -> Probe {
@@ -134,4 +134,18 @@ fn an_unrelated_step_changes_nothing_about_an_invoked_operation() {
     let invoke = "at 505ms invoke read k1 by c1";
     let completion = |steps: &str| second(chatter(), steps).history.operations[0];
     assert_eq!(completion(invoke), completion(&format!("at 105ms reseed n3->n1\nat 106ms pause n3 for 1ms\n{invoke}")));
+}
+
+#[test]
+fn a_label_on_another_step_changes_no_operation() {
+    let asked = |steps: &str| {
+        let outcome = second(idle(), steps);
+        outcome.history.operations.iter().map(|operation| (operation.call, operation.node)).next()
+    };
+    let alone = asked("x: at 100ms invoke write k1 by c1\nafter x begins note");
+    assert!(alone.is_some());
+    assert_eq!(
+        asked("a: at 50ms note\nx: at 100ms invoke write k1 by c1\nafter x begins note\nafter a begins note"),
+        alone
+    );
 }

@@ -68,6 +68,41 @@ fn a_property_can_ask_who_reaches_whom() {
     }
 }
 
+#[test]
+fn a_panic_in_inspect_or_in_a_property_is_a_violation_too() {
+    let inspected: On = |node, input, cx| match input {
+        Input::Timer(_) => node.state = if cx.me() == 2 { 668 } else { 0 },
+        other => answer(node, other, cx),
+    };
+    let outcome = second(timed(inspected), "");
+    assert_eq!((violation(&outcome).0, violation(&outcome).2), (Class::Panic, 200));
+    let Evidence::Panic { node, .. } = outcome.verdict.anomaly().expect("a violation").evidence else {
+        panic!("not a panic")
+    };
+    assert_eq!(node, 2);
+    let asked: On = |node, input, cx| match input {
+        Input::Timer(_) => node.state = if cx.me() == 2 { 669 } else { 0 },
+        other => answer(node, other, cx),
+    };
+    let outcome = second(timed(asked), "");
+    assert_eq!(violation(&outcome), (Class::Panic, "a-property-met-state", 200));
+    // The next run of the same program knows nothing of it.
+    assert_eq!(second(timed(asked), "at 150ms crash n2").verdict, Verdict::Valid);
+}
+
+#[test]
+fn a_timer_of_centuries_never_goes_off() {
+    let patient: On = |node, input, cx| match input {
+        Input::Timer(Timer(0)) => {
+            cx.set(Timer(1), Duration::MAX);
+            cx.set(Timer(2), Duration::from_nanos(u64::MAX - 5));
+        }
+        Input::Timer(_) => panic!("it went off"),
+        other => answer(node, other, cx),
+    };
+    assert_eq!(second(timed(patient), "").verdict, Verdict::Valid);
+}
+
 const PANICS: On = |node, input, cx| match input {
     Input::Timer(_) if cx.me() == 2 => panic!("slot {} is free: double", 17),
     other => answer(node, other, cx),
