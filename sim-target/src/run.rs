@@ -211,26 +211,33 @@ struct World<'a, T: Target> {
 impl<T: Target> World<'_, T> {
     fn run(&mut self, schedule: &Schedule, options: Options, outcome: &mut Outcome) {
         self.reset(schedule, options);
-        let mut events = 0;
-        let mut unknown = None;
+        outcome.events = 0;
+        // A node's own panics are caught around its handlers; this catches those of the rest of the target.
+        let ended = panics::catch(|| self.handle_events(options.events_max, &mut outcome.events));
+        let unknown = ended.unwrap_or_else(|panic| {
+            let node = self.core.running.map_or(0, number);
+            self.core.violate(Some(panicked(node, panic)));
+            None
+        });
+        self.finish(unknown, outcome);
+    }
+
+    /// Handles events until the run is over; `Some`: it was not over in time.
+    fn handle_events(&mut self, events_max: u64, events: &mut u64) -> Option<Budget> {
         while let Some((time, event)) = self.core.queue.pop() {
-            events += 1;
-            if events > options.events_max {
-                unknown = Some(Budget::Events);
-                break;
+            *events += 1;
+            if *events > events_max {
+                return Some(Budget::Events);
             }
             self.core.now = time;
             self.core.hash.add(time);
             self.core.hash.add(header_word(&event));
-            if let Err(panic) = panics::catch(|| self.handle(event)) {
-                self.core.violate(Some(panicked(0, panic)));
-            }
+            self.handle(event);
             if self.core.violation.is_some() || self.core.phase == Phase::Over {
                 break;
             }
         }
-        outcome.events = events;
-        self.finish(unknown, outcome);
+        None
     }
 
     fn reset(&mut self, schedule: &Schedule, options: Options) {
@@ -449,9 +456,9 @@ impl<T: Target> World<'_, T> {
     fn look(&mut self, node: usize, cause: u64) {
         let mut view = StateView::default();
         let process = self.nodes[node].as_ref().expect("a node that is up has a process");
-        if let Err(panic) = panics::catch(|| process.inspect(&mut view)) {
-            return self.panicked(node, panic);
-        }
+        self.core.running = Some(node);
+        process.inspect(&mut view);
+        self.core.running = None;
         self.core.observe(node, view, cause);
         let cluster = Cluster { nodes: self.nodes, hosts: &self.core.hosts, network: &self.core.network };
         let broken = self.properties.iter().find(|property| !(property.holds)(&cluster));
