@@ -35,7 +35,6 @@ pub struct Finding {
     /// Kinds of faults in order, with the roles of those they struck: what makes this finding different from another.
     pub skeleton: String,
     document: String,
-    roles: &'static [&'static str],
     kinds_of_traffic: Vec<&'static str>,
 }
 
@@ -107,7 +106,6 @@ impl Finding {
             schedule: schedule.clone(),
             anomaly,
             outcome,
-            roles,
         })
     }
 
@@ -300,11 +298,6 @@ impl Finding {
             }
         }
         Ok(())
-    }
-
-    /// The roles that the target's nodes report.
-    pub fn roles(&self) -> &'static [&'static str] {
-        self.roles
     }
 }
 

@@ -171,7 +171,7 @@ struct DecodeArguments {
 
 /// The whole command over `targets`. Does not return.
 pub fn cli(targets: Vec<Box<dyn AnyTarget>>) -> ! {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("MURPHY_LOG").unwrap_or_default();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("MURPHY_LOG").unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let arguments = Arguments::parse();
     let done = match &arguments.command {
