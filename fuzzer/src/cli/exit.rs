@@ -90,10 +90,10 @@ impl Failure {
     }
 }
 
-/// A line on standard error.
-#[allow(clippy::print_stderr, reason = "the one place where the command speaks to people")]
+/// A line on standard error; a closed pipe is the reader's choice and no error.
 pub(super) fn say(line: &str) {
-    eprintln!("{line}");
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 /// A line on standard output; a closed pipe is the reader's choice and no error.
