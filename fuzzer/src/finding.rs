@@ -9,12 +9,12 @@ use std::{
 };
 
 use murphy_checker::{explain, verdict::Anomaly, write};
-use murphy_schedule::{Document, Schedule, Vocabulary, fault::FaultKind, shrink};
+use murphy_schedule::{Document, Schedule, Vocabulary, shrink};
 use murphy_sim::Outcome;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::{harness::Harness, picture};
+use crate::{harness::Harness, minimize::HARMLESS, picture};
 
 /// The version of the key's definition.
 const KEY_VERSION: &str = "v1";
@@ -344,7 +344,7 @@ fn skeleton(outcome: &Outcome, roles: &[&str]) -> String {
     let mut parts: Vec<String> = Vec::new();
     for report in begun {
         let kind = report.step.fault.kind();
-        if matches!(kind, FaultKind::Note | FaultKind::Reseed | FaultKind::Invoke) {
+        if HARMLESS.contains(&kind) {
             continue;
         }
         let each_once = |mut side: Vec<&str>| {

@@ -12,8 +12,8 @@ use murphy_checker::{
     verdict::{Anomaly, Class},
 };
 use murphy_schedule::{
-    Dice, Fact, Fault, FaultKind, Header, Lasts, Link, Name, Nodes, Schedule, Side, Step, When,
-    field::{Extra, OfKind, Percent},
+    Again, Dice, Fact, Fault, FaultKind, Header, Lasts, Link, Name, Nodes, Schedule, Side, Step, When,
+    field::{Distribution, EXACT, OfKind},
     schedule::STEPS_MAX,
     shrink,
 };
@@ -22,7 +22,11 @@ use murphy_sim::{Chance, Outcome, What, resolve};
 use crate::harness::Harness;
 
 /// So many more steps than faults are worth naming each message that chance struck.
-const EXPLICIT_MAX: usize = 3;
+const EXPLICIT_MAX: usize = 6;
+
+/// Kinds of steps that break nothing by themselves: triggers, draws, operations, and the ends and beginnings of other steps.
+pub(crate) const HARMLESS: [FaultKind; 5] =
+    [FaultKind::Note, FaultKind::Reseed, FaultKind::Invoke, FaultKind::Activate, FaultKind::Deactivate];
 
 /// Under so many other seeds it is tried to do without a step.
 const OTHER_SEEDS: u32 = 64;
@@ -54,8 +58,7 @@ pub struct Progress {
 /// How many faults a schedule has: its steps, but for those that only carry triggers, draws or operations, and its ambient
 /// rates.
 pub fn faults(schedule: &Schedule) -> usize {
-    let harmless = [FaultKind::Note, FaultKind::Reseed, FaultKind::Invoke];
-    let steps = schedule.steps.iter().filter(|step| !harmless.contains(&step.fault.kind())).count();
+    let steps = schedule.steps.iter().filter(|step| !HARMLESS.contains(&step.fault.kind())).count();
     let Header { loss, duplication, jitter, .. } = schedule.header;
     steps + [loss, duplication, jitter].into_iter().filter(|rate| *rate > 0).count()
 }
@@ -149,12 +152,13 @@ impl Search<'_> {
         })
     }
 
-    /// Names the messages that rates of loss and repetition struck, instead of the rates, if few of them matter.
+    /// Names the messages that chance struck, instead of the rates and distributions, if few of them matter.
     fn leave_nothing_to_chance(&mut self, schedule: Schedule) -> Schedule {
-        let explicit = explicit(&schedule, &self.harness.trace(&schedule));
-        if explicit == schedule || explicit.steps.len() > STEPS_MAX || !self.fails(&explicit) {
+        let candidates = explicit(&schedule, &self.harness.trace(&schedule));
+        let Some(explicit) = candidates.into_iter().find(|explicit| *explicit != schedule && self.fails(explicit))
+        else {
             return schedule;
-        }
+        };
         let explicit = self.shrink(explicit);
         if explicit.steps.len() <= faults(&schedule) + EXPLICIT_MAX { explicit } else { schedule }
     }
@@ -209,7 +213,8 @@ impl Search<'_> {
     fn drop_notes(&mut self, mut schedule: Schedule) -> Schedule {
         let mut at = 0;
         while at < schedule.steps.len() && !self.exhausted() {
-            match without_note(&schedule, at).filter(|candidate| self.fails(candidate)) {
+            let candidate = without_note(&schedule, at).or_else(|| without_activation(&schedule, at));
+            match candidate.filter(|candidate| self.fails(candidate)) {
                 Some(candidate) => (schedule, at) = (candidate, 0),
                 None => at += 1,
             }
@@ -230,7 +235,7 @@ impl Search<'_> {
 /// else refers to it.
 fn without_note(schedule: &Schedule, at: usize) -> Option<Schedule> {
     let note = schedule.steps[at];
-    if note.fault.kind() != FaultKind::Note || note.id == 0 {
+    if note.fault.kind() != FaultKind::Note || note.id == 0 || note.when == When::Called {
         return None;
     }
     let mut without = schedule.clone();
@@ -239,52 +244,73 @@ fn without_note(schedule: &Schedule, at: usize) -> Option<Schedule> {
         if let When::Step { step: id, delay, .. } = step.when
             && id == note.id
         {
-            step.when = later(note.when, delay);
+            step.when = note.when.later(delay);
         }
     }
     let free = without.steps.iter().all(|step| step.references().all(|id| id != note.id));
     free.then_some(without)
 }
 
-/// The same trigger, so many microseconds later.
-fn later(when: When, by: u32) -> When {
-    match when {
-        When::At(delay) => When::At(delay.saturating_add(by)),
-        When::Step { step, edge, delay } => When::Step { step, edge, delay: delay.saturating_add(by) },
-        When::Fact { fact, side, nth, from, delay } => {
-            When::Fact { fact, side, nth, from, delay: delay.saturating_add(by) }
-        }
+/// `schedule` without the step at `at`, which activates another one that is never begun otherwise: that one begins by the
+/// trigger of this. `None` if it does not, or something else refers to it.
+fn without_activation(schedule: &Schedule, at: usize) -> Option<Schedule> {
+    let Step { when, fault: Fault::Activate { step: id }, id: own, again, .. } = schedule.steps[at] else {
+        return None;
+    };
+    let mut without = schedule.clone();
+    without.steps.remove(at);
+    let referred = |id: u8| without.steps.iter().any(|step| id != 0 && step.references().any(|other| other == id));
+    let activated = |step: &&mut Step| step.id == id.0 && step.when == When::Called;
+    if referred(own) || without.steps.iter().any(|step| step.fault == Fault::Activate { step: id }) {
+        return None;
     }
+    let step = without.steps.iter_mut().find(activated)?;
+    (step.when, step.again) = (when, if again == Again::NEVER { step.again } else { again });
+    Some(without)
 }
 
-/// `schedule` without rates below one, but with a step for each message that they struck in its run `outcome`.
-fn explicit(schedule: &Schedule, outcome: &Outcome) -> Schedule {
+/// `schedule` without rates below one and without drawn latencies, but with a step for each message that they struck in its
+/// run `outcome`. If these are too many for a schedule, one with the last of them and one with the first.
+fn explicit(schedule: &Schedule, outcome: &Outcome) -> Vec<Schedule> {
     let certain = |step: &Step| match step.fault {
-        Fault::Loss { share, .. } | Fault::Duplicate { share, .. } => share.0 == 10_000,
+        Fault::Loss { share, .. } | Fault::Duplicate { share, .. } => share.0 == EXACT,
+        Fault::Delay { latency, .. } => matches!(latency.0, Distribution::Fixed(_)),
         _ => true,
     };
     let keep: Vec<bool> = schedule.steps.iter().map(certain).collect();
-    let mut explicit = shrink::keep_steps(schedule, &keep);
-    (explicit.header.loss, explicit.header.duplication) = (0, 0);
+    let mut plain = shrink::keep_steps(schedule, &keep);
+    (plain.header.loss, plain.header.duplication) = (0, 0);
+    let struck = struck_by_chance(outcome);
+    let room = STEPS_MAX.saturating_sub(plain.steps.len());
+    let with = |steps: &[Step]| Schedule { header: plain.header, steps: [&plain.steps[..], steps].concat() };
+    match struck.len().checked_sub(room) {
+        None | Some(0) => vec![with(&struck)],
+        Some(over) => vec![with(&struck[over..]), with(&struck[..room])],
+    }
+}
+
+/// A step for each message that chance struck.
+fn struck_by_chance(outcome: &Outcome) -> Vec<Step> {
     let mut sent: BTreeMap<(NodeId, NodeId, &str), u8> = BTreeMap::new();
+    let mut steps = Vec::new();
     for event in &outcome.trace {
         let (Some(from), What::Send { to, kind, chance, .. }) = (event.node, &event.what) else { continue };
         let nth = sent.entry((from, *to, kind)).or_default();
         *nth = nth.saturating_add(1);
         let (link, kind_of) = (Link::ALL, OfKind(Name::ANY));
-        let tenths = |nanos: u64| Extra(u16::try_from(nanos / 100_000).unwrap_or(u16::MAX));
+        let micros = |nanos: u64| u32::try_from(nanos / 1_000).unwrap_or(u32::MAX);
         let fault = match *chance {
             Chance::Nothing => continue,
-            Chance::Lost => Fault::Loss { link, kind: kind_of, share: Percent(10_000) },
-            Chance::Late(later) => Fault::Delay { link, kind: kind_of, extra: tenths(later) },
-            Chance::Copied(lag) => Fault::Duplicate { link, kind: kind_of, share: Percent(10_000), extra: tenths(lag) },
+            Chance::Lost => Fault::lose(link, kind_of),
+            Chance::Late(later) => Fault::slow(link, kind_of, micros(later)),
+            Chance::Copied(lag) => Fault::repeat(link, kind_of, micros(lag)),
         };
         let link = Link { from: Nodes::Node(from as u8), to: Nodes::Node(*to as u8) };
         let fact = Fact::Send(Name::of(kind), link);
         let when = When::Fact { fact, side: Side::Before, nth: *nth, from: None, delay: 0 };
-        explicit.steps.push(Step { when, fault, lasts: Lasts::Healed, id: 0 });
+        steps.push(Step { when, fault, lasts: Lasts::Healed, id: 0, again: Again::NEVER });
     }
-    explicit
+    steps
 }
 
 /// `schedule` without the steps that changed nothing in its run `outcome`, and to which no other refers.

@@ -220,6 +220,7 @@ fn row(outcome: &Outcome, index: usize, flights: &Flights, background: &[&str], 
             let instant = now.any(|before| matches!(&before.what, What::Begin(begun) if begun == step));
             if instant { None } else { wide(format!("▒ ends: {step}")) }
         }
+        What::Void(why) => wide(format!("▒ void: {why}")),
         What::Heal => wide("▒ everything is healed".to_string()),
         What::Settle => wide("▒ last reads".to_string()),
         What::Invoke(op) => here(client(outcome, *op, "asks")),
@@ -281,6 +282,7 @@ pub(crate) fn words(outcome: &Outcome, event: &TraceEvent) -> String {
         What::Start(times) => format!("starts again (start {})", times + 1),
         What::Crash => "crashes".to_string(),
         What::FailStop(message) => format!("stops itself: {message}"),
+        What::Void(why) => format!("void: {why}"),
         What::Pause => "is paused".to_string(),
         What::Resume => "goes on".to_string(),
         What::Send { to, text, arrives: Some(at), .. } => {

@@ -1,4 +1,6 @@
-//! Where schedules come from: a folder of a finding, a key, a file of text or of bytes, standard input.
+//! Where schedules come from: a folder of a finding, a key, a file in any form, standard input.
+//!
+//! The form of a file is what its name ends in, unless it is said; a name that says nothing is looked into.
 
 use std::{
     fs, io,
@@ -6,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use murphy_schedule::{Diagnostic, Document, Schedule, bytes::VERSION};
+use murphy_schedule::{Diagnostic, Document, Schedule, Vocabulary, bytes::VERSION, forms, tree::Form};
 use thiserror::Error;
 
 use crate::finding::{self, FolderError};
@@ -49,8 +51,12 @@ pub enum SourceError {
         /// Why not.
         source: io::Error,
     },
-    /// A file is neither text nor bytes of a schedule.
-    #[error("{} is no schedule: text begins with `murphy 1`, bytes with a byte of {VERSION}", path.display())]
+    /// A file is no form of a schedule.
+    #[error(
+        "{} is no schedule: text begins with `murphy {VERSION}`, bytes with a byte of {VERSION}, and other forms end in {}",
+        path.display(),
+        endings()
+    )]
     Neither {
         /// Which file.
         path: PathBuf,
@@ -79,12 +85,125 @@ fn hint(known: &[String]) -> String {
     if known.is_empty() { ", which has none".to_string() } else { format!(", which has {}", known.join(", ")) }
 }
 
+/// The endings of the structured forms.
+fn endings() -> String {
+    let endings: Vec<String> = Form::ALL.iter().map(|form| format!("`.{}`", form.extension())).collect();
+    endings.join(", ")
+}
+
+/// What a schedule is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Syntax {
+    /// `*.murphy`
+    Text,
+    /// TOML, YAML, JSON or a script.
+    Structured(Form),
+    /// What libFuzzer and the corpus hold.
+    Bytes,
+}
+
+impl Syntax {
+    /// The syntax of a file of this name, if the name says so.
+    pub fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "murphy" => Some(Self::Text),
+            extension => Form::from_extension(extension).map(Self::Structured),
+        }
+    }
+
+    /// What these bytes look like; `None`: like no schedule.
+    fn guess(bytes: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(bytes).ok();
+        match bytes.first() {
+            _ if text.is_some_and(|text| text.contains("murphy ")) => Some(Self::Text),
+            Some(&VERSION) => Some(Self::Bytes),
+            _ if text.is_some_and(|text| text.trim_start().starts_with('{')) => Some(Self::Structured(Form::Json)),
+            _ => None,
+        }
+    }
+
+    /// `document` in this syntax.
+    pub fn write(self, document: &Document) -> Vec<u8> {
+        match self {
+            Self::Text => document.to_string().into_bytes(),
+            Self::Structured(form) => forms::print(form, document).into_bytes(),
+            Self::Bytes => document.schedule.to_bytes(),
+        }
+    }
+
+    fn read(self, bytes: &[u8], path: &Path) -> Result<File, SourceError> {
+        let text = if self == Self::Bytes { String::new() } else { String::from_utf8_lossy(bytes).into_owned() };
+        let document = match self {
+            Self::Text => Document::parse(&text),
+            Self::Structured(form) => forms::parse(form, &text),
+            Self::Bytes => Ok(Document::new("any", Schedule::from_bytes(bytes), &Vocabulary::default())),
+        };
+        match document {
+            Ok(document) => Ok(File { path: path.to_path_buf(), syntax: self, text, document }),
+            Err(diagnostics) => Err(SourceError::Mistakes(Mistakes { path: path.to_path_buf(), text, diagnostics })),
+        }
+    }
+}
+
+/// How a schedule is to be read.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// What it is written in; `None`: what its name says, or what it looks like.
+    pub syntax: Option<Syntax>,
+    /// Lines of the header that are said anew.
+    pub set: Vec<String>,
+}
+
+impl Reading {
+    /// Reads a file, or standard input if it is `-`.
+    ///
+    /// # Errors
+    /// If it cannot be read, is no schedule, or has mistakes, or a line that is said anew has one.
+    pub fn file(&self, path: &Path) -> Result<File, SourceError> {
+        let (path, bytes) = if path == Path::new("-") {
+            let (path, mut bytes) = (Path::new("standard input"), Vec::new());
+            (path, io::stdin().read_to_end(&mut bytes).map(|_| bytes))
+        } else {
+            (path, fs::read(path))
+        };
+        let bytes = bytes.map_err(|source| SourceError::Read { path: path.to_path_buf(), source })?;
+        let syntax = self.syntax.or_else(|| Syntax::of(path)).or_else(|| Syntax::guess(&bytes));
+        let syntax = syntax.ok_or_else(|| SourceError::Neither { path: path.to_path_buf() })?;
+        let mut file = syntax.read(&bytes, path)?;
+        self.adapt(&mut file.document)?;
+        Ok(file)
+    }
+
+    fn adapt(&self, document: &mut Document) -> Result<(), SourceError> {
+        for line in &self.set {
+            document.set(line).map_err(|mistake| {
+                let (path, text) = (PathBuf::from("--set"), line.clone());
+                SourceError::Mistakes(Mistakes { path, text, diagnostics: vec![mistake] })
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// A schedule as it was read.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// Its name.
+    pub path: PathBuf,
+    /// What it is written in.
+    pub syntax: Syntax,
+    /// Its text; empty if it is bytes.
+    pub text: String,
+    /// What it says, with the lines of the header that were said anew.
+    pub document: Document,
+}
+
 /// A schedule and where it came from.
 #[derive(Clone, Debug)]
 pub struct Source {
     /// The schedule, with its target's name (`any` if it came as bytes).
     pub document: Document,
-    /// The folder of the finding, if it came from one.
+    /// The folder of the finding, if it came from one and nothing of it was said anew.
     pub entry: Option<finding::Entry>,
 }
 
@@ -92,50 +211,23 @@ pub struct Source {
 ///
 /// # Errors
 /// If nothing is called so, or what is called so cannot be read.
-pub fn open(word: &str, crashes: &Path) -> Result<Source, SourceError> {
+pub fn open(word: &str, crashes: &Path, reading: &Reading) -> Result<Source, SourceError> {
     let path = Path::new(word);
-    if word == "-" {
-        let mut bytes = Vec::new();
-        let read = io::stdin().read_to_end(&mut bytes);
-        read.map_err(|source| SourceError::Read { path: PathBuf::from("standard input"), source })?;
-        return parse(Path::new("standard input"), bytes);
-    }
     if path.is_dir() {
-        return open_folder(path);
+        return open_folder(path, reading);
     }
-    if path.is_file() {
-        let bytes = fs::read(path).map_err(|source| SourceError::Read { path: path.to_path_buf(), source })?;
-        return parse(path, bytes);
+    // Neither a key nor a folder's name has one of these: a file is meant, perhaps one that is missing.
+    if word == "-" || word.contains(['/', '.']) || path.exists() {
+        return reading.file(path).map(|file| Source { document: file.document, entry: None });
     }
-    // Neither a key nor a folder's name has one of these: a file is meant, and it is missing.
-    if word.contains(['/', '.']) {
-        let source = io::ErrorKind::NotFound.into();
-        return Err(SourceError::Read { path: path.to_path_buf(), source });
-    }
-    open_folder(&lookup(word, crashes)?)
+    open_folder(&lookup(word, crashes)?, reading)
 }
 
-fn open_folder(path: &Path) -> Result<Source, SourceError> {
+fn open_folder(path: &Path, reading: &Reading) -> Result<Source, SourceError> {
     let entry = finding::read_folder(path)?.map_err(SourceError::Mistakes)?;
-    Ok(Source { document: entry.document.clone(), entry: Some(entry) })
-}
-
-/// Bytes are text if they look like it.
-fn parse(path: &Path, bytes: Vec<u8>) -> Result<Source, SourceError> {
-    let looks_like_text = path.extension().is_some_and(|extension| extension == "murphy")
-        || std::str::from_utf8(&bytes).is_ok_and(|text| text.contains("murphy "));
-    if !looks_like_text && bytes.first() != Some(&VERSION) {
-        return Err(SourceError::Neither { path: path.to_path_buf() });
-    }
-    if !looks_like_text {
-        let document = Document::new("any", Schedule::from_bytes(&bytes), &murphy_schedule::Vocabulary::default());
-        return Ok(Source { document, entry: None });
-    }
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    match Document::parse(&text) {
-        Ok(document) => Ok(Source { document, entry: None }),
-        Err(diagnostics) => Err(SourceError::Mistakes(Mistakes { path: path.to_path_buf(), text, diagnostics })),
-    }
+    let mut document = entry.document.clone();
+    reading.adapt(&mut document)?;
+    Ok(Source { document, entry: Some(entry).filter(|_| reading.set.is_empty()) })
 }
 
 /// The folder in `crashes` whose key begins with `word`.

@@ -1,61 +1,89 @@
-//! The byte form: a header of 64 bytes, then 64 bytes for each step.
+//! The byte form: a header of 128 bytes, then 64 bytes for each step.
 //!
-//! Any bytes decode to a schedule: missing bytes are zero, zero means default, values wrap into their range, and a record
-//! whose tag names no fault is left out. Encoding is the inverse: `decode(encode(s)) == s`. Records have a fixed width, so
-//! a changed byte stays inside one field and a moved record moves one fault.
+//! Any bytes decode to a schedule: missing bytes are zero, zero means default, numbers wrap into their range, and a record of
+//! which this version does not understand a choice (its fault, its trigger, a selector) is left out, so that what a later
+//! version adds never changes what saved bytes mean. Encoding is the inverse: `decode(encode(s)) == s`. Records have a fixed
+//! width, so a changed byte stays inside one field and a moved record moves one fault.
 //!
 //! ```text
-//! header   0 version · 1 reserved · 2 seed u64 · 10 nodes · 11 clients · 12 keys · 13 reserved · 14 operations u16 (0 default,
-//!          else n + 1) · 16 rate u16 · 18 eight weights u8 · 26 reserved · 28 chaos u16 · 30 heal u16 · 32 settle u16 ·
-//!          34 jitter u16 · 36 loss u16 · 38 duplication u16 · 40 reserved
-//! step     0 fault · 1 id · 2 when: bits 0-1 mode, 2 before, 3-4 from, 5 edge · 3 fact · 4 and 8 two selectors of the fact ·
-//!          12 the step referred to · 13 n · 14 name u16 · 16 delay in µs u32 · 20 reserved · 22, 26 and 30 selectors of the
-//!          fault · 34 how long: mode, 35 percent i8, 36 name u16, 38 step, 39 edge · 40 length in µs u32 · 44 eight
-//!          parameters u16 · 60 reserved
-//! selector 0 kind · 1 number · 2 name or set u16
+//! header   0 version · 1 budget: bit 0 off · 2 seed u64 · 10 nodes · 11 clients · 12 keys · 13 data centres · 14 operations u16
+//!          (0 default, else n + 1) · 16 rate u16 · 18 eight weights u8 · 26 latency within · 28 chaos u16 · 30 heal u16 ·
+//!          32 settle u16 · 34 jitter u16 · 36 loss u16 · 38 duplication u16 · 40 latency between · 42 active u16 · 44 calm u16 ·
+//!          46 cpu u16 · 48 memory u16 · 50 disk u16 · 52 reserved · 64 eight groups: name u16, members u16 · 96 ten latencies
+//!          u16 · 116 reserved
+//! step     0 fault: bits 0-6 · 1 id · 2 when: bits 0-1 mode, 2 before, 3 from, 5 edge · 3 fact: bits 0-4, 7 edge of a fault ·
+//!          4 and 8 two selectors of the fact · 12 the step referred to · 13 n · 14 name u16 · 16 delay in µs u32 ·
+//!          20 how many more times · 21 bit 0 about · 22, 26 and 30 selectors of the fault · 34 how long: bits 0-2 mode,
+//!          35 percent i8, 36 name u16, 38 step, 39 bit 0 edge · 40 length in µs u32, or another name u16 ·
+//!          44 sixteen bytes of parameters · 60 every µs u32
+//! selector 0 kind: bits 0-4 · 1 number · 2 name or set u16
 //! ```
 //!
-//! Numbers are little-endian. Reserved bytes are written as zero and ignored when read.
+//! Numbers are little-endian; the spans and sizes of two bytes are described at [`crate::field::Span`] and
+//! [`crate::field::Size`]. Reserved bytes are written as zero and ignored when read. Version 1 is frozen: `tests/freeze.rs`
+//! holds 64 schedules in text and bytes.
 
 use arbitrary::{Arbitrary, Unstructured};
 
 use crate::{
     fault::{Fault, FaultKind, Length},
+    field::{EXACT, Percent, Size, Span},
     name::Name,
-    schedule::{Edge, Fact, Header, Lasts, STEPS_MAX, Schedule, Side, Step, When},
+    schedule::{
+        Again, Budget, DCS_MAX, Edge, Fact, GROUPS_MAX, Group, Header, Lasts, STEPS_MAX, Schedule, Side, Step, When,
+    },
     select::{Link, NODES_MAX, Nodes},
 };
 
 /// The version this code reads and writes.
 pub const VERSION: u8 = 1;
-/// Length of the header and of each step, in bytes.
+/// Length of the header in bytes.
+pub const HEADER: usize = 128;
+/// Length of each step in bytes.
 pub const RECORD: usize = 64;
 /// Length of the longest schedule, in bytes.
-pub const BYTES_MAX: usize = RECORD * (1 + STEPS_MAX);
+pub const BYTES_MAX: usize = HEADER + RECORD * STEPS_MAX;
 
 /// Where selectors stand in a step: two of the fact, three of the fault.
 const SELECTORS: [usize; 5] = [4, 8, 22, 26, 30];
 const VICTIMS: usize = SELECTORS[2];
+/// Where the length begins, which follows the selectors.
+const LASTS: usize = 34;
 const PARAMS: usize = 44;
+const EVERY: usize = 60;
 
 /// A step's record while the fields of its fault are read from it in order.
 pub struct Record<'a> {
     bytes: &'a [u8; RECORD],
     selectors: usize,
     params: usize,
+    understood: bool,
 }
 
 impl Record<'_> {
     /// The next selector.
     pub fn nodes(&mut self) -> Nodes {
         self.selectors += 4;
-        nodes_at(self.bytes, self.selectors - 4)
+        let nodes = nodes_at(self.bytes, self.selectors - 4);
+        self.understood &= nodes.is_some();
+        nodes.unwrap_or_default()
     }
 
-    /// The next parameter.
-    pub fn param(&mut self) -> u16 {
+    /// The next byte of the parameters.
+    pub fn byte(&mut self) -> u8 {
+        self.params += 1;
+        self.bytes[self.params - 1]
+    }
+
+    /// The next two bytes of the parameters.
+    pub fn word(&mut self) -> u16 {
         self.params += 2;
         u16_at(self.bytes, self.params - 2)
+    }
+
+    /// What stands there means nothing in this version: there is no such step.
+    pub fn refuse(&mut self) {
+        self.understood = false;
     }
 }
 
@@ -73,25 +101,79 @@ impl RecordMut<'_> {
         self.selectors += 4;
     }
 
-    /// The next parameter.
-    pub fn param(&mut self, value: u16) {
+    /// The next byte of the parameters.
+    pub fn byte(&mut self, value: u8) {
+        assert!(self.params < EVERY, "the fields of a fault fit into its record");
+        self.bytes[self.params] = value;
+        self.params += 1;
+    }
+
+    /// The next two bytes of the parameters.
+    pub fn word(&mut self, value: u16) {
+        assert!(self.params + 1 < EVERY, "the fields of a fault fit into its record");
         put_u16(self.bytes, self.params, value);
         self.params += 2;
     }
 }
 
+/// The fault of another kind with the same victims, and otherwise its defaults.
+pub(crate) fn recast(fault: &Fault, kind: FaultKind) -> Option<Fault> {
+    let mut bytes = fault_record(fault);
+    bytes[PARAMS..EVERY].fill(0);
+    decode_fault(kind, &bytes)
+}
+
+/// `fault` with the victims of `other`.
+pub(crate) fn with_victims(fault: &Fault, other: &Fault) -> Fault {
+    let mut bytes = fault_record(fault);
+    bytes[VICTIMS..LASTS].copy_from_slice(&fault_record(other)[VICTIMS..LASTS]);
+    decode_fault(fault.kind(), &bytes).expect("both were encoded, so they are understood")
+}
+
+/// `step` with every selector replaced by what `change` makes of it.
+pub(crate) fn with_nodes(step: &Step, change: impl Fn(Nodes) -> Nodes) -> Step {
+    let mut record = [0; RECORD];
+    encode_step(step, &mut record);
+    for at in SELECTORS {
+        let selector = nodes_at(&record, at).expect("what was encoded is understood");
+        put_nodes(&mut record, at, change(selector));
+    }
+    decode_step(&record).expect("what was encoded is understood")
+}
+
+fn fault_record(fault: &Fault) -> [u8; RECORD] {
+    let mut bytes = [0; RECORD];
+    fault.encode(&mut RecordMut { bytes: &mut bytes, selectors: VICTIMS, params: PARAMS });
+    bytes
+}
+
+fn decode_fault(kind: FaultKind, bytes: &[u8; RECORD]) -> Option<Fault> {
+    let mut record = Record { bytes, selectors: VICTIMS, params: PARAMS, understood: true };
+    let fault = Fault::decode(kind, &mut record);
+    record.understood.then_some(fault)
+}
+
 impl Schedule {
     /// The schedule that `bytes` mean. Never fails; bytes past [`BYTES_MAX`] are ignored.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        let mut records = bytes.chunks(RECORD).take(1 + STEPS_MAX).map(padded);
-        let header = decode_header(&records.next().unwrap_or([0; RECORD]));
-        Self { header, steps: records.filter_map(|record| decode_step(&record)).collect() }
+        let (header, records) = bytes.split_at(bytes.len().min(HEADER));
+        let (whole, rest) = records.as_chunks();
+        // Room for all of them at once: a decoder in a fuzzer's loop has no time to grow.
+        let mut steps = Vec::with_capacity(records.len().div_ceil(RECORD).min(STEPS_MAX));
+        steps.extend(whole.iter().take(STEPS_MAX).filter_map(decode_step));
+        if whole.len() < STEPS_MAX {
+            steps.extend(decode_step(&padded(rest)));
+        }
+        Self { header: decode_header(&padded(header)), steps }
     }
 
     /// The canonical bytes of this schedule.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = encode_header(&self.header).to_vec();
-        bytes.extend(self.steps.iter().take(STEPS_MAX).flat_map(encode_step));
+        let mut bytes = vec![0; HEADER + RECORD * self.steps.len().min(STEPS_MAX)];
+        let (header, records) = bytes.split_at_mut(HEADER);
+        header.copy_from_slice(&encode_header(&self.header));
+        let (records, _) = records.as_chunks_mut();
+        records.iter_mut().zip(&self.steps).for_each(|(record, step)| encode_step(step, record));
         bytes
     }
 }
@@ -100,14 +182,7 @@ impl Schedule {
     /// The same schedule for a cluster of `nodes` nodes, with every number of a node written as the one that it means there:
     /// of three nodes, n4 is n1.
     pub fn with_node_numbers_below(&self, nodes: u8) -> Self {
-        let steps = self.steps.iter().filter_map(|step| {
-            let mut record = encode_step(step);
-            for at in SELECTORS {
-                let wrapped = wrap(nodes_at(&record, at), nodes);
-                put_nodes(&mut record, at, wrapped);
-            }
-            decode_step(&record)
-        });
+        let steps = self.steps.iter().map(|step| with_nodes(step, |selector| wrap(selector, nodes)));
         Self { header: self.header, steps: steps.collect() }
     }
 }
@@ -122,7 +197,19 @@ fn wrap(selector: Nodes, count: u8) -> Nodes {
             let members = (0..16).filter(|bit| set & (1 << bit) != 0);
             Nodes::Set(members.fold(0, |to, bit| to | 1 << (bit % u16::from(count))))
         }
-        Nodes::All | Nodes::Role(_) | Nodes::Previous(_) | Nodes::Rest => selector,
+        Nodes::MinorityThird(from) => Nodes::MinorityThird(number(from)),
+        Nodes::All
+        | Nodes::Role(_)
+        | Nodes::Previous(_)
+        | Nodes::Rest
+        | Nodes::Primaries
+        | Nodes::One
+        | Nodes::Some
+        | Nodes::Half
+        | Nodes::Group(_)
+        | Nodes::MostUpToDate
+        | Nodes::LeastUpToDate
+        | Nodes::LastVoter => selector,
     }
 }
 
@@ -137,13 +224,14 @@ impl<'a> Arbitrary<'a> for Schedule {
     }
 }
 
-fn padded(chunk: &[u8]) -> [u8; RECORD] {
-    let mut record = [0; RECORD];
+fn padded<const N: usize>(chunk: &[u8]) -> [u8; N] {
+    let mut record = [0; N];
     record[..chunk.len()].copy_from_slice(chunk);
     record
 }
 
-fn decode_header(b: &[u8; RECORD]) -> Header {
+fn decode_header(b: &[u8; HEADER]) -> Header {
+    let dcs = b[13] % (DCS_MAX as u8 + 1);
     Header {
         seed: u64::from_le_bytes(b[2..10].try_into().expect("eight bytes")),
         nodes: b[10] % (NODES_MAX + 1),
@@ -156,67 +244,107 @@ fn decode_header(b: &[u8; RECORD]) -> Header {
         heal: u16_at(b, 30),
         settle: u16_at(b, 32),
         jitter: u16_at(b, 34),
-        loss: u16_at(b, 36) % 10_001,
-        duplication: u16_at(b, 38) % 10_001,
+        loss: u16_at(b, 36) % (EXACT + 1),
+        duplication: u16_at(b, 38) % (EXACT + 1),
+        active: u16_at(b, 42),
+        calm: u16_at(b, 44),
+        budget: if b[1] & 1 == 0 { Budget::Promised } else { Budget::Off },
+        dcs,
+        groups: decode_groups(b, dcs.into()),
+        within: Span::from_raw(u16_at(b, 26)),
+        between: Span::from_raw(u16_at(b, 40)),
+        latencies: std::array::from_fn(|pair| Span::from_raw(u16_at(b, 96 + 2 * pair))),
+        cpu: Percent(u16_at(b, 46) % (EXACT + 1)),
+        memory: Size::from_raw(u16_at(b, 48)),
+        disk: Size::from_raw(u16_at(b, 50)),
     }
 }
 
-fn encode_header(header: &Header) -> [u8; RECORD] {
-    let mut b = [0; RECORD];
+/// The groups with their gaps closed: behind the data centres only those with a name count.
+fn decode_groups(b: &[u8; HEADER], dcs: usize) -> [Group; GROUPS_MAX] {
+    let group = |at: usize| Group { name: Name(u16_at(b, 64 + 4 * at)), members: u16_at(b, 66 + 4 * at) };
+    let mut groups = [Group::default(); GROUPS_MAX];
+    let declared = (0..GROUPS_MAX).map(|at| (at, group(at))).filter(|(at, group)| *at < dcs || group.name != Name::ANY);
+    groups.iter_mut().zip(declared).for_each(|(slot, (_, group))| *slot = group);
+    groups
+}
+
+fn encode_header(header: &Header) -> [u8; HEADER] {
+    let mut b = [0; HEADER];
     b[0] = VERSION;
+    b[1] = u8::from(header.budget == Budget::Off);
     b[2..10].copy_from_slice(&header.seed.to_le_bytes());
     b[10] = header.nodes;
     b[11] = header.clients;
     b[12] = header.keys;
+    b[13] = header.dcs;
     put_u16(&mut b, 14, header.ops.map_or(0, |ops| ops + 1));
     put_u16(&mut b, 16, header.rate);
     b[18..26].copy_from_slice(&header.mix);
+    put_u16(&mut b, 26, header.within.raw());
     put_u16(&mut b, 28, header.chaos);
     put_u16(&mut b, 30, header.heal);
     put_u16(&mut b, 32, header.settle);
     put_u16(&mut b, 34, header.jitter);
     put_u16(&mut b, 36, header.loss);
     put_u16(&mut b, 38, header.duplication);
+    put_u16(&mut b, 40, header.between.raw());
+    put_u16(&mut b, 42, header.active);
+    put_u16(&mut b, 44, header.calm);
+    put_u16(&mut b, 46, header.cpu.0);
+    put_u16(&mut b, 48, header.memory.raw());
+    put_u16(&mut b, 50, header.disk.raw());
+    for (at, group) in header.groups.iter().enumerate() {
+        put_u16(&mut b, 64 + 4 * at, group.name.0);
+        put_u16(&mut b, 66 + 4 * at, group.members);
+    }
+    for (pair, latency) in header.latencies.iter().enumerate() {
+        put_u16(&mut b, 96 + 2 * pair, latency.raw());
+    }
     b
 }
 
 fn decode_step(b: &[u8; RECORD]) -> Option<Step> {
     let kind = FaultKind::from_tag(b[0])?;
-    let fault = Fault::decode(kind, &mut Record { bytes: b, selectors: VICTIMS, params: PARAMS });
-    let lasts = match kind.length() {
-        Length::Instant => Lasts::Healed,
-        Length::Lasting => decode_lasts(b),
-    };
-    Some(Step { when: decode_when(b), fault, lasts, id: b[1] })
+    let when = decode_when(b)?;
+    let fault = decode_fault(kind, b)?;
+    let lasts = if kind.length() == Length::Lasting { decode_lasts(b)? } else { Lasts::Healed };
+    let again = Again { times: b[20], every: u32_at(b, EVERY), about: b[21] & 1 == 1 };
+    Some(Step { when, fault, lasts, id: b[1], again: again.normal() })
 }
 
-fn encode_step(step: &Step) -> [u8; RECORD] {
-    let mut b = [0; RECORD];
+/// Writes `step` to a record of zeros.
+fn encode_step(step: &Step, b: &mut [u8; RECORD]) {
     b[0] = step.fault.kind().tag();
     b[1] = step.id;
-    encode_when(step.when, &mut b);
-    step.fault.encode(&mut RecordMut { bytes: &mut b, selectors: VICTIMS, params: PARAMS });
-    encode_lasts(step.lasts, &mut b);
-    b
+    encode_when(step.when, b);
+    encode_lasts(step.lasts, b);
+    b[20] = step.again.times;
+    b[21] = u8::from(step.again.about);
+    step.fault.encode(&mut RecordMut { bytes: b, selectors: VICTIMS, params: PARAMS });
+    put_u32(b, EVERY, step.again.every);
 }
 
 fn edge(bit: u8) -> Edge {
     if bit & 1 == 0 { Edge::Begins } else { Edge::Ends }
 }
 
-fn decode_when(b: &[u8; RECORD]) -> When {
+fn decode_when(b: &[u8; RECORD]) -> Option<When> {
     let delay = u32_at(b, 16);
     let (mode, flags, step) = (b[2] & 3, b[2], b[12]);
-    match mode {
-        1 if step != 0 => When::Step { step, edge: edge(flags >> 5), delay },
+    Some(match mode {
+        0 => When::At(delay),
+        // A reference to no step: as good as a time.
+        1 if step == 0 => When::At(delay),
+        1 => When::Step { step, edge: edge(flags >> 5), delay },
         2 => {
-            let fact = decode_fact(b);
-            let before = flags & 4 != 0 && !matches!(fact, Fact::Role(..));
+            let fact = decode_fact(b)?;
+            let side = if flags & 4 != 0 && fact.has_before() { Side::Before } else { Side::After };
             let from = (flags & 8 != 0 && step != 0).then_some((step, edge(flags >> 5)));
-            When::Fact { fact, side: if before { Side::Before } else { Side::After }, nth: b[13].max(1), from, delay }
+            When::Fact { fact, side, nth: b[13].max(1), from, delay }
         }
-        _ => When::At(delay),
-    }
+        _ => When::Called,
+    })
 }
 
 fn encode_when(when: When, b: &mut [u8; RECORD]) {
@@ -238,79 +366,119 @@ fn encode_when(when: When, b: &mut [u8; RECORD]) {
             encode_fact(fact, b);
             delay
         }
+        When::Called => {
+            b[2] = 3;
+            0
+        }
     };
     put_u32(b, 16, delay);
 }
 
-fn decode_fact(b: &[u8; RECORD]) -> Fact {
-    let (first, name) = (nodes_at(b, 4), Name(u16_at(b, 14)));
-    let link = Link { from: first, to: nodes_at(b, 8) };
-    match b[3] % 6 {
-        0 => Fact::Send(name, link),
-        1 => Fact::Deliver(name, link),
-        2 => Fact::Sync(first),
-        3 => Fact::Write(first),
-        4 => Fact::Role(first, name),
-        _ => Fact::Mark(name),
-    }
+fn decode_fact(b: &[u8; RECORD]) -> Option<Fact> {
+    let name = Name(u16_at(b, 14));
+    let nodes = || nodes_at(b, 4);
+    let link = || Some(Link { from: nodes_at(b, 4)?, to: nodes_at(b, 8)? });
+    Some(match b[3] & 31 {
+        0 => Fact::Send(name, link()?),
+        1 => Fact::Deliver(name, link()?),
+        2 => Fact::Sync(nodes()?),
+        3 => Fact::Write(nodes()?),
+        4 => Fact::Role(nodes()?, name),
+        5 => Fact::Mark(name),
+        6 => Fact::Invoke(name),
+        7 => Fact::Complete(name),
+        8 => Fact::Stops(nodes()?),
+        9 => Fact::Starts(nodes()?),
+        10 => Fact::Fault(name, edge(b[3] >> 7)),
+        _ => return None,
+    })
 }
 
 fn encode_fact(fact: Fact, b: &mut [u8; RECORD]) {
-    let (tag, first, second, name) = match fact {
-        Fact::Send(name, link) => (0, link.from, link.to, name),
-        Fact::Deliver(name, link) => (1, link.from, link.to, name),
-        Fact::Sync(nodes) => (2, nodes, Nodes::All, Name::ANY),
-        Fact::Write(nodes) => (3, nodes, Nodes::All, Name::ANY),
-        Fact::Role(nodes, name) => (4, nodes, Nodes::All, name),
-        Fact::Mark(name) => (5, Nodes::All, Nodes::All, name),
+    let everywhere = Link::ALL;
+    let at = |nodes: Nodes| Link { from: nodes, ..everywhere };
+    let (tag, link, name) = match fact {
+        Fact::Send(name, link) => (0, link, name),
+        Fact::Deliver(name, link) => (1, link, name),
+        Fact::Sync(nodes) => (2, at(nodes), Name::ANY),
+        Fact::Write(nodes) => (3, at(nodes), Name::ANY),
+        Fact::Role(nodes, name) => (4, at(nodes), name),
+        Fact::Mark(name) => (5, everywhere, name),
+        Fact::Invoke(name) => (6, everywhere, name),
+        Fact::Complete(name) => (7, everywhere, name),
+        Fact::Stops(nodes) => (8, at(nodes), Name::ANY),
+        Fact::Starts(nodes) => (9, at(nodes), Name::ANY),
+        Fact::Fault(name, Edge::Begins) => (10, everywhere, name),
+        Fact::Fault(name, Edge::Ends) => (10 | 1 << 7, everywhere, name),
     };
     b[3] = tag;
-    put_nodes(b, 4, first);
-    put_nodes(b, 8, second);
+    put_nodes(b, 4, link.from);
+    put_nodes(b, 8, link.to);
     put_u16(b, 14, name.0);
 }
 
-fn decode_lasts(b: &[u8; RECORD]) -> Lasts {
-    match b[34] & 3 {
+fn decode_lasts(b: &[u8; RECORD]) -> Option<Lasts> {
+    let (name, percent, other) = (Name(u16_at(b, 36)), b[35].cast_signed().max(-100), Name(u16_at(b, 40)));
+    Some(match b[LASTS] & 7 {
+        0 => Lasts::Healed,
         1 => Lasts::For(u32_at(b, 40)),
-        2 => Lasts::Constant { name: Name(u16_at(b, 36)), percent: b[35].cast_signed().max(-100) },
-        3 if b[38] != 0 => Lasts::Until(b[38], edge(b[39])),
-        _ => Lasts::Healed,
-    }
+        2 => Lasts::Constant { name, percent },
+        // A reference to no step: as good as none.
+        3 if b[38] == 0 => Lasts::Healed,
+        3 => Lasts::Until(b[38], edge(b[39])),
+        4 => Lasts::Sum { name, percent, other },
+        5 => Lasts::Difference { name, percent, other },
+        _ => return None,
+    })
 }
 
 fn encode_lasts(lasts: Lasts, b: &mut [u8; RECORD]) {
+    let mut constant = |mode: u8, name: Name, percent: i8, other: Name| {
+        b[LASTS] = mode;
+        b[35] = percent.cast_unsigned();
+        put_u16(b, 36, name.0);
+        put_u16(b, 40, other.0);
+    };
     match lasts {
         Lasts::Healed => {}
+        Lasts::Constant { name, percent } => constant(2, name, percent, Name::ANY),
+        Lasts::Sum { name, percent, other } => constant(4, name, percent, other),
+        Lasts::Difference { name, percent, other } => constant(5, name, percent, other),
         Lasts::For(micros) => {
-            b[34] = 1;
+            b[LASTS] = 1;
             put_u32(b, 40, micros);
         }
-        Lasts::Constant { name, percent } => {
-            b[34] = 2;
-            b[35] = percent.cast_unsigned();
-            put_u16(b, 36, name.0);
-        }
         Lasts::Until(step, edge) => {
-            b[34] = 3;
+            b[LASTS] = 3;
             b[38] = step;
             b[39] = u8::from(edge == Edge::Ends);
         }
     }
 }
 
-fn nodes_at(b: &[u8; RECORD], at: usize) -> Nodes {
+fn nodes_at(b: &[u8; RECORD], at: usize) -> Option<Nodes> {
     let (number, word) = (b[at + 1], u16_at(b, at + 2));
-    match b[at] & 15 {
+    let from = number % (NODES_MAX + 1);
+    Some(match b[at] & 31 {
+        0 => Nodes::All,
         1 => Nodes::Node(number % NODES_MAX + 1),
         2 => Nodes::Role(Name(word)),
         3 => Nodes::Previous(Name(word)),
         4 => Nodes::Set(word),
-        5 => Nodes::Majority(number % (NODES_MAX + 1)),
-        6 => Nodes::Minority(number % (NODES_MAX + 1)),
+        5 => Nodes::Majority(from),
+        6 => Nodes::Minority(from),
         7 => Nodes::Rest,
-        _ => Nodes::All,
-    }
+        8 => Nodes::MinorityThird(from),
+        9 => Nodes::Primaries,
+        10 => Nodes::One,
+        11 => Nodes::Some,
+        12 => Nodes::Half,
+        13 => Nodes::Group(Name(word)),
+        14 => Nodes::MostUpToDate,
+        15 => Nodes::LeastUpToDate,
+        16 => Nodes::LastVoter,
+        _ => return None,
+    })
 }
 
 fn put_nodes(b: &mut [u8; RECORD], at: usize, nodes: Nodes) {
@@ -323,13 +491,22 @@ fn put_nodes(b: &mut [u8; RECORD], at: usize, nodes: Nodes) {
         Nodes::Majority(from) => (5, from, 0),
         Nodes::Minority(from) => (6, from, 0),
         Nodes::Rest => (7, 0, 0),
+        Nodes::MinorityThird(from) => (8, from, 0),
+        Nodes::Primaries => (9, 0, 0),
+        Nodes::One => (10, 0, 0),
+        Nodes::Some => (11, 0, 0),
+        Nodes::Half => (12, 0, 0),
+        Nodes::Group(name) => (13, 0, name.0),
+        Nodes::MostUpToDate => (14, 0, 0),
+        Nodes::LeastUpToDate => (15, 0, 0),
+        Nodes::LastVoter => (16, 0, 0),
     };
     b[at] = kind;
     b[at + 1] = number;
     put_u16(b, at + 2, word);
 }
 
-fn u16_at(b: &[u8; RECORD], at: usize) -> u16 {
+fn u16_at(b: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([b[at], b[at + 1]])
 }
 
@@ -337,7 +514,7 @@ fn u32_at(b: &[u8; RECORD], at: usize) -> u32 {
     u32::from_le_bytes(b[at..at + 4].try_into().expect("four bytes"))
 }
 
-fn put_u16(b: &mut [u8; RECORD], at: usize, value: u16) {
+fn put_u16(b: &mut [u8], at: usize, value: u16) {
     b[at..at + 2].copy_from_slice(&value.to_le_bytes());
 }
 

@@ -37,7 +37,7 @@ impl Diagnostic {
 }
 
 /// The candidate nearest to `word`, if it is near enough to be a slip: one edit in three letters, at least one.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let letters = word.chars().count();
     let (distance, best) = candidates.into_iter().map(|candidate| (distance(word, candidate), candidate)).min()?;
     (letters > 1 && 0 < distance && distance <= 1.max(letters / 3)).then(|| best.to_owned())

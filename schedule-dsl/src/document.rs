@@ -18,7 +18,7 @@ use crate::{
     labels::{Labels, definition, misnamed, spellable},
     lexer,
     name::Name,
-    schedule::{STEPS_MAX, Schedule, Step, StepId},
+    schedule::{GROUPS_MAX, Group, Header, STEPS_MAX, Schedule, Step, StepId},
     text::{Cursor, Place, Printer},
     vocabulary::Vocabulary,
 };
@@ -58,6 +58,14 @@ pub enum Line {
     Phases,
     /// `ambient jitter 1ms`
     Ambient,
+    /// `budget off`
+    Budget,
+    /// The data centre or group at this index; `dcs 3` is the first.
+    Group(usize),
+    /// `latency within 1ms`
+    Latency,
+    /// `resources memory 64MB`
+    Resources,
     /// The step at this index.
     Step(usize),
     /// After everything.
@@ -96,6 +104,35 @@ impl Document {
         reader.finish()
     }
 
+    /// Says a line of the header anew: `nodes 5, clients 3`, `phases chaos 10s`. What it does not mention stays; `dcs` replaces
+    /// all data centres, and a group replaces the one of its name.
+    ///
+    /// # Errors
+    /// What was expected instead of the word that cannot be read; the document is then as before.
+    pub fn set(&mut self, line: &str) -> Result<(), Diagnostic> {
+        let place = Place { number: 1, start: 0, text: line };
+        let tokens = lexer::lex(line).tokens;
+        let known = header::WORDS.into_iter().filter(|word| *word != "murphy");
+        let (labels, mut names) = (Labels::default(), self.names.clone());
+        let mut cursor = Cursor::new(place, &tokens, &labels, &mut names);
+        if line.contains('\n') || !known.clone().any(|word| word == cursor.text(0)) {
+            return Err(
+                cursor.fail_near("a line of the header such as `nodes 5, clients 3` or `phases chaos 10s`", known)
+            );
+        }
+        let (mut target, mut header) = (self.target.clone(), self.schedule.header);
+        let groups = give_way(&mut header, cursor.text(0), cursor.text(1).trim_matches('"'));
+        header::parse(&mut cursor, &mut target, &mut header)?;
+        cursor.finish()?;
+        let room = header.groups[header.dcs.into()..].iter_mut();
+        if groups.len() > room.len() {
+            return Err(place.complain(tokens.first(), format!("at most {GROUPS_MAX} groups and data centres")));
+        }
+        room.zip(groups).for_each(|(slot, group)| *slot = group);
+        (self.target, self.schedule.header, self.names) = (target, header, names);
+        Ok(())
+    }
+
     fn step_lines(&self) -> Vec<String> {
         let labels = spellable(&self.labels, &self.schedule.steps);
         let mut owners = owners(&self.schedule.steps);
@@ -117,7 +154,7 @@ impl Document {
 
 impl Display for Document {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let head = header::print(&self.target, &self.schedule.header);
+        let head = header::print(&self.target, &self.schedule.header, &self.names);
         let steps = self.step_lines().into_iter().enumerate().map(|(at, text)| (Line::Step(at), Some(text)));
         let mut carried = Vec::new();
         let mut header_ended = false;
@@ -173,8 +210,23 @@ pub fn speak(target: &str, vocabulary: &Vocabulary) {
     SPOKEN.set((target.to_owned(), vocabulary.spellings()));
 }
 
+/// Makes room in a header for a line that begins with `word` and goes on with `name`. Returns the groups that come after it.
+fn give_way(header: &mut Header, word: &str, name: &str) -> Vec<Group> {
+    if word == "dcs" {
+        let groups = header.groups[header.dcs.into()..].iter().copied().filter(|group| *group != Group::default());
+        let groups = groups.collect();
+        (header.dcs, header.groups) = (0, [Group::default(); GROUPS_MAX]);
+        return groups;
+    }
+    let of_that_name = |group: &&mut Group| word == "group" && group.name == Name::of(name);
+    if let Some(group) = header.groups[header.dcs.into()..].iter_mut().find(of_that_name) {
+        *group = Group::default();
+    }
+    Vec::new()
+}
+
 /// The index of the step that owns each id: the lesser in order, and of equals the first.
-fn owners(steps: &[Step]) -> BTreeMap<StepId, usize> {
+pub(crate) fn owners(steps: &[Step]) -> BTreeMap<StepId, usize> {
     let mut owners = BTreeMap::new();
     for (at, step) in steps.iter().enumerate() {
         let owner = owners.entry(step.id).or_insert(at);
@@ -192,8 +244,15 @@ fn print_when(step: &Step, mut printer: Printer<'_>) -> String {
 
 fn print_what(step: &Step, mut printer: Printer<'_>) -> String {
     printer.word(step.fault.kind().keyword());
-    step.fault.print(&mut printer);
+    for (_, word, value) in step.fault.values(&printer) {
+        let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
+        if !word.is_empty() {
+            printer.word(word);
+        }
+        printer.word(value);
+    }
     printer.lasts(step.lasts, step.fault.kind());
+    printer.again(step.again);
     printer.finish()
 }
 
@@ -342,7 +401,8 @@ impl Reader {
         }
         let starts = tokens.iter().enumerate().filter(|(at, _)| *at == 0 || tokens[at - 1].text == ",");
         for (_, token) in starts {
-            let Some(word) = header::WORDS.into_iter().find(|word| *word == token.text) else { continue };
+            let known = header::WORDS.into_iter().find(|word| *word == token.text);
+            let Some(word) = known.filter(|word| !header::REPEATED.contains(word)) else { continue };
             if let Some(earlier) = self.seen.insert(word, line.place.number) {
                 return Err(line.place.complain(Some(token), format!("`{word}` once (line {earlier} has it)")));
             }
@@ -373,16 +433,18 @@ impl Reader {
 
 fn step(cursor: &mut Cursor<'_>) -> Result<Step, Diagnostic> {
     let id = label(cursor)?;
-    if !matches!(cursor.text(0), "at" | "after" | "before") {
-        let words = header::WORDS.into_iter().chain(["at", "after", "before"]);
-        return Err(cursor.fail_near("a step (`at`, `after`, `before`) or a line of the header", words));
+    const WHENS: [&str; 4] = ["at", "after", "before", "on"];
+    if !WHENS.contains(&cursor.text(0)) {
+        let words = header::WORDS.into_iter().chain(WHENS);
+        return Err(cursor.fail_near("a step (`at`, `after`, `before`, `on call`) or a line of the header", words));
     }
     let when = cursor.when()?;
     let kind = fault_kind(cursor)?;
     let fault = Fault::parse(kind, cursor)?;
     let lasts = cursor.lasts(kind)?;
+    let again = cursor.again()?;
     cursor.finish()?;
-    Ok(Step { when, fault, lasts, id })
+    Ok(Step { when, fault, lasts, id, again })
 }
 
 fn label(cursor: &mut Cursor<'_>) -> Result<StepId, Diagnostic> {
@@ -400,8 +462,9 @@ fn label(cursor: &mut Cursor<'_>) -> Result<StepId, Diagnostic> {
 
 fn fault_kind(cursor: &mut Cursor<'_>) -> Result<FaultKind, Diagnostic> {
     let keywords = || FaultKind::ALL.iter().map(|kind| kind.keyword());
-    let unknown = || format!("a fault ({})", keywords().collect::<Vec<_>>().join(", "));
-    let kind = FaultKind::from_keyword(cursor.text(0)).ok_or_else(|| cursor.fail_near(unknown(), keywords()))?;
+    let kind = FaultKind::from_keyword(cursor.text(0));
+    let kind =
+        kind.ok_or_else(|| cursor.fail_near("a fault such as `crash` (`murphy faults` lists them)", keywords()))?;
     cursor.advance();
     Ok(kind)
 }

@@ -2,14 +2,19 @@
 //!
 //! A value of zero is the target's default and is not printed; a line without values is left out.
 
+use std::collections::BTreeMap;
+
 use crate::{
     diagnostic::Diagnostic,
     document::Line,
+    field::{Percent, Size, Span},
     lexer::Kind,
-    schedule::Header,
-    select::NODES_MAX,
-    text::Cursor,
-    units::{print_micros, print_percent},
+    name::Name,
+    phrase::braces,
+    schedule::{Budget, DCS_MAX, GROUPS_MAX, Group, Header},
+    select::{NODES_MAX, Nodes},
+    text::{Cursor, Printer},
+    units::{print_bytes, print_micros, print_percent},
 };
 
 /// Microseconds in a unit of the phases.
@@ -18,12 +23,34 @@ pub(crate) const PHASE_UNIT: u32 = 10_000;
 const JITTER_UNIT: u32 = 10;
 
 /// The words that begin a line of the header.
-pub(crate) const WORDS: [&str; 11] =
-    ["murphy", "target", "seed", "nodes", "clients", "keys", "ops", "rate", "mix", "phases", "ambient"];
+pub(crate) const WORDS: [&str; 17] = [
+    "murphy",
+    "target",
+    "seed",
+    "nodes",
+    "clients",
+    "keys",
+    "ops",
+    "rate",
+    "mix",
+    "phases",
+    "ambient",
+    "dcs",
+    "dc",
+    "group",
+    "latency",
+    "resources",
+    "budget",
+];
+
+/// Those of [`WORDS`] that can begin several lines.
+pub(crate) const REPEATED: [&str; 2] = ["dc", "group"];
 
 /// The lines of a header, `None` for those with nothing to say.
-pub(crate) fn print(target: &str, header: &Header) -> [(Line, Option<String>); 7] {
-    [
+pub(crate) fn print(target: &str, header: &Header, names: &BTreeMap<Name, String>) -> Vec<(Line, Option<String>)> {
+    let labels = BTreeMap::new();
+    let printer = Printer::new(names, &labels);
+    let before = [
         (Line::Version, Some(format!("murphy {}", crate::bytes::VERSION))),
         (Line::Target, Some(format!("target {target}"))),
         (Line::Seed, Some(format!("seed {:#x}", header.seed))),
@@ -31,7 +58,70 @@ pub(crate) fn print(target: &str, header: &Header) -> [(Line, Option<String>); 7
         (Line::Mix, mix(header)),
         (Line::Phases, phases(header)),
         (Line::Ambient, ambient(header)),
-    ]
+        (Line::Budget, (header.budget == Budget::Off).then(|| "budget off".to_owned())),
+    ];
+    let after = [(Line::Latency, latency(header, &printer)), (Line::Resources, resources(header))];
+    let groups = groups(header, &printer);
+    before.into_iter().chain(groups).chain(after).collect()
+}
+
+/// The lines of data centres and groups.
+fn groups(header: &Header, printer: &Printer<'_>) -> Vec<(Line, Option<String>)> {
+    let dcs = usize::from(header.dcs);
+    let plain = dcs > 0 && header.groups[..dcs].iter().all(|group| *group == Group::default());
+    let text = |at: usize| match (at < dcs, plain) {
+        (true, true) => (at == 0).then(|| format!("dcs {dcs}")),
+        (true, false) => Some(declaration("dc", header.groups[at], printer)),
+        (false, _) => (header.groups[at].name != Name::ANY).then(|| declaration("group", header.groups[at], printer)),
+    };
+    (0..GROUPS_MAX).map(|at| (Line::Group(at), text(at))).collect()
+}
+
+fn declaration(word: &str, group: Group, printer: &Printer<'_>) -> String {
+    let name = (group.name != Name::ANY).then(|| format!(" {}", printer.guarded_name(group.name)));
+    let members = (word == "group" || group.members != 0).then(|| format!(" {}", braces(group.members)));
+    word.to_owned() + &name.unwrap_or_default() + &members.unwrap_or_default()
+}
+
+/// The pairs of data centres, in the order of their latencies.
+fn pairs() -> impl Iterator<Item = (usize, usize)> {
+    (0..DCS_MAX).flat_map(|low| (low + 1..DCS_MAX).map(move |high| (low, high)))
+}
+
+fn latency(header: &Header, printer: &Printer<'_>) -> Option<String> {
+    let time = |span: Span<0>| print_micros(span.micros().into());
+    let item = |word: &str, span: Span<0>| (span.micros() != 0).then(|| format!("{word} {}", time(span)));
+    let between = pairs().zip(&header.latencies).map(|((low, high), span)| {
+        item(&format!("{} to {}", dc_name(header, low, printer), dc_name(header, high, printer)), *span)
+    });
+    list("latency ", [item("within", header.within), item("between", header.between)].into_iter().chain(between))
+}
+
+/// How a data centre is called: by its name if that is spelled out and means only this one.
+fn dc_name(header: &Header, at: usize, printer: &Printer<'_>) -> String {
+    let name = header.groups[at].name;
+    let declared = at < header.dcs.into() && name != Name::ANY;
+    let spelled = printer.guarded_name(name);
+    let only = header.groups[..header.dcs.into()].iter().position(|group| group.name == name) == Some(at);
+    let plain = !spelled.starts_with('"') && !spelled.starts_with("name:") && numbered_dc(&spelled).is_none();
+    if declared && only && plain && spelled != "within" && spelled != "between" {
+        spelled
+    } else {
+        format!("dc{}", at + 1)
+    }
+}
+
+/// The index that `dc3` means.
+fn numbered_dc(word: &str) -> Option<usize> {
+    let number: usize = word.strip_prefix("dc")?.parse().ok()?;
+    (1..=DCS_MAX).contains(&number).then(|| number - 1)
+}
+
+fn resources(header: &Header) -> Option<String> {
+    let cpu = (header.cpu.0 != 0).then(|| format!("cpu {}", print_percent(header.cpu.0)));
+    let item =
+        |word: &str, size: Size<false>| (size.bytes() != 0).then(|| format!("{word} {}", print_bytes(size.bytes())));
+    list("resources ", [cpu, item("memory", header.memory), item("disk", header.disk)])
 }
 
 fn shape(header: &Header) -> Option<String> {
@@ -56,7 +146,16 @@ fn mix(header: &Header) -> Option<String> {
 
 fn phases(header: &Header) -> Option<String> {
     let item = |word: &str, units: u16| (units != 0).then(|| format!("{word} {}", time(units, PHASE_UNIT)));
-    list("phases ", [item("chaos", header.chaos), item("heal", header.heal), item("settle", header.settle)])
+    list(
+        "phases ",
+        [
+            item("chaos", header.chaos),
+            item("active", header.active),
+            item("calm", header.calm),
+            item("heal", header.heal),
+            item("settle", header.settle),
+        ],
+    )
 }
 
 fn ambient(header: &Header) -> Option<String> {
@@ -69,7 +168,7 @@ fn time(units: u16, unit: u32) -> String {
     print_micros(u64::from(units) * u64::from(unit))
 }
 
-fn list<const N: usize>(word: &str, items: [Option<String>; N]) -> Option<String> {
+fn list(word: &str, items: impl IntoIterator<Item = Option<String>>) -> Option<String> {
     let items: Vec<String> = items.into_iter().flatten().collect();
     (!items.is_empty()).then(|| word.to_owned() + &items.join(", "))
 }
@@ -88,6 +187,12 @@ pub(crate) fn parse(cursor: &mut Cursor<'_>, target: &mut String, header: &mut H
         "mix" => parse_mix(cursor, header).map(|()| Line::Mix),
         "phases" => items(cursor, header, phase).map(|()| Line::Phases),
         "ambient" => items(cursor, header, ambient_rate).map(|()| Line::Ambient),
+        "budget" => parse_budget(cursor, header).map(|()| Line::Budget),
+        "dcs" => parse_dcs(cursor, header),
+        "dc" => parse_dc(cursor, header),
+        "group" => parse_group(cursor, header),
+        "latency" => items(cursor, header, parse_latency).map(|()| Line::Latency),
+        "resources" => items(cursor, header, resource).map(|()| Line::Resources),
         _ => items(cursor, header, dimension).map(|()| Line::Shape),
     }
 }
@@ -162,12 +267,16 @@ fn dimension(cursor: &mut Cursor<'_>, header: &mut Header) -> Result<(), Diagnos
 fn phase(cursor: &mut Cursor<'_>, header: &mut Header) -> Result<(), Diagnostic> {
     let length = if cursor.accept("chaos") {
         &mut header.chaos
+    } else if cursor.accept("active") {
+        &mut header.active
+    } else if cursor.accept("calm") {
+        &mut header.calm
     } else if cursor.accept("heal") {
         &mut header.heal
     } else if cursor.accept("settle") {
         &mut header.settle
     } else {
-        return Err(cursor.fail("`chaos`, `heal` or `settle`"));
+        return Err(cursor.fail("`chaos`, `active`, `calm`, `heal` or `settle`"));
     };
     *length = cursor.duration_in(PHASE_UNIT, u16::MAX.into())? as u16;
     Ok(())
@@ -182,6 +291,105 @@ fn ambient_rate(cursor: &mut Cursor<'_>, header: &mut Header) -> Result<(), Diag
         header.duplication = cursor.percent()?;
     } else {
         return Err(cursor.fail("`jitter`, `loss` or `duplication`"));
+    }
+    Ok(())
+}
+
+fn parse_budget(cursor: &mut Cursor<'_>, header: &mut Header) -> Result<(), Diagnostic> {
+    cursor.expect("off")?;
+    header.budget = Budget::Off;
+    Ok(())
+}
+
+fn parse_dcs(cursor: &mut Cursor<'_>, header: &mut Header) -> Result<Line, Diagnostic> {
+    if header.dcs != 0 || header.groups[0] != Group::default() {
+        return Err(cursor.fail("`dcs` above all data centres and groups, and instead of lines of `dc`"));
+    }
+    header.dcs = cursor.integer(0..=DCS_MAX as u32)? as u8;
+    Ok(Line::Group(0))
+}
+
+fn parse_dc(cursor: &mut Cursor<'_>, header: &mut Header) -> Result<Line, Diagnostic> {
+    let at = usize::from(header.dcs);
+    if at == DCS_MAX {
+        return Err(cursor.fail(format!("at most {DCS_MAX} data centres")));
+    }
+    if header.groups[at] != Group::default() {
+        return Err(cursor.fail("data centres above groups"));
+    }
+    let name = if cursor.at_name() { group_name(cursor, header)? } else { Name::ANY };
+    let members = if cursor.text(0) == "{" { set(cursor)? } else { 0 };
+    header.groups[at] = Group { name, members };
+    header.dcs += 1;
+    Ok(Line::Group(at))
+}
+
+fn parse_group(cursor: &mut Cursor<'_>, header: &mut Header) -> Result<Line, Diagnostic> {
+    let free = (usize::from(header.dcs)..GROUPS_MAX).find(|at| header.groups[*at].name == Name::ANY);
+    let at = free.ok_or_else(|| cursor.fail(format!("at most {GROUPS_MAX} groups and data centres")))?;
+    let name = group_name(cursor, header)?;
+    header.groups[at] = Group { name, members: set(cursor)? };
+    Ok(Line::Group(at))
+}
+
+/// A name that no other group has, and no data centre without a name goes by.
+fn group_name(cursor: &mut Cursor<'_>, header: &Header) -> Result<Name, Diagnostic> {
+    let word = cursor.text(0);
+    if cursor.is_word()
+        && (numbered_dc(word).is_some() || header.groups.iter().any(|group| group.name == Name::of(word)))
+    {
+        return Err(cursor.fail("a name of its own"));
+    }
+    cursor.name("the name of a group")
+}
+
+/// `{n1,n3}`
+fn set(cursor: &mut Cursor<'_>) -> Result<u16, Diagnostic> {
+    let expected = "nodes such as `{n1,n2}`";
+    if cursor.text(0) != "{" {
+        return Err(cursor.fail(expected));
+    }
+    let wrong = cursor.fail(expected);
+    match cursor.nodes()? {
+        Nodes::Set(set) => Ok(set),
+        _ => Err(wrong),
+    }
+}
+
+fn parse_latency(cursor: &mut Cursor<'_>, header: &mut Header) -> Result<(), Diagnostic> {
+    if cursor.accept("within") {
+        header.within = Span::read(cursor)?;
+    } else if cursor.accept("between") {
+        header.between = Span::read(cursor)?;
+    } else {
+        let low = dc(cursor, header)?;
+        cursor.expect("to")?;
+        let wrong = cursor.fail("another data centre");
+        let pair = Header::pair(low, dc(cursor, header)?).ok_or(wrong)?;
+        header.latencies[pair] = Span::read(cursor)?;
+    }
+    Ok(())
+}
+
+/// The index of a data centre: by its name, or as `dc3`.
+fn dc(cursor: &mut Cursor<'_>, header: &Header) -> Result<usize, Diagnostic> {
+    let word = cursor.text(0).trim_matches('"');
+    let named = || header.groups[..header.dcs.into()].iter().position(|group| group.name == Name::of(word));
+    let found = numbered_dc(word).or_else(named);
+    let at = found.ok_or_else(|| cursor.fail("`within`, `between`, or a data centre declared above"))?;
+    cursor.advance();
+    Ok(at)
+}
+
+fn resource(cursor: &mut Cursor<'_>, header: &mut Header) -> Result<(), Diagnostic> {
+    if cursor.accept("cpu") {
+        header.cpu = Percent(cursor.percent()?);
+    } else if cursor.accept("memory") {
+        header.memory = Size::read(cursor)?;
+    } else if cursor.accept("disk") {
+        header.disk = Size::read(cursor)?;
+    } else {
+        return Err(cursor.fail("`cpu`, `memory` or `disk`"));
     }
     Ok(())
 }

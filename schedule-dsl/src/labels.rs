@@ -107,7 +107,8 @@ fn assign(labels: &[&str], taken: &BTreeSet<StepId>) -> BTreeMap<String, StepId>
 fn references<'t>(tokens: &'t [Token<'t>]) -> impl Iterator<Item = &'t str> {
     tokens.windows(2).enumerate().filter_map(|(at, pair)| {
         let edge_follows = tokens.get(at + 2).is_some_and(|token| matches!(token.text, "begins" | "ends"));
-        let refers = matches!(pair[0].text, "from" | "until") || (pair[0].text == "after" && edge_follows);
+        let refers = matches!(pair[0].text, "from" | "until" | "activate" | "deactivate" | "modify")
+            || (pair[0].text == "after" && edge_follows);
         refers.then_some(pair[1].text)
     })
 }

@@ -73,7 +73,7 @@ fn token(rest: &str, first: char) -> (Kind, usize) {
         '0'..='9' => (Kind::Number, run(rest, |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '%'))),
         _ if word_start(first) => word(rest),
         '-' if rest.starts_with("->") => (Kind::Mark, 2),
-        ':' | ',' | '|' | '{' | '}' | '+' | '*' | '~' => (Kind::Mark, 1),
+        ':' | ',' | '|' | '{' | '}' | '+' | '-' | '*' | '~' => (Kind::Mark, 1),
         _ => (Kind::Stray, first.len_utf8()),
     }
 }

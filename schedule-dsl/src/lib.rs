@@ -6,23 +6,30 @@
 //!
 //! Every kind of fault is declared once, in [`fault`]; nothing in this crate knows how a fault is carried out.
 
+pub mod build;
 pub mod bytes;
 pub mod diagnostic;
+mod dialect;
 pub mod dice;
 pub mod document;
 mod draw;
 pub mod fault;
 pub mod field;
+pub mod forms;
 mod header;
+pub mod import;
 mod labels;
 mod lexer;
+pub mod lint;
 pub mod mutate;
 pub mod name;
+pub mod nemesis;
 mod phrase;
 pub mod schedule;
 pub mod select;
 pub mod shrink;
 pub mod text;
+pub mod tree;
 mod units;
 pub mod vocabulary;
 
@@ -31,6 +38,6 @@ pub use dice::Dice;
 pub use document::{Comments, Document, speak};
 pub use fault::{Fault, FaultKind};
 pub use name::Name;
-pub use schedule::{Edge, Fact, Header, Lasts, Schedule, Side, Step, StepId, When};
+pub use schedule::{Again, Edge, Fact, Header, Lasts, Schedule, Side, Step, StepId, When};
 pub use select::{Link, Nodes};
 pub use vocabulary::Vocabulary;

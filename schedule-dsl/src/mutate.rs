@@ -5,13 +5,16 @@
 //! for fuzzers that know nothing of schedules. What has been worth mutating is for a campaign to remember, not for this file.
 
 use crate::{
+    bytes::{with_nodes, with_victims},
     dice::Dice,
     draw,
     fault::{Fault, FaultKind, Length},
+    field::{Span, StepRef},
     header::PHASE_UNIT,
     name::Name,
-    schedule::{Edge, Fact, Header, Lasts, STEPS_MAX, Schedule, Side, Step, StepId, When},
+    schedule::{Again, DCS_MAX, Edge, Fact, Header, Lasts, STEPS_MAX, Schedule, Side, Step, StepId, When},
     select::{Link, Nodes},
+    shrink,
     vocabulary::Vocabulary,
 };
 
@@ -44,8 +47,16 @@ pub fn mutate(
         let name = operate(schedule, &Context { donor, vocabulary }, dice);
         first = first.or(Some(name));
     }
+    mend(schedule);
     wrap_times(schedule, vocabulary);
     first.expect("at least one operator was applied")
+}
+
+/// Lets no step refer to one that there is not: it begins at a time, or is healed at the end.
+fn mend(schedule: &mut Schedule) {
+    let ids: Vec<StepId> = schedule.steps.iter().map(|step| step.id).filter(|id| *id != 0).collect();
+    let there = |id: StepId| ids.contains(&id).then_some(id);
+    schedule.steps.iter_mut().for_each(|step| *step = rename(step, there));
 }
 
 /// Moves times beyond the chaos phase, at which nothing strikes, back into it.
@@ -74,10 +85,15 @@ enum Trigger {
     Write,
     Role,
     Mark,
+    Invoke,
+    Complete,
+    Stops,
+    Starts,
+    Fault,
 }
 
 impl Trigger {
-    const ALL: [(Self, u64); 8] = [
+    const ALL: [(Self, u64); 13] = [
         (Self::Time, 12),
         (Self::Step, 5),
         (Self::Send, 4),
@@ -86,6 +102,11 @@ impl Trigger {
         (Self::Write, 2),
         (Self::Role, 4),
         (Self::Mark, 3),
+        (Self::Invoke, 1),
+        (Self::Complete, 2),
+        (Self::Stops, 1),
+        (Self::Starts, 2),
+        (Self::Fault, 1),
     ];
 
     /// Whether a target with these words can cause it at all.
@@ -93,21 +114,24 @@ impl Trigger {
         match self {
             Self::Role => !vocabulary.roles.is_empty(),
             Self::Mark => !vocabulary.marks.is_empty(),
-            Self::Time | Self::Step | Self::Send | Self::Deliver | Self::Sync | Self::Write => true,
+            Self::Invoke | Self::Complete => !vocabulary.functions.is_empty(),
+            Self::Time
+            | Self::Step
+            | Self::Send
+            | Self::Deliver
+            | Self::Sync
+            | Self::Write
+            | Self::Stops
+            | Self::Starts
+            | Self::Fault => true,
         }
     }
 }
 
-/// How often a kind of fault is drawn beside the others.
-fn weight(kind: FaultKind) -> u64 {
-    match kind {
-        FaultKind::Note | FaultKind::Reseed => 1,
-        FaultKind::Invoke => 2,
-        FaultKind::Duplicate => 6,
-        FaultKind::Block | FaultKind::Delay | FaultKind::Loss => 10,
-        FaultKind::Pause => 14,
-        FaultKind::Partition | FaultKind::Crash => 20,
-    }
+/// Whether the simulator carries out faults of this kind for the target. It is no trouble to carry out a note.
+fn carries(vocabulary: &Vocabulary, kind: FaultKind) -> bool {
+    let all = &vocabulary.faults;
+    all.is_empty() || all.contains(&kind) || kind == FaultKind::Note
 }
 
 /// The kinds of faults and triggers to draw from, with their weights.
@@ -119,7 +143,8 @@ struct Menu {
 impl Menu {
     /// Everything that makes sense for the target.
     fn all(vocabulary: &Vocabulary) -> Self {
-        let faults = FaultKind::ALL.iter().map(|kind| (*kind, weight(*kind))).collect();
+        let drawn = FaultKind::ALL.iter().filter(|kind| kind.weight() > 0 && carries(vocabulary, **kind));
+        let faults = drawn.map(|kind| (*kind, kind.weight())).collect();
         let triggers = Trigger::ALL.into_iter().filter(|(trigger, _)| trigger.possible(vocabulary)).collect();
         Self { faults, triggers }
     }
@@ -139,30 +164,37 @@ impl Menu {
 
     /// A step for `schedule`, one of whose steps may get an id for it.
     fn step(&self, schedule: &mut Schedule, vocabulary: &Vocabulary, dice: &mut Dice) -> Step {
-        let when = self.when(schedule, vocabulary, dice);
-        let mut step = Step { when, fault: self.fault(vocabulary, dice), lasts: Lasts::Healed, id: 0 };
+        let when = self.when(schedule, None, vocabulary, dice);
+        let mut step =
+            Step { when, fault: self.fault(vocabulary, dice), lasts: Lasts::Healed, id: 0, again: Again::NEVER };
+        settle(&mut step, schedule, None, dice);
         draw_lasts(&mut step, vocabulary, dice);
+        if dice.chance(1, 12) {
+            step.again = draw_again(&step, vocabulary, dice);
+        }
         step
     }
 
-    fn when(&self, schedule: &mut Schedule, vocabulary: &Vocabulary, dice: &mut Dice) -> When {
+    /// A trigger for the step at `own`, or for a new one.
+    fn when(&self, schedule: &mut Schedule, own: Option<usize>, vocabulary: &Vocabulary, dice: &mut Dice) -> When {
         let trigger = weighted(&self.triggers, dice);
         let Some(fact) = fact(trigger, vocabulary, dice) else {
-            let other = if trigger == Trigger::Step { refer(schedule, None, dice) } else { None };
+            let other = if trigger == Trigger::Step { refer(schedule, own, dice) } else { None };
             let time = time(&schedule.header, vocabulary, dice);
             return other.map_or(When::At(time), |step| When::Step {
                 step,
                 edge: edge(dice),
-                delay: draw::delay(dice),
+                delay: draw::delay(vocabulary, dice),
             });
         };
-        let before = !matches!(fact, Fact::Role(..)) && dice.chance(1, 3);
+        let before = fact.has_before() && dice.chance(1, 3);
         let side = if before { Side::Before } else { Side::After };
-        let from = if dice.chance(1, 5) { refer(schedule, None, dice) } else { None };
+        let from = if dice.chance(1, 5) { refer(schedule, own, dice) } else { None };
         let from = from.map(|step| (step, edge(dice)));
-        let delay = if dice.chance(2, 3) { 0 } else { draw::delay(dice) };
+        let delay = if dice.chance(2, 3) { 0 } else { draw::delay(vocabulary, dice) };
         // A role is taken and a mark is hit a few times in a run, messages and writes often.
-        let seldom = matches!(fact, Fact::Role(..) | Fact::Mark(_));
+        let seldom =
+            matches!(fact, Fact::Role(..) | Fact::Mark(_) | Fact::Stops(_) | Fact::Starts(_) | Fact::Fault(..));
         let nth = if seldom { dice.between(1, 3) as u8 } else { draw::nth(dice) };
         When::Fact { fact, side, nth, from, delay }
     }
@@ -180,6 +212,14 @@ fn fact(trigger: Trigger, vocabulary: &Vocabulary, dice: &mut Dice) -> Option<Fa
             Some(Fact::Role(nodes, draw::name(&vocabulary.roles, dice)))
         }
         Trigger::Mark => Some(Fact::Mark(draw::name(&vocabulary.marks, dice))),
+        Trigger::Invoke => Some(Fact::Invoke(draw::name(&vocabulary.functions, dice))),
+        Trigger::Complete => Some(Fact::Complete(draw::name(&vocabulary.functions, dice))),
+        Trigger::Stops => Some(Fact::Stops(draw::nodes(vocabulary, dice))),
+        Trigger::Starts => Some(Fact::Starts(draw::nodes(vocabulary, dice))),
+        Trigger::Fault => {
+            let kind = weighted(&Menu::all(vocabulary).faults, dice);
+            Some(Fact::Fault(Name::of(kind.keyword()), edge(dice)))
+        }
     }
 }
 
@@ -224,6 +264,25 @@ fn draw_lasts(step: &mut Step, vocabulary: &Vocabulary, dice: &mut Dice) {
     };
 }
 
+/// A few more beginnings.
+fn draw_again(step: &Step, vocabulary: &Vocabulary, dice: &mut Dice) -> Again {
+    let next = matches!(step.when, When::Fact { .. }) && dice.chance(1, 2);
+    let every = if next { 0 } else { draw::length(vocabulary, dice) };
+    Again { times: dice.between(1, 6) as u8, every, about: dice.chance(1, 4) }.normal()
+}
+
+/// Lets a fault that refers to a step refer to one that there is; without any, it does nothing.
+fn settle(step: &mut Step, schedule: &mut Schedule, except: Option<usize>, dice: &mut Dice) {
+    let dangling = |id: StepId| id != 0 && schedule.steps.iter().all(|other| other.id != id);
+    if step.fault.reference() == 0 || (!dangling(step.fault.reference()) && dice.chance(1, 2)) {
+        return;
+    }
+    match refer(schedule, except, dice) {
+        Some(id) => step.fault.refer(id),
+        None => step.fault = Fault::Note {},
+    }
+}
+
 /// The id of a random step other than the one at `except`, given to it if it has none.
 fn refer(schedule: &mut Schedule, except: Option<usize>, dice: &mut Dice) -> Option<StepId> {
     let free = free_id(schedule);
@@ -249,6 +308,11 @@ fn random_header(vocabulary: &Vocabulary, dice: &mut Dice) -> Header {
             knob(&mut header, vocabulary, dice);
         }
     }
+    for knob in RARE_KNOBS {
+        if dice.chance(1, 40) {
+            knob(&mut header, vocabulary, dice);
+        }
+    }
     header
 }
 
@@ -265,6 +329,30 @@ const KNOBS: [Knob; 8] = [
     |header, _, dice| header.loss = dice.between(1, 500) as u16,
     |header, _, dice| header.duplication = dice.between(1, 500) as u16,
 ];
+
+/// What is turned more seldom, since a schedule of its own story rarely needs it. The budget is not for chance to lift.
+const RARE_KNOBS: [Knob; 5] = [
+    |header, _, dice| header.rate = draw::log_uniform(10, 5_000, dice) as u16,
+    |header, vocabulary, dice| header.heal = phase(vocabulary, dice),
+    |header, vocabulary, dice| header.settle = phase(vocabulary, dice),
+    |header, vocabulary, dice| (header.active, header.calm) = (phase(vocabulary, dice), phase(vocabulary, dice)),
+    topology,
+];
+
+/// A length in units of the phases.
+fn phase(vocabulary: &Vocabulary, dice: &mut Dice) -> u16 {
+    (draw::length(vocabulary, dice) / PHASE_UNIT).clamp(1, u16::MAX.into()) as u16
+}
+
+/// Data centres of equal shares, nearer to themselves than to each other.
+fn topology(header: &mut Header, _: &Vocabulary, dice: &mut Dice) {
+    header.dcs = dice.between(2, DCS_MAX as u64) as u8;
+    header.within = Span::at_most(draw::log_uniform(100, 2_000, dice));
+    header.between = Span::at_most(draw::log_uniform(2_000, 100_000, dice));
+    let other = dice.between(1, u64::from(header.dcs) - 1) as usize;
+    let far = Header::pair(0, other).expect("a data centre and another one");
+    header.latencies[far] = Span::at_most(draw::log_uniform(2_000, 200_000, dice));
+}
 
 fn random_nodes(vocabulary: &Vocabulary, dice: &mut Dice) -> u8 {
     let (least, most) = vocabulary.nodes;
@@ -288,7 +376,7 @@ struct Context<'a> {
 type Operator = fn(&mut Schedule, &Context<'_>, &mut Dice) -> Option<()>;
 
 /// Every operator: its name, how often it is drawn, what it does.
-const OPERATORS: [(&str, u64, Operator); 18] = [
+const OPERATORS: [(&str, u64, Operator); 23] = [
     ("insert", 10, insert),
     ("delete", 8, delete),
     ("duplicate", 4, duplicate),
@@ -301,10 +389,15 @@ const OPERATORS: [(&str, u64, Operator); 18] = [
     ("retrigger", 6, retrigger),
     ("nth", 6, nth),
     ("replace", 4, replace),
+    ("weaken", 2, weaken),
     ("overlap", 5, overlap),
     ("until", 2, until),
+    ("again", 2, again),
+    ("activate", 1, activate),
     ("splice", 6, splice),
     ("repeat", 2, repeat),
+    ("swizzle", 2, swizzle),
+    ("sort", 1, sort),
     ("knobs", 4, knobs),
     ("reseed", 2, reseed),
 ];
@@ -344,12 +437,6 @@ fn put(schedule: &mut Schedule, step: Step, dice: &mut Dice) -> Option<()> {
     (schedule.steps.len() < STEPS_MAX).then(|| schedule.steps.insert(at, step))
 }
 
-fn delay_mut(when: &mut When) -> &mut u32 {
-    match when {
-        When::At(delay) | When::Step { delay, .. } | When::Fact { delay, .. } => delay,
-    }
-}
-
 /// A new step.
 fn insert(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
     let menu = Menu::all(context.vocabulary);
@@ -376,12 +463,14 @@ fn adopt(step: &mut Step, gone: &Step) {
     match &mut step.when {
         When::Step { step: id, delay, .. } if *id == gone.id => {
             let waited = *delay;
-            step.when = gone.when;
-            let delay = delay_mut(&mut step.when);
-            *delay = delay.saturating_add(waited);
+            step.when = gone.when.later(waited);
         }
         When::Fact { from, .. } => *from = from.filter(|(id, _)| *id != gone.id),
-        When::At(_) | When::Step { .. } => {}
+        When::At(_) | When::Step { .. } | When::Called => {}
+    }
+    if step.fault.reference() == gone.id {
+        step.fault = Fault::Note {};
+        step.lasts = Lasts::Healed;
     }
     if matches!(step.lasts, Lasts::Until(id, _) if id == gone.id) {
         step.lasts = Lasts::Healed;
@@ -390,17 +479,16 @@ fn adopt(step: &mut Step, gone: &Step) {
 
 /// The same step once more, a little later.
 fn duplicate(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
-    let mut copy = Step { id: 0, ..schedule.steps[pick(schedule, dice)?] };
-    let delay = delay_mut(&mut copy.when);
-    *delay = delay.saturating_add(draw::length(context.vocabulary, dice));
-    put(schedule, copy, dice)
+    let step = schedule.steps[pick(schedule, dice)?];
+    let when = step.when.later(draw::length(context.vocabulary, dice));
+    put(schedule, Step { id: 0, when, ..step }, dice)
 }
 
 /// A small step back or forth in time.
 fn shift(schedule: &mut Schedule, _: &Context<'_>, dice: &mut Dice) -> Option<()> {
     let at = pick(schedule, dice)?;
     let by = draw::log_uniform(10, 300_000, dice);
-    let delay = delay_mut(&mut schedule.steps[at].when);
+    let delay = schedule.steps[at].when.delay_mut()?;
     *delay = if dice.chance(1, 2) { delay.saturating_add(by) } else { delay.saturating_sub(by) };
     Some(())
 }
@@ -411,23 +499,22 @@ fn retime(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Op
     let time = time(&schedule.header, context.vocabulary, dice);
     match &mut schedule.steps[at].when {
         When::At(delay) => *delay = time,
-        When::Step { delay, .. } | When::Fact { delay, .. } => *delay = draw::delay(dice),
+        When::Step { delay, .. } | When::Fact { delay, .. } => *delay = draw::delay(context.vocabulary, dice),
+        When::Called => return None,
     }
     Some(())
 }
 
 /// Onto the moment of another step, or just beside it.
-fn align(schedule: &mut Schedule, _: &Context<'_>, dice: &mut Dice) -> Option<()> {
+fn align(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
     let at = pick(schedule, dice)?;
     let other = schedule.steps[pick(schedule, dice)?];
     if dice.chance(1, 3) {
         let step = refer(schedule, Some(at), dice)?;
-        schedule.steps[at].when = When::Step { step, edge: edge(dice), delay: draw::delay(dice) };
+        schedule.steps[at].when = When::Step { step, edge: edge(dice), delay: draw::delay(context.vocabulary, dice) };
         return Some(());
     }
-    let mut when = other.when;
-    let delay = delay_mut(&mut when);
-    *delay = delay.saturating_add(draw::delay(dice));
+    let when = other.when.later(draw::delay(context.vocabulary, dice));
     let own = schedule.steps[at].id;
     let circular = own != 0 && Step { when, lasts: Lasts::Healed, ..other }.references().any(|id| id == own);
     (!circular).then(|| schedule.steps[at].when = when)
@@ -447,31 +534,68 @@ fn stretch(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> O
             let moved = if dice.chance(1, 2) { percent.saturating_add(by) } else { percent.saturating_sub(by) };
             Lasts::Constant { name, percent: moved.max(-100) }
         }
-        Lasts::Healed | Lasts::Until(..) => draw::lasts(context.vocabulary, dice),
+        Lasts::Healed | Lasts::Until(..) | Lasts::Sum { .. } | Lasts::Difference { .. } => {
+            draw::lasts(context.vocabulary, dice)
+        }
     };
     Some(())
 }
 
-/// As long as a constant of the target, or nearly.
+/// As long as a landmark of the target, or nearly: how long it lasts, or how long after its trigger it begins.
 fn boundary(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
-    let at = pick_where(schedule, lasting, dice)?;
-    schedule.steps[at].lasts = draw::boundary(context.vocabulary, dice);
-    Some(())
+    let waits = |step: &Step| matches!(step.when, When::Step { .. } | When::Fact { .. });
+    if dice.chance(2, 3) {
+        let at = pick_where(schedule, lasting, dice)?;
+        schedule.steps[at].lasts = draw::boundary(context.vocabulary, dice);
+        return Some(());
+    }
+    let at = pick_where(schedule, waits, dice)?;
+    let near = draw::near(context.vocabulary, dice)?;
+    schedule.steps[at].when.delay_mut().map(|delay| *delay = near)
 }
 
 /// Another victim, link, share or strength.
 fn retarget(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
+    if dice.chance(1, 3) {
+        return rename_nodes(schedule, context, dice);
+    }
     let at = pick_where(schedule, |step| !matches!(step.fault, Fault::Note {}), dice)?;
-    schedule.steps[at].fault.redraw(context.vocabulary, dice);
+    let mut step = schedule.steps[at];
+    step.fault.redraw(context.vocabulary, dice);
+    settle(&mut step, schedule, Some(at), dice);
+    schedule.steps[at].fault = step.fault;
     Some(())
 }
 
-/// Another trigger.
+/// A role in place of a number, or a number in place of a role, wherever the step names one.
+fn rename_nodes(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
+    let at = pick(schedule, dice)?;
+    let number = draw::number(context.vocabulary, dice);
+    let groups = schedule.header.groups.iter().filter(|group| group.name != Name::ANY);
+    let groups: Vec<Nodes> = groups.map(|group| Nodes::Group(group.name)).collect();
+    let role = match dice.pick(&groups) {
+        Some(group) if dice.chance(1, 3) || context.vocabulary.roles.is_empty() => *group,
+        None if context.vocabulary.roles.is_empty() => return None,
+        _ => draw::role(context.vocabulary, dice),
+    };
+    let swapped = |nodes: Nodes| match nodes {
+        Nodes::Node(_) => role,
+        Nodes::Role(_) | Nodes::Previous(_) | Nodes::Group(_) | Nodes::Primaries => number,
+        other => other,
+    };
+    let step = with_nodes(&schedule.steps[at], swapped);
+    (step != schedule.steps[at]).then(|| schedule.steps[at] = step)
+}
+
+/// Another trigger: most often a fact in place of a time, or a time in place of a fact.
 fn retrigger(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
     let at = pick(schedule, dice)?;
-    let step = schedule.steps.remove(at);
-    let when = Menu::all(context.vocabulary).when(schedule, context.vocabulary, dice);
-    schedule.steps.insert(at, Step { when, ..step });
+    let mut menu = Menu::all(context.vocabulary);
+    let other_sort = dice.chance(2, 3);
+    let timed = matches!(schedule.steps[at].when, When::At(_));
+    menu.triggers.retain(|(trigger, _)| !other_sort || timed != (*trigger == Trigger::Time));
+    let when = menu.when(schedule, Some(at), context.vocabulary, dice);
+    schedule.steps[at].when = when;
     Some(())
 }
 
@@ -491,12 +615,53 @@ fn nth(schedule: &mut Schedule, _: &Context<'_>, dice: &mut Dice) -> Option<()> 
 /// Another fault at the same moment.
 fn replace(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
     let at = pick(schedule, dice)?;
-    let step = &mut schedule.steps[at];
+    let mut step = schedule.steps[at];
     step.fault = Menu::all(context.vocabulary).fault(context.vocabulary, dice);
-    if !lasting(step) || step.lasts == Lasts::Healed {
-        draw_lasts(step, context.vocabulary, dice);
+    settle(&mut step, schedule, Some(at), dice);
+    if !lasting(&step) || step.lasts == Lasts::Healed {
+        draw_lasts(&mut step, context.vocabulary, dice);
+    }
+    step.id = schedule.steps[at].id;
+    schedule.steps[at] = step;
+    Some(())
+}
+
+/// A weaker kind of fault with the same victims.
+fn weaken(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
+    let weaker = |step: &Step| step.fault.kind().weaker().filter(|kind| carries(context.vocabulary, *kind));
+    let at = pick_where(schedule, |step| weaker(step).is_some(), dice)?;
+    let step = &mut schedule.steps[at];
+    let drawn = Fault::random(weaker(step)?, context.vocabulary, dice);
+    step.fault = with_victims(&drawn, &step.fault);
+    if !lasting(step) {
+        step.lasts = Lasts::Healed;
     }
     Some(())
+}
+
+/// Several faults that begin one after another and end in the reverse order.
+fn swizzle(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
+    let mut chosen: Vec<usize> = (0..schedule.steps.len()).filter(|at| lasting(&schedule.steps[*at])).collect();
+    while chosen.len() > 4 || (chosen.len() > 2 && dice.chance(1, 3)) {
+        chosen.swap_remove(dice.below(chosen.len() as u64) as usize);
+    }
+    let first = schedule.steps[*chosen.first().filter(|_| chosen.len() > 1)?];
+    // A trigger that refers to a step might refer to one of them, and nobody may call them all.
+    let bare = Step { fault: Fault::Note {}, lasts: Lasts::Healed, ..first };
+    let free = bare.when != When::Called && bare.references().next().is_none();
+    let start = if free { first.when } else { When::At(time(&schedule.header, context.vocabulary, dice)) };
+    let gap = draw::length(context.vocabulary, dice) / 2;
+    let count = chosen.len() as u32;
+    for (turn, at) in (0..count).zip(chosen) {
+        schedule.steps[at].when = start.later(gap.saturating_mul(turn));
+        schedule.steps[at].lasts = Lasts::For(gap.saturating_mul(2 * (count - turn) - 1));
+    }
+    Some(())
+}
+
+/// The canonical order.
+fn sort(schedule: &mut Schedule, _: &Context<'_>, _: &mut Dice) -> Option<()> {
+    (!schedule.steps.is_sorted()).then(|| schedule.steps.sort())
 }
 
 /// A second fault while an earlier one lasts.
@@ -505,13 +670,12 @@ fn overlap(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> O
     if schedule.steps[first].id == 0 {
         schedule.steps[first].id = free_id(schedule)?;
     }
-    let within = match schedule.steps[first].lasts {
-        Lasts::For(micros) => dice.below(u64::from(micros) + 1) as u32,
-        Lasts::Healed | Lasts::Constant { .. } | Lasts::Until(..) => draw::delay(dice),
+    let within = match shrink::length(schedule.steps[first].lasts, context.vocabulary) {
+        Some(micros) => dice.below(u64::from(micros) + 1) as u32,
+        None => draw::delay(context.vocabulary, dice),
     };
     let when = When::Step { step: schedule.steps[first].id, edge: Edge::Begins, delay: within };
-    let mut step = Step { when, ..Menu::all(context.vocabulary).step(schedule, context.vocabulary, dice) };
-    draw_lasts(&mut step, context.vocabulary, dice);
+    let step = Step { when, ..Menu::all(context.vocabulary).step(schedule, context.vocabulary, dice) };
     put(schedule, step, dice)
 }
 
@@ -521,6 +685,34 @@ fn until(schedule: &mut Schedule, _: &Context<'_>, dice: &mut Dice) -> Option<()
     let other = refer(schedule, Some(at), dice)?;
     schedule.steps[at].lasts = Lasts::Until(other, edge(dice));
     Some(())
+}
+
+/// Begins more or fewer times, or at other distances.
+fn again(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
+    let at = pick(schedule, dice)?;
+    let drawn = draw_again(&schedule.steps[at], context.vocabulary, dice);
+    let again = &mut schedule.steps[at].again;
+    *again = match (again.times, dice.below(3)) {
+        (0, _) | (_, 0) => drawn,
+        (times, 1) => Again { times: times - 1, ..*again }.normal(),
+        _ => Again { every: drawn.every, ..*again }.normal(),
+    };
+    Some(())
+}
+
+/// A step that strikes only, or once more, when another moment comes.
+fn activate(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
+    if schedule.steps.len() == STEPS_MAX || !carries(context.vocabulary, FaultKind::Activate) {
+        return None;
+    }
+    let id = refer(schedule, None, dice)?;
+    let when = Menu::all(context.vocabulary).when(schedule, None, context.vocabulary, dice);
+    let at = pick_where(schedule, |step| step.id == id, dice)?;
+    if dice.chance(1, 2) {
+        schedule.steps[at].when = When::Called;
+    }
+    let fault = Fault::Activate { step: StepRef(id) };
+    put(schedule, Step { when, fault, lasts: Lasts::Healed, id: 0, again: Again::NEVER }, dice)
 }
 
 /// Some neighbouring steps of the donor, with ids of their own.
@@ -534,7 +726,10 @@ fn splice(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Op
         let kept = dice.below(schedule.steps.len() as u64 + 1) as usize;
         (kept..schedule.steps.len()).rev().for_each(|at| remove(schedule, at));
     }
-    schedule.steps.extend(renamed);
+    schedule.steps.extend(renamed.into_iter().map(|step| match carries(context.vocabulary, step.fault.kind()) {
+        true => step,
+        false => Step { fault: Fault::Note {}, lasts: Lasts::Healed, ..step },
+    }));
     Some(())
 }
 
@@ -555,6 +750,7 @@ fn renamed(schedule: &Schedule, steps: &[Step]) -> Option<Vec<Step>> {
 fn rename(step: &Step, fresh: impl Fn(StepId) -> Option<StepId>) -> Step {
     let when = match step.when {
         When::At(delay) => When::At(delay),
+        When::Called => When::Called,
         When::Step { step, edge, delay } => {
             fresh(step).map_or(When::At(delay), |step| When::Step { step, edge, delay })
         }
@@ -565,9 +761,15 @@ fn rename(step: &Step, fresh: impl Fn(StepId) -> Option<StepId>) -> Step {
     };
     let lasts = match step.lasts {
         Lasts::Until(id, edge) => fresh(id).map_or(Lasts::Healed, |id| Lasts::Until(id, edge)),
-        other @ (Lasts::Healed | Lasts::For(_) | Lasts::Constant { .. }) => other,
+        other => other,
     };
-    Step { when, lasts, id: fresh(step.id).unwrap_or(0), ..*step }
+    let mut fault = step.fault;
+    match (fault.reference(), fresh(fault.reference())) {
+        (0, _) => {}
+        (_, Some(id)) => fault.refer(id),
+        (_, None) => fault = Fault::Note {},
+    }
+    Step { when, fault, lasts, id: fresh(step.id).unwrap_or(0), ..*step }
 }
 
 /// The same fault again and again, at equal distances or at the next occurrences.
@@ -577,7 +779,7 @@ fn repeat(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Op
     for _ in 0..dice.between(1, 3) {
         match &mut copy.when {
             When::Fact { nth, .. } => *nth = nth.saturating_add(1),
-            When::At(delay) | When::Step { delay, .. } => *delay = delay.saturating_add(period),
+            when => *when = when.later(period),
         }
         put(schedule, copy, dice)?;
     }
@@ -587,9 +789,13 @@ fn repeat(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Op
 /// Another shape, workload, length or ambient rate.
 fn knobs(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
     let header = &mut schedule.header;
-    match dice.below(KNOBS.len() as u64 + 2) as usize {
+    match dice.below(KNOBS.len() as u64 + 3) as usize {
         turned if turned < KNOBS.len() => KNOBS[turned](header, context.vocabulary, dice),
         turned if turned == KNOBS.len() => {
+            let knob = dice.pick(&RARE_KNOBS).expect("there are some");
+            knob(header, context.vocabulary, dice);
+        }
+        turned if turned == KNOBS.len() + 1 => {
             let default = context.vocabulary.chaos_micros / PHASE_UNIT;
             header.chaos = (u64::from(default) * dice.between(25, 200) / 100).min(u16::MAX.into()) as u16;
         }

@@ -5,13 +5,29 @@ use crate::{
     fault::{FaultKind, Length},
     lexer::{Kind, Token},
     name::Name,
-    schedule::{Edge, Fact, Lasts, Side, When},
+    schedule::{Again, Edge, Fact, Lasts, Side, When},
     select::{Link, NODES_MAX, Nodes},
     text::{Cursor, Printer, is_reserved, node_number},
-    units::print_factor,
+    units::{print_factor, print_micros},
 };
 
-const NODES: &str = "nodes such as `n1`, `{n1,n2}`, a role, `majority`, `rest` or `all`";
+const NODES: &str = "nodes such as `n1`, `{n1,n2}`, a role, `primaries`, `one`, `majority`, `rest` or `all`";
+
+/// The selectors that are a single word.
+const SINGLE: [(&str, Nodes); 9] = [
+    ("all", Nodes::All),
+    ("rest", Nodes::Rest),
+    ("primaries", Nodes::Primaries),
+    ("one", Nodes::One),
+    ("some", Nodes::Some),
+    ("half", Nodes::Half),
+    ("most-up-to-date", Nodes::MostUpToDate),
+    ("least-up-to-date", Nodes::LeastUpToDate),
+    ("last-voter", Nodes::LastVoter),
+];
+
+/// The selectors that may be counted from a node.
+const COUNTED: [&str; 3] = ["majority", "minority", "minority-third"];
 
 impl Printer<'_> {
     pub(crate) fn when(&mut self, when: When) {
@@ -35,12 +51,28 @@ impl Printer<'_> {
                 }
                 self.delay(delay);
             }
+            When::Called => self.word("on call"),
+        }
+    }
+
+    /// How often a step begins again.
+    pub(crate) fn again(&mut self, again: Again) {
+        if again.times == 0 {
+            return;
+        }
+        match again.times {
+            1 => self.word("again once"),
+            times => self.word(format!("again {times} times")),
+        }
+        if again.every != 0 {
+            self.word(if again.about { "every about" } else { "every" });
+            self.duration(again.every);
         }
     }
 
     fn delay(&mut self, delay: u32) {
         if delay != 0 {
-            self.word(format!("+{}", crate::units::print_micros(delay.into())));
+            self.word(format!("+{}", print_micros(delay.into())));
         }
     }
 
@@ -52,6 +84,22 @@ impl Printer<'_> {
             Fact::Write(nodes) => self.word(self.nodes(nodes) + " write"),
             Fact::Role(nodes, role) => self.word(self.nodes(nodes) + " becomes " + &self.guarded_name(role)),
             Fact::Mark(name) => self.word("mark ".to_owned() + &self.quoted_name(name)),
+            Fact::Invoke(name) => self.function("invoke", name),
+            Fact::Complete(name) => self.function("complete", name),
+            Fact::Stops(nodes) => self.word(self.nodes(nodes) + " stops"),
+            Fact::Starts(nodes) => self.word(self.nodes(nodes) + " starts"),
+            Fact::Fault(name, edge) => {
+                self.word("fault");
+                self.word(self.keyword(name));
+                self.word(edge_word(edge));
+            }
+        }
+    }
+
+    fn function(&mut self, verb: &str, name: Name) {
+        self.word(verb);
+        if name != Name::ANY {
+            self.word(self.name_unless(name, ends_function));
         }
     }
 
@@ -66,44 +114,66 @@ impl Printer<'_> {
     pub(crate) fn nodes(&self, nodes: Nodes) -> String {
         let from = |word: &str, node: u8| if node == 0 { word.to_owned() } else { format!("{word} from n{node}") };
         match nodes {
-            Nodes::All => "all".to_owned(),
-            Nodes::Rest => "rest".to_owned(),
             Nodes::Node(number) => format!("n{number}"),
             Nodes::Role(name) => self.guarded_name(name),
             Nodes::Previous(name) => format!("previous-{}", self.suffix_name(name)),
             Nodes::Set(set) => braces(set),
             Nodes::Majority(node) => from("majority", node),
             Nodes::Minority(node) => from("minority", node),
+            Nodes::MinorityThird(node) => from("minority-third", node),
+            Nodes::Group(name) => format!("group {}", self.guarded_name(name)),
+            Nodes::All
+            | Nodes::Rest
+            | Nodes::Primaries
+            | Nodes::One
+            | Nodes::Some
+            | Nodes::Half
+            | Nodes::MostUpToDate
+            | Nodes::LeastUpToDate
+            | Nodes::LastVoter => {
+                let word = SINGLE.iter().find(|(_, single)| *single == nodes);
+                word.expect("every selector without a parameter is a single word").0.to_owned()
+            }
         }
     }
 
-    pub(crate) fn link(&mut self, link: Link) {
-        self.word(format!("{}->{}", self.nodes(link.from), self.nodes(link.to)));
+    pub(crate) fn link(&self, link: Link) -> String {
+        format!("{}->{}", self.nodes(link.from), self.nodes(link.to))
     }
 
     /// A link, unless it is every link.
     pub(crate) fn optional_link(&mut self, link: Link) {
         if link != Link::ALL {
-            self.link(link);
+            self.word(self.link(link));
         }
     }
 
     pub(crate) fn lasts(&mut self, lasts: Lasts, kind: FaultKind) {
         match lasts {
             Lasts::Healed => {}
-            Lasts::For(micros) => {
-                self.lasting_words(kind);
-                self.duration(micros);
-            }
-            Lasts::Constant { name, percent } => {
-                self.lasting_words(kind);
-                let factor = if percent == 0 { String::new() } else { format!("*{}", print_factor(percent)) };
-                self.word(self.name(name) + &factor);
-            }
             Lasts::Until(step, edge) => {
                 self.word("until");
                 self.reference(step, edge);
             }
+            Lasts::For(_) | Lasts::Constant { .. } | Lasts::Sum { .. } | Lasts::Difference { .. } => {
+                self.lasting_words(kind);
+                self.word(self.length(lasts));
+            }
+        }
+    }
+
+    /// The length of a step that is neither healed nor ended by another one.
+    pub(crate) fn length(&self, lasts: Lasts) -> String {
+        let scaled = |name: Name, percent: i8| {
+            let factor = if percent == 0 { String::new() } else { format!("*{}", print_factor(percent)) };
+            self.name(name) + &factor
+        };
+        match lasts {
+            Lasts::Healed | Lasts::Until(..) => String::new(),
+            Lasts::For(micros) => print_micros(micros.into()),
+            Lasts::Constant { name, percent } => scaled(name, percent),
+            Lasts::Sum { name, percent, other } => scaled(name, percent) + " + " + &self.name(other),
+            Lasts::Difference { name, percent, other } => scaled(name, percent) + " - " + &self.name(other),
         }
     }
 
@@ -115,7 +185,21 @@ impl Printer<'_> {
     }
 }
 
-fn braces(set: u16) -> String {
+/// Whether a word can follow a fact whose function is left out.
+fn ends_function(word: &str) -> bool {
+    word == "from" || FaultKind::from_keyword(word).is_some()
+}
+
+/// The word for an edge.
+pub(crate) fn edge_word(edge: Edge) -> &'static str {
+    match edge {
+        Edge::Begins => "begins",
+        Edge::Ends => "ends",
+    }
+}
+
+/// A set of nodes as text.
+pub(crate) fn braces(set: u16) -> String {
     let numbers = (1..=NODES_MAX).filter(|number| set >> (number - 1) & 1 == 1);
     let names: Vec<String> = numbers.map(|number| format!("n{number}")).collect();
     format!("{{{}}}", names.join(","))
@@ -126,13 +210,16 @@ impl Cursor<'_> {
         if self.accept("at") {
             return Ok(When::At(self.duration()?));
         }
+        if self.accept("on") {
+            return self.expect("call").map(|()| When::Called);
+        }
         let word = self.peek();
         let side = if self.accept("after") {
             Side::After
         } else if self.accept("before") {
             Side::Before
         } else {
-            return Err(self.fail("`at`, `after` or `before`"));
+            return Err(self.fail("`at`, `after`, `before` or `on call`"));
         };
         if side == Side::After && matches!(self.text(1), "begins" | "ends") {
             return Ok(When::Step { step: self.label()?, edge: self.edge()?, delay: self.delay()? });
@@ -142,8 +229,10 @@ impl Cursor<'_> {
 
     fn fact_trigger(&mut self, side: Side, word: Option<&Token<'_>>) -> Result<When, Diagnostic> {
         let fact = self.fact()?;
-        if side == Side::Before && matches!(fact, Fact::Role(..)) {
-            return Err(self.place().complain(word, "`after`: a role is seen once it has been taken"));
+        if side == Side::Before && !fact.has_before() {
+            return Err(self
+                .place()
+                .complain(word, "`after`: a role is seen once it has been taken, a fault once it has begun"));
         }
         Ok(When::Fact { fact, side, nth: self.nth()?, from: self.anchor()?, delay: self.delay()? })
     }
@@ -177,6 +266,15 @@ impl Cursor<'_> {
         if self.accept("mark") {
             return Ok(Fact::Mark(self.name("a mark such as `\"two leaders\"`")?));
         }
+        if self.accept("invoke") {
+            return Ok(Fact::Invoke(self.function()?));
+        }
+        if self.accept("complete") {
+            return Ok(Fact::Complete(self.function()?));
+        }
+        if self.accept("fault") {
+            return Ok(Fact::Fault(self.keyword()?, self.edge()?));
+        }
         let nodes = self.nodes()?;
         if self.accept("sync") {
             return Ok(Fact::Sync(nodes));
@@ -187,31 +285,81 @@ impl Cursor<'_> {
         if self.accept("becomes") {
             return Ok(Fact::Role(nodes, self.name("a role")?));
         }
-        Err(self.fail("`sync`, `write` or `becomes`"))
+        if self.accept("stops") {
+            return Ok(Fact::Stops(nodes));
+        }
+        if self.accept("starts") {
+            return Ok(Fact::Starts(nodes));
+        }
+        Err(self.fail("`sync`, `write`, `becomes`, `stops` or `starts`"))
+    }
+
+    /// A function of the workload, unless what follows is none.
+    fn function(&mut self) -> Result<Name, Diagnostic> {
+        let function = self.at_name() && !ends_function(self.text(0));
+        if function { self.name("a function of the workload") } else { Ok(Name::ANY) }
+    }
+
+    /// A kind of fault, by its keyword or its hash.
+    fn keyword(&mut self) -> Result<Name, Diagnostic> {
+        if self.peek().is_some_and(|token| token.kind == Kind::Hash) {
+            return self.name("a kind of fault");
+        }
+        let keywords = || FaultKind::ALL.iter().map(|kind| kind.keyword());
+        let kind = FaultKind::from_keyword(self.text(0));
+        let kind = kind.ok_or_else(|| self.fail_near("a kind of fault such as `partition`", keywords()))?;
+        self.advance();
+        Ok(Name::of(kind.keyword()))
+    }
+
+    /// `3 times`
+    fn times(&mut self) -> Result<u8, Diagnostic> {
+        let times = self.integer(1..=255)? as u8;
+        self.expect("times").map(|()| times)
+    }
+
+    /// How often a step begins again.
+    pub(crate) fn again(&mut self) -> Result<Again, Diagnostic> {
+        if !self.accept("again") {
+            return Ok(Again::NEVER);
+        }
+        let times = if self.accept("once") { 1 } else { self.times()? };
+        if !self.accept("every") {
+            return Ok(Again { times, ..Again::NEVER });
+        }
+        let about = self.accept("about");
+        let every = self.duration()?;
+        if every == 0 {
+            Err(self.fail("a duration above zero after `every`"))
+        } else {
+            Ok(Again { times, every, about })
+        }
     }
 
     /// A kind of message, unless what follows is a link or no name at all.
     fn kind(&mut self) -> Result<Name, Diagnostic> {
-        let kind = self.at_name() && self.text(1) != "->" && !is_reserved(self.text(0));
+        let kind = self.at_name() && self.text(1) != "->" && !(self.is_word() && is_reserved(self.text(0)));
         if kind { self.name("a kind of message") } else { Ok(Name::ANY) }
     }
 
     pub(crate) fn nodes(&mut self) -> Result<Nodes, Diagnostic> {
         let Some(token) = self.peek() else { return Err(self.fail(NODES)) };
+        if let Some((_, nodes)) = SINGLE.iter().find(|(word, _)| *word == token.text) {
+            self.advance();
+            return Ok(*nodes);
+        }
         match token.text {
             "{" => self.braces(),
-            "all" => self.just(Nodes::All),
-            "rest" => self.just(Nodes::Rest),
             "majority" => Ok(Nodes::Majority(self.counted_from()?)),
             "minority" => Ok(Nodes::Minority(self.counted_from()?)),
+            "minority-third" => Ok(Nodes::MinorityThird(self.counted_from()?)),
+            "group" => {
+                self.advance();
+                self.name("the name of a group").map(Nodes::Group)
+            }
             word if node_number(word).is_some() => Ok(Nodes::Node(self.node()?)),
             _ => self.role(),
         }
-    }
-
-    fn just(&mut self, nodes: Nodes) -> Result<Nodes, Diagnostic> {
-        self.advance();
-        Ok(nodes)
     }
 
     fn node(&mut self) -> Result<u8, Diagnostic> {
@@ -224,7 +372,10 @@ impl Cursor<'_> {
     }
 
     fn role(&mut self) -> Result<Nodes, Diagnostic> {
-        let Some(token) = self.peek().filter(|_| self.at_name()) else { return Err(self.fail(NODES)) };
+        let named = self.at_name() && !(self.is_word() && is_reserved(self.text(0)));
+        let Some(token) = self.peek().filter(|_| named) else {
+            return Err(self.fail_near(NODES, SINGLE.iter().map(|(word, _)| *word).chain(COUNTED)));
+        };
         self.advance();
         Ok(match token.text.strip_prefix("previous-") {
             Some(rest) => Nodes::Previous(self.learn(token.kind, rest)),
@@ -256,15 +407,18 @@ impl Cursor<'_> {
     }
 
     /// A link, or every link if none stands here.
-    pub(crate) fn optional_link(&mut self) -> Result<Link, Diagnostic> {
+    fn optional_link(&mut self) -> Result<Link, Diagnostic> {
         if self.at_nodes() { self.link() } else { Ok(Link::ALL) }
     }
 
     /// Whether what follows are nodes rather than a word that can stand after a link.
-    fn at_nodes(&self) -> bool {
+    pub(crate) fn at_nodes(&self) -> bool {
         let word = self.text(0);
-        let names_nodes = matches!(word, "{" | "all" | "rest" | "majority" | "minority") || node_number(word).is_some();
-        names_nodes || (self.at_name() && !is_reserved(word))
+        let selects = matches!(word, "{" | "group") || SINGLE.iter().any(|(single, _)| *single == word);
+        selects
+            || COUNTED.contains(&word)
+            || node_number(word).is_some()
+            || (self.at_name() && !(self.is_word() && is_reserved(word)))
     }
 
     pub(crate) fn lasts(&mut self, kind: FaultKind) -> Result<Lasts, Diagnostic> {
@@ -304,6 +458,12 @@ impl Cursor<'_> {
         }
         let name = self.name("a timing constant")?;
         let percent = if self.accept("*") { self.factor()? } else { 0 };
+        if self.accept("+") {
+            return Ok(Lasts::Sum { name, percent, other: self.name("a timing constant")? });
+        }
+        if self.accept("-") {
+            return Ok(Lasts::Difference { name, percent, other: self.name("a timing constant")? });
+        }
         Ok(Lasts::Constant { name, percent })
     }
 }

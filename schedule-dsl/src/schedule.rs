@@ -5,6 +5,7 @@
 
 use crate::{
     fault::Fault,
+    field::{Percent, Size, Span},
     name::Name,
     select::{Link, Nodes},
 };
@@ -53,6 +54,63 @@ pub struct Header {
     pub loss: u16,
     /// Share of messages between nodes that arrive twice, in units of 0.01 %, up to 10,000.
     pub duplication: u16,
+    /// In the chaos phase, faults strike for so long at a time, in units of 10 ms; 0: all the time.
+    pub active: u16,
+    /// Then all is healed and nothing strikes for so long, in units of 10 ms.
+    pub calm: u16,
+    /// Whether steps beyond what the target promises to bear are void.
+    pub budget: Budget,
+    /// How many of the groups are data centres: the first ones, up to [`DCS_MAX`].
+    pub dcs: u8,
+    /// Groups of nodes; those without a name do not exist, unless they are data centres.
+    pub groups: [Group; GROUPS_MAX],
+    /// Least latency within a data centre, one way; 0: the world's own.
+    pub within: Span<0>,
+    /// Least latency between data centres, one way; 0: the world's own.
+    pub between: Span<0>,
+    /// Least latencies between pairs of data centres, one way: first and second, first and third, …, fourth and fifth; 0: as
+    /// between any.
+    pub latencies: [Span<0>; PAIRS],
+    /// Which share of every node's processor is taken.
+    pub cpu: Percent<0>,
+    /// Memory of every node; 0: without limit.
+    pub memory: Size<false>,
+    /// Size of every node's disk; 0: without limit.
+    pub disk: Size<false>,
+}
+
+/// The most groups and data centres that a schedule can declare.
+pub const GROUPS_MAX: usize = 8;
+/// The most data centres that a schedule can declare.
+pub const DCS_MAX: usize = 5;
+/// How many pairs the data centres form.
+pub const PAIRS: usize = DCS_MAX * (DCS_MAX - 1) / 2;
+
+/// A named set of nodes. A data centre without a name goes by `dc1`, `dc2`, …, and one without members has an equal share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Group {
+    /// Its name.
+    pub name: Name,
+    /// The nodes whose bits are set; bit 0 is node 1.
+    pub members: u16,
+}
+
+/// Whether steps beyond what the target promises to bear are void.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Budget {
+    /// They are.
+    #[default]
+    Promised,
+    /// They strike all the same, and what comes of it is reported.
+    Off,
+}
+
+impl Header {
+    /// Where the latency between two data centres, counted from 0, stands among the pairs; `None` if they are the same.
+    pub fn pair(a: usize, b: usize) -> Option<usize> {
+        let (low, high) = (a.min(b), a.max(b));
+        (low < high && high < DCS_MAX).then(|| low * (2 * DCS_MAX - low - 1) / 2 + high - low - 1)
+    }
 }
 
 /// One entry of a schedule.
@@ -66,6 +124,29 @@ pub struct Step {
     pub lasts: Lasts,
     /// By which other steps refer to it; 0: none does.
     pub id: StepId,
+    /// Whether it begins more than once.
+    pub again: Again,
+}
+
+/// How often a step begins again, and when. A beginning that is due while the step still lasts is left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Again {
+    /// How many more times.
+    pub times: u8,
+    /// The time between two beginnings in microseconds; 0: at the next occurrence of its fact, or else when it has ended.
+    pub every: u32,
+    /// Whether that is only the mean of a time drawn between zero and twice as much.
+    pub about: bool,
+}
+
+impl Again {
+    /// It begins once.
+    pub const NEVER: Self = Self { times: 0, every: 0, about: false };
+
+    /// The same, without what means nothing.
+    pub(crate) fn normal(self) -> Self {
+        if self.times == 0 { Self::NEVER } else { Self { about: self.about && self.every > 0, ..self } }
+    }
 }
 
 /// The beginning or the end of a step.
@@ -106,7 +187,7 @@ pub enum When {
     Fact {
         /// What is awaited.
         fact: Fact,
-        /// Before or after it. Always `After` for roles, which are seen when they have been taken.
+        /// Before or after it. Always `After` for roles and faults, which are seen when they have been taken or begun.
         side: Side,
         /// Which occurrence, from 1.
         nth: u8,
@@ -115,6 +196,8 @@ pub enum When {
         /// How long after it; 0 is at once, between two effects of whoever causes it.
         delay: u32,
     },
+    /// Only when another step activates it.
+    Called,
 }
 
 /// Something observable that can trigger a step.
@@ -132,6 +215,16 @@ pub enum Fact {
     Role(Nodes, Name),
     /// A mark of this name is hit.
     Mark(Name),
+    /// A client invokes this function ([`Name::ANY`]: any).
+    Invoke(Name),
+    /// A client hears of the outcome of this function ([`Name::ANY`]: of any).
+    Complete(Name),
+    /// One of these nodes goes down.
+    Stops(Nodes),
+    /// One of these nodes starts, the first time not counted.
+    Starts(Nodes),
+    /// A step whose fault has this keyword begins or ends. Always `After`.
+    Fault(Name, Edge),
 }
 
 /// How long a step's effect lasts.
@@ -149,8 +242,51 @@ pub enum Lasts {
         /// The multiple, as percent above or below 100: -2 is 0.98 of the constant.
         percent: i8,
     },
+    /// That, and another constant.
+    Sum {
+        /// Which constant.
+        name: Name,
+        /// The multiple of it, as percent above or below 100.
+        percent: i8,
+        /// The constant that is added.
+        other: Name,
+    },
+    /// That, without another constant; zero if that is longer.
+    Difference {
+        /// Which constant.
+        name: Name,
+        /// The multiple of it, as percent above or below 100.
+        percent: i8,
+        /// The constant that is taken away.
+        other: Name,
+    },
     /// Until another step begins or ends; healed if it never does.
     Until(StepId, Edge),
+}
+
+impl When {
+    /// How long after its trigger a step begins, to be changed; `None` if it has no trigger.
+    pub(crate) fn delay_mut(&mut self) -> Option<&mut u32> {
+        match self {
+            Self::At(delay) | Self::Step { delay, .. } | Self::Fact { delay, .. } => Some(delay),
+            Self::Called => None,
+        }
+    }
+
+    /// The same a while later.
+    pub fn later(mut self, by: u32) -> Self {
+        if let Some(delay) = self.delay_mut() {
+            *delay = delay.saturating_add(by);
+        }
+        self
+    }
+}
+
+impl Fact {
+    /// Whether a step can begin before it.
+    pub fn has_before(self) -> bool {
+        !matches!(self, Self::Role(..) | Self::Fault(..))
+    }
 }
 
 impl Step {
@@ -159,12 +295,9 @@ impl Step {
         let when = match self.when {
             When::Step { step, .. } => step,
             When::Fact { from: Some((step, _)), .. } => step,
-            When::At(_) | When::Fact { from: None, .. } => 0,
+            When::At(_) | When::Fact { from: None, .. } | When::Called => 0,
         };
-        let lasts = match self.lasts {
-            Lasts::Until(step, _) => step,
-            Lasts::Healed | Lasts::For(_) | Lasts::Constant { .. } => 0,
-        };
-        [when, lasts].into_iter().filter(|id| *id != 0)
+        let lasts = if let Lasts::Until(step, _) = self.lasts { step } else { 0 };
+        [when, lasts, self.fault.reference()].into_iter().filter(|id| *id != 0)
     }
 }

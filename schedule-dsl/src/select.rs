@@ -23,8 +23,26 @@ pub enum Nodes {
     Majority(u8),
     /// The largest minority, counted from this node on (0: from node 1).
     Minority(u8),
-    /// Everybody whom the step's other selector does not name.
+    /// Everybody whom the step's other selectors do not name.
     Rest,
+    /// The largest number of nodes below a third, but at least one, counted from this node on (0: from node 1).
+    MinorityThird(u8),
+    /// Everybody who holds, or believes to hold, the first role that the target declares: its leaders.
+    Primaries,
+    /// One node, drawn.
+    One,
+    /// Some nodes, at least one, drawn.
+    Some,
+    /// Half of the nodes, rounded down, drawn.
+    Half,
+    /// The nodes of a group or a data centre that the schedule declares, or of one kind of process.
+    Group(Name),
+    /// Who has come furthest, of those that report their progress.
+    MostUpToDate,
+    /// Who has come least far, of those that report their progress.
+    LeastUpToDate,
+    /// The voter with the largest number.
+    LastVoter,
 }
 
 /// The links from some nodes to others.

@@ -2,24 +2,31 @@
 //!
 //! ```text
 //! file     = "murphy 1"  header lines in any order  step lines        # comments, on lines of their own or after others
-//! header   = "target" NAME | "seed" N | "mix" N… | ("nodes" | "clients" | "keys" | "ops" | "rate") N, …
-//!          | "phases" ("chaos" | "heal" | "settle") TIME, … | "ambient" "jitter" TIME, "loss" SHARE, "duplication" SHARE
-//! step     = [LABEL ":"]  when  fault  [lasts]
-//! when     = "at" TIME | "after" LABEL edge ["+" TIME]
+//! header   = "target" NAME | "seed" N | "mix" N… | ("nodes" | "clients" | "keys" | "ops" | "rate") N, … | "budget off"
+//!          | "phases" ("chaos" | "active" | "calm" | "heal" | "settle") TIME, …
+//!          | "ambient" "jitter" TIME, "loss" SHARE, "duplication" SHARE
+//!          | "dcs" N | "dc" [NAME] ["{n1,n3}"] | "group" NAME "{n1,n3}"
+//!          | "latency" ("within" TIME | "between" TIME | DC "to" DC TIME), … | "resources" "cpu" SHARE, "memory" SIZE, "disk" SIZE
+//! step     = [LABEL ":"]  when  fault  [lasts]  [again]
+//! when     = "at" TIME | "on call" | "after" LABEL edge ["+" TIME]
 //!          | ("before" | "after") fact ["#" n] ["from" LABEL [edge]] ["+" TIME]
 //! edge     = "begins" | "ends"
-//! fact     = ("send" | "deliver") [KIND] [link] | nodes "sync" | nodes "write" | nodes "becomes" ROLE | "mark" NAME
-//! nodes    = "n3" | ROLE | "previous-"ROLE | "{n1,n3}" | ("majority" | "minority") ["from" "n3"] | "rest" | "all"
+//! fact     = ("send" | "deliver") [KIND] [link] | nodes ("sync" | "write" | "stops" | "starts") | nodes "becomes" ROLE
+//!          | "mark" NAME | ("invoke" | "complete") [FUNCTION] | "fault" KEYWORD edge
+//! nodes    = "n3" | ROLE | "previous-"ROLE | "{n1,n3}" | ("majority" | "minority" | "minority-third") ["from" "n3"] | "all"
+//!          | "rest" | "primaries" | "one" | "some" | "half" | "group" NAME
+//!          | "most-up-to-date" | "least-up-to-date" | "last-voter"
 //! link     = nodes "->" nodes
 //! fault    = KEYWORD and its fields, see `fault` and `field`
 //! lasts    = "for" length | "until" LABEL edge | ", restart after" length (a crash)
-//! length   = TIME | CONSTANT ["*" FACTOR]
+//! length   = TIME | CONSTANT ["*" FACTOR] [("+" | "-") CONSTANT]
+//! again    = "again" ("once" | N "times") ["every" ["about"] TIME]
 //! ```
 //!
 //! A time is `40us`, `250ms`, `1.2s` or `2m`. A name (of a role, a kind, a mark) is an identifier, anything without quotes
 //! in quotes, or its hash `name:3fa2`; quotes also keep a name apart from a word of the grammar: `"rest"` is a role. A label
 //! `s7` means id 7, any other takes the lowest free id; `s7~:` gives a step an id that another step owns. Where `#n` is left
-//! out it is `#1`, and `from LABEL` alone means its beginning.
+//! out it is `#1`, and `from LABEL` alone means its beginning. Fields that begin with a word come in any order.
 //!
 //! What is left out means the default and is not printed, so every schedule has one text and every text one schedule.
 //! Whole files (headers, comments, columns) are in [`crate::document`], the phrases for when, whom and how long next to this.
@@ -28,7 +35,9 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use crate::{
     diagnostic::{Diagnostic, nearest},
-    fault::FaultKind,
+    fault::{FIELD_WORDS, FaultKind},
+    field::{latency, place, words},
+    header,
     labels::Labels,
     lexer::{Kind, Token, is_identifier},
     name::Name,
@@ -36,13 +45,35 @@ use crate::{
     units::{NoDuration, factor, micros, percent, print_micros},
 };
 
-/// Words that a role or a kind of message must not be confused with, beside the keywords of faults and `n3`.
-const RESERVED: [&str; 13] =
-    ["all", "rest", "majority", "minority", "send", "deliver", "mark", "begins", "ends", "from", "of", "for", "until"];
+/// Words that a name must not be confused with, beside `n3`, the keywords of faults and the words of their fields.
+const RESERVED: [&[&str]; 7] = [
+    &["all", "rest", "majority", "minority", "minority-third", "primaries", "one", "some", "half", "group"],
+    &["most-up-to-date", "least-up-to-date", "last-voter", "halves", "ring", "bridge", "ahead", "behind"],
+    &["send", "deliver", "mark", "begins", "ends", "from", "for", "until", "again", "to", "or", "dev", "mean", "via"],
+    &["invoke", "complete", "fault", "at", "on", "before", "after", "sync", "write", "becomes", "stops", "starts"],
+    &["restart", "rejoin", "every", "about", "times", "once", "bytes"],
+    &latency::WORDS,
+    &place::WORDS,
+];
 
-/// Whether `word` means something where a role or a kind of message may stand.
+/// Whether `word` means something in a place where a name may stand.
 pub(crate) fn is_reserved(word: &str) -> bool {
-    RESERVED.contains(&word) || node_number(word).is_some() || FaultKind::from_keyword(word).is_some()
+    RESERVED.concat().contains(&word)
+        || node_number(word).is_some()
+        || FaultKind::from_keyword(word).is_some()
+        || FIELD_WORDS.contains(&word)
+        || words::WORDS.iter().any(|choices| choices.contains(&word))
+}
+
+/// Every word that means something in a schedule, sorted.
+pub fn vocabulary() -> Vec<&'static str> {
+    let lists = RESERVED.iter().chain(words::WORDS).copied().chain([FIELD_WORDS, &header::WORDS]).flatten().copied();
+    let lasting = FaultKind::ALL.iter().flat_map(|kind| kind.lasting_words()).copied();
+    let keywords = FaultKind::ALL.iter().map(|kind| kind.keyword());
+    let mut words: Vec<&str> = lists.chain(lasting).chain(keywords).filter(|word| !word.is_empty()).collect();
+    words.sort_unstable();
+    words.dedup();
+    words
 }
 
 /// The digits of a node's number: `3` of `n3`.
@@ -94,6 +125,11 @@ impl<'a> Printer<'a> {
         self.spelled(name, |word| is_identifier(word) && !is_reserved(word) && !word.starts_with("previous-"))
     }
 
+    /// A name that has quotes if it is one of some words.
+    pub(crate) fn name_unless(&self, name: Name, word: impl Fn(&str) -> bool) -> String {
+        self.spelled(name, |spelling| is_identifier(spelling) && !word(spelling))
+    }
+
     /// A name directly after `previous-`.
     pub(crate) fn suffix_name(&self, name: Name) -> String {
         self.spelled(name, |word| is_identifier(word) && !word.starts_with('_'))
@@ -110,10 +146,13 @@ impl<'a> Printer<'a> {
 
     pub(crate) fn reference(&mut self, id: StepId, edge: Edge) {
         self.word(self.label(id));
-        self.word(match edge {
-            Edge::Begins => "begins",
-            Edge::Ends => "ends",
-        });
+        self.word(crate::phrase::edge_word(edge));
+    }
+
+    /// A kind of fault by its keyword.
+    pub(crate) fn keyword(&self, name: Name) -> String {
+        let kind = FaultKind::ALL.iter().find(|kind| Name::of(kind.keyword()) == name);
+        kind.map_or_else(|| format!("name:{:04x}", name.0), |kind| kind.keyword().to_owned())
     }
 
     fn spelled(&self, name: Name, plain: impl Fn(&str) -> bool) -> String {
@@ -204,8 +243,14 @@ impl<'a> Cursor<'a> {
             self.advance();
             return true;
         }
-        self.tried.push(word);
+        self.consider(&[word]);
         false
+    }
+
+    /// Remembers words that would have been understood here.
+    pub(crate) fn consider(&mut self, words: &[&'static str]) {
+        let new = words.iter().filter(|word| !self.tried.contains(word)).copied();
+        self.tried.extend(new.collect::<Vec<_>>());
     }
 
     pub(crate) fn expect(&mut self, word: &'static str) -> Result<(), Diagnostic> {
@@ -271,18 +316,29 @@ impl<'a> Cursor<'a> {
 
     /// A duration as a number of units of `unit` microseconds, up to `most` of them.
     pub(crate) fn duration_in(&mut self, unit: u32, most: u32) -> Result<u32, Diagnostic> {
-        let steps = print_micros(unit.into());
-        let length = self.peek().filter(|token| token.kind == Kind::Number).map(|token| micros(token.text));
-        let length = match length.unwrap_or(Err(NoDuration::Form)) {
-            Err(NoDuration::Form) => Err(self.fail("a duration such as `10ms` (units us, ms, s, m)")),
-            Ok(length) if length.is_multiple_of(unit.into()) => Ok(length / u64::from(unit)),
-            Ok(_) | Err(NoDuration::Precision) => Err(self.fail(format!("a duration in steps of {steps}"))),
-        }?;
+        let micros = self.peek_duration()?;
+        if !micros.is_multiple_of(unit) {
+            return Err(self.fail(format!("a duration in steps of {}", print_micros(unit.into()))));
+        }
         let longest = || format!("a duration of at most {}", print_micros(u64::from(most) * u64::from(unit)));
-        let length = u32::try_from(length).ok().filter(|length| *length <= most);
-        let length = length.ok_or_else(|| self.fail(longest()))?;
+        let units = Some(micros / unit).filter(|units| *units <= most).ok_or_else(|| self.fail(longest()))?;
         self.advance();
-        Ok(length)
+        Ok(units)
+    }
+
+    /// The microseconds of the duration that comes next, without taking it.
+    pub(crate) fn peek_duration(&self) -> Result<u32, Diagnostic> {
+        let longest = || self.fail(format!("a duration of at most {}", print_micros(u32::MAX.into())));
+        u32::try_from(self.peek_long_duration()?).map_err(|_| longest())
+    }
+
+    /// The same for durations of any length.
+    pub(crate) fn peek_long_duration(&self) -> Result<u64, Diagnostic> {
+        let token = self.peek().filter(|token| token.kind == Kind::Number);
+        token.map_or(Err(NoDuration::Form), |token| micros(token.text)).map_err(|wrong| match wrong {
+            NoDuration::Form => self.fail("a duration such as `10ms` (units us, ms, s, m)"),
+            NoDuration::Precision => self.fail("a duration in steps of 1us"),
+        })
     }
 
     pub(crate) fn percent(&mut self) -> Result<u16, Diagnostic> {
@@ -295,6 +351,16 @@ impl<'a> Cursor<'a> {
 
     pub(crate) fn at_number(&self) -> bool {
         self.peek().is_some_and(|token| token.kind == Kind::Number)
+    }
+
+    /// Whether the next token is a number without a unit.
+    pub(crate) fn at_integer(&self) -> bool {
+        self.at_number() && self.text(0).bytes().all(|b| b.is_ascii_digit())
+    }
+
+    /// Whether the next token is a word without quotes.
+    pub(crate) fn is_word(&self) -> bool {
+        self.peek().is_some_and(|token| token.kind == Kind::Word)
     }
 
     /// Whether the next token can be a name.

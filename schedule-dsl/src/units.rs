@@ -57,8 +57,24 @@ pub(crate) fn print_factor(percent: i8) -> String {
     decimal((i64::from(percent) + 100).unsigned_abs(), 100)
 }
 
+/// The units of sizes and their bytes, the largest first.
+const BYTES: [(&str, u64); 4] = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000), ("B", 1)];
+
+/// The bytes that `text` means: `64MB`.
+pub(crate) fn bytes(text: &str) -> Option<u64> {
+    let unit = |(unit, size): &(&str, u64)| scaled(text.strip_suffix(unit)?, *size);
+    BYTES.iter().find_map(unit)
+}
+
+/// A size in the largest unit of which it is a whole number.
+pub(crate) fn print_bytes(bytes: u64) -> String {
+    let whole = |(_, size): &&(&str, u64)| bytes.is_multiple_of(*size) && bytes > 0;
+    let (unit, size) = BYTES.iter().find(whole).unwrap_or(&("B", 1));
+    format!("{}{unit}", bytes / size)
+}
+
 /// `value / scale` as a decimal number without trailing zeros. `scale` is a power of ten.
-fn decimal(value: u64, scale: u64) -> String {
+pub(crate) fn decimal(value: u64, scale: u64) -> String {
     let width = scale.ilog10() as usize;
     let text = format!("{}.{:0width$}", value / scale, value % scale);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -70,7 +86,7 @@ fn is_decimal(text: &str) -> bool {
 }
 
 /// The decimal number `text` times `scale`, if that is whole.
-fn scaled(text: &str, scale: u64) -> Option<u64> {
+pub(crate) fn scaled(text: &str, scale: u64) -> Option<u64> {
     if !is_decimal(text) {
         return None;
     }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::name::Name;
+use crate::{fault::FaultKind, name::Name};
 
 /// One sort of names: their spellings, and the ring of their hashes.
 #[derive(Clone, Debug, Default)]
@@ -74,10 +74,14 @@ pub struct Vocabulary {
     pub marks: Names,
     /// Functions of the workload: `read`, `write`.
     pub functions: Names,
+    /// Files and logs that faults of a disk can name.
+    pub files: Names,
     /// Names of the timing constants.
     pub constants: Names,
     /// Their lengths in microseconds, by index.
     pub constant_micros: Vec<u32>,
+    /// The kinds of faults that the simulator carries out for this target; others are not drawn.
+    pub faults: Vec<FaultKind>,
     /// Length of the chaos phase where a schedule leaves it open, in microseconds.
     pub chaos_micros: u32,
 }
@@ -85,7 +89,7 @@ pub struct Vocabulary {
 impl Vocabulary {
     /// Every spelling by its hash, for printing.
     pub fn spellings(&self) -> BTreeMap<Name, String> {
-        [&self.kinds, &self.roles, &self.marks, &self.functions, &self.constants]
+        [&self.kinds, &self.roles, &self.marks, &self.functions, &self.files, &self.constants]
             .into_iter()
             .flat_map(|names| names.spellings())
             .map(|spelling| (Name::of(spelling), spelling.clone()))

@@ -2,19 +2,26 @@
 
 mod common;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
-use common::{raft, same};
+use common::{raft, same, schedules, tree::Tree};
 use murphy_schedule::{
-    Dice, Fact, Fault, FaultKind, Lasts, Schedule, Vocabulary, When,
+    Dice, Document, Edge, Fact, Fault, FaultKind, Lasts, Nodes, Schedule, Step, Vocabulary, When,
     field::Cut,
     mutate::{mutate, random},
     schedule::STEPS_MAX,
 };
 
+/// What is drawn or mutated is within bounds, as its bytes say it, and no step of it refers to one that there is not.
 #[track_caller]
 fn check_canonical(schedule: &Schedule, about: &str) {
     assert!(schedule.steps.len() <= STEPS_MAX);
+    for id in schedule.steps.iter().flat_map(|step| step.references().collect::<Vec<_>>()) {
+        assert!(schedule.steps.iter().any(|step| step.id == id), "{about}: {id} in {schedule:?}");
+    }
     same(&Schedule::from_bytes(&schedule.to_bytes()), schedule, about);
 }
 
@@ -80,7 +87,7 @@ fn every_operator_is_used() {
         let mut schedule = random(&raft(), &mut dice);
         *used.entry(mutate(&mut schedule, Some(&donor), &raft(), &mut dice)).or_insert(0) += 1;
     }
-    assert_eq!(used.len(), 18, "{used:?}");
+    assert_eq!(used.len(), 23, "{used:?}");
     assert!(used.values().all(|times| *times > 20), "{used:?}");
 }
 
@@ -115,7 +122,7 @@ fn random_schedules_are_of_every_sort() {
             }
         }
     }
-    assert_eq!((kinds.len(), facts.len()), (FaultKind::ALL.len(), 6));
+    assert_eq!((kinds.len(), facts.len()), (FaultKind::ALL.len(), 11));
     for count in [alone, cuts, anchors, dependents, constants] {
         assert!(count > 200, "{:?}", (alone, cuts, anchors, dependents, constants));
     }
@@ -129,22 +136,180 @@ fn sort(fact: Fact) -> u8 {
         Fact::Write(_) => 3,
         Fact::Role(..) => 4,
         Fact::Mark(_) => 5,
+        Fact::Invoke(_) => 6,
+        Fact::Complete(_) => 7,
+        Fact::Stops(_) => 8,
+        Fact::Starts(_) => 9,
+        Fact::Fault(..) => 10,
     }
 }
 
 #[test]
-fn most_references_lead_somewhere() {
+fn what_refers_to_nothing_is_mended() {
     let mut dice = Dice::new(6);
-    let (mut all, mut dangling) = (0, 0);
-    for _ in 0..500 {
-        let mut schedule = random(&raft(), &mut dice);
-        for _ in 0..20 {
-            mutate(&mut schedule, None, &raft(), &mut dice);
-        }
-        for id in schedule.steps.iter().flat_map(|step| step.references().collect::<Vec<_>>()) {
-            all += 1;
-            dangling += usize::from(!schedule.steps.iter().any(|step| step.id == id));
+    let mut references = 0;
+    for schedule in schedules(1_000) {
+        let mut mutant = schedule.clone();
+        let name = mutate(&mut mutant, Some(&schedule), &raft(), &mut dice);
+        check_canonical(&mutant, name);
+        references += mutant.steps.iter().flat_map(|step| step.references().collect::<Vec<_>>()).count();
+    }
+    assert!(references > 500, "{references}");
+}
+
+#[test]
+fn only_faults_that_are_carried_out_are_drawn() {
+    let carried = [FaultKind::Crash, FaultKind::Partition, FaultKind::Delay, FaultKind::Invoke];
+    let vocabulary = Vocabulary { faults: carried.to_vec(), ..raft() };
+    let mut dice = Dice::new(7);
+    let mut seen = BTreeSet::new();
+    for _ in 0..300 {
+        let mut schedule = random(&vocabulary, &mut dice);
+        let donor = random(&raft(), &mut dice);
+        for _ in 0..50 {
+            seen.extend(schedule.steps.iter().map(|step| step.fault.kind()));
+            mutate(&mut schedule, Some(&donor), &vocabulary, &mut dice);
         }
     }
-    assert!(all > 1_000 && dangling * 50 < all, "{dangling} of {all}");
+    // A note stays where a fault that refers to a step has lost it, or a fault of a donor is not carried out.
+    let expected: BTreeSet<_> = carried.into_iter().chain([FaultKind::Note]).collect();
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn a_target_for_which_nothing_is_carried_out_gets_notes() {
+    let vocabulary = Vocabulary { faults: vec![FaultKind::Note], ..raft() };
+    let mut dice = Dice::new(8);
+    let mut schedule = random(&vocabulary, &mut dice);
+    for _ in 0..500 {
+        assert!(schedule.steps.iter().all(|step| step.fault == Fault::Note {}));
+        mutate(&mut schedule, None, &vocabulary, &mut dice);
+    }
+}
+
+/// How often one mutation named `operator` of `schedule` satisfies `wanted`, out of the times that it was drawn.
+fn share(schedule: &Schedule, operator: &str, wanted: impl Fn(&Schedule) -> bool) -> (u64, u64) {
+    let mut dice = Dice::new(9);
+    let (mut hits, mut all) = (0, 0);
+    for _ in 0..20_000 {
+        let mut mutant = schedule.clone();
+        if mutate(&mut mutant, None, &raft(), &mut dice) == operator {
+            all += 1;
+            hits += u64::from(wanted(&mutant));
+        }
+    }
+    (hits, all)
+}
+
+#[track_caller]
+fn check_reachable(text: &str, operator: &str, wanted: impl Fn(&Schedule) -> bool) {
+    let schedule = Document::parse(&format!("murphy 1\n{text}\n")).expect("it is right").schedule;
+    let (hits, all) = share(&schedule, operator, wanted);
+    assert!(hits * 100 > all && all > 100, "{hits} of {all}");
+}
+
+fn any(wanted: impl Fn(&Step) -> bool) -> impl Fn(&Schedule) -> bool {
+    move |schedule| schedule.steps.iter().any(&wanted)
+}
+
+#[test]
+fn one_mutation_leads_from_one_sort_to_the_other() {
+    check_reachable("at 1s crash n1", "retrigger", any(|step| matches!(step.when, When::Fact { .. })));
+    check_reachable("after n1 sync crash n1", "retrigger", any(|step| matches!(step.when, When::At(_))));
+    let by_role = |step: &Step| matches!(step.fault, Fault::Crash { victims: Nodes::Role(_), .. });
+    let by_number = |step: &Step| matches!(step.fault, Fault::Crash { victims: Nodes::Node(_), .. });
+    let paused = |step: &Step| matches!(step.fault, Fault::Pause { victims: Nodes::Node(2), .. });
+    check_reachable("at 1s crash n1 torn", "retarget", any(by_role));
+    check_reachable("at 1s crash leader torn", "retarget", any(by_number));
+    check_reachable("at 1s crash n2", "weaken", any(paused));
+    check_reachable("at 2s crash n1\nat 1s crash n2", "sort", |schedule| schedule.steps.is_sorted());
+    check_reachable("at 1s crash n1\nat 2s pause n2", "swizzle", |schedule| {
+        let span = |step: &Step| match (step.when, step.lasts) {
+            (When::At(begin), Lasts::For(length)) => Some((begin, begin + length)),
+            _ => None,
+        };
+        let spans: Option<Vec<_>> = schedule.steps.iter().map(span).collect();
+        spans.is_some_and(|spans| spans.len() == 2 && spans[0].0 < spans[1].0 && spans[0].1 > spans[1].1)
+    });
+    let dependent = |step: &Step| matches!(step.when, When::Step { edge: Edge::Begins, .. });
+    check_reachable("at 1s crash n1", "overlap", any(dependent));
+    check_reachable("at 1s crash n1", "knobs", |schedule| schedule.header.dcs > 1);
+}
+
+/// The constants of a target, sums and differences of two of them, and one times the ratio of two others, in microseconds.
+fn landmarks(constants: &[u32]) -> Vec<u64> {
+    let pairs = || constants.iter().flat_map(|a| constants.iter().map(move |b| (u64::from(*a), u64::from(*b))));
+    let of_two = pairs().flat_map(|(a, b)| [a, a + b, a.abs_diff(b)]);
+    let of_three = pairs().flat_map(|(a, b)| constants.iter().map(move |c| a * b / u64::from(*c)));
+    of_two.chain(of_three).filter(|landmark| *landmark > 0).collect()
+}
+
+/// Whether a duration lies within 5 % of a landmark, and then on which side of the nearest.
+fn near(micros: u64, landmarks: &[u64]) -> Option<Ordering> {
+    let nearest = landmarks.iter().min_by_key(|landmark| landmark.abs_diff(micros))?;
+    (nearest.abs_diff(micros) * 20 <= *nearest).then(|| micros.cmp(nearest))
+}
+
+/// The durations of a step, by what they are of.
+fn durations(step: &Step, vocabulary: &Vocabulary) -> Vec<(&'static str, u64)> {
+    let mut found = Vec::new();
+    let constant = |name| {
+        let index = vocabulary.constants.exact(name).expect("a constant of the target");
+        u64::from(vocabulary.constant_micros[index])
+    };
+    let scaled = |name, percent: i8| constant(name) * (100 + i64::from(percent)) as u64 / 100;
+    let lasts = match step.lasts {
+        Lasts::Healed | Lasts::Until(..) => 0,
+        Lasts::For(micros) => micros.into(),
+        Lasts::Constant { name, percent } => scaled(name, percent),
+        Lasts::Sum { name, percent, other } => scaled(name, percent) + constant(other),
+        Lasts::Difference { name, percent, other } => scaled(name, percent).saturating_sub(constant(other)),
+    };
+    found.push(("lasts", lasts));
+    if let When::Step { delay, .. } | When::Fact { delay, .. } = step.when {
+        found.push(("delay", delay.into()));
+    }
+    found.push(("again", step.again.every.into()));
+    Tree::of(&step.fault).visit("fault", &mut |_, tree| {
+        let number = |tree: &Tree| tree.fields[0].1.head.parse::<i64>().map(i64::unsigned_abs);
+        match tree.head.as_str() {
+            "Span" => found.push(("span", number(tree).expect("a number"))),
+            "Offset" => found.push(("offset", number(tree).expect("a number") * 1_000)),
+            _ => {}
+        }
+    });
+    found.retain(|(_, micros)| *micros > 0);
+    found
+}
+
+#[test]
+fn durations_are_drawn_around_constants_and_on_both_sides() {
+    // Far apart from each other, so that not everything is near something.
+    let constants = vec![3_000, 70_000, 1_700_000];
+    let vocabulary = Vocabulary { constant_micros: constants.clone(), ..raft() };
+    let landmarks = landmarks(&constants);
+    let mut dice = Dice::new(10);
+    let mut sorts: BTreeMap<&str, [u32; 4]> = BTreeMap::new();
+    for _ in 0..5_000 {
+        let mut schedule = random(&vocabulary, &mut dice);
+        mutate(&mut schedule, None, &vocabulary, &mut dice);
+        for (sort, micros) in schedule.steps.iter().flat_map(|step| durations(step, &vocabulary)) {
+            let side = near(micros, &landmarks).map_or(3, |side| (side as i8 + 1) as usize);
+            sorts.entry(sort).or_default()[side] += 1;
+        }
+    }
+    let mut blind = || {
+        let magnitude = 1 << dice.between(9, 21);
+        near(dice.between(magnitude, 2 * magnitude), &landmarks).is_some()
+    };
+    let blind = (0..100_000).filter(|_| blind()).count();
+    println!("of durations drawn blindly, all magnitudes equally likely, {:.1} % lie near", blind as f64 / 1_000.0);
+    for (sort, [under, at, over, far]) in sorts {
+        let all = under + at + over + far;
+        let close = under + at + over;
+        println!("{sort}: {all}, of which {:.1} % lie near", f64::from(close) * 100.0 / f64::from(all));
+        println!("  {under} just under, {at} at, {over} just over");
+        assert!(close * 100 >= all * 40, "{sort}");
+        assert!([under, at, over].iter().all(|side| side * 20 > all), "{sort}");
+    }
 }

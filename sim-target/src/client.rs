@@ -4,11 +4,12 @@
 //! shifts no other. A process whose operation ends `info` retires; its number is lane + lanes × retirements.
 
 use murphy_checker::history::{Call, Completion, NodeId, OpId, Process, Value};
-use murphy_schedule::{Nodes, field::Operation};
+use murphy_schedule::{Nodes, Side, field::Operation};
 
 use crate::{
     core::{Core, Event, Phase, Token, word},
     draw::{Purpose, below, mix},
+    inject::Moment,
     node::{Node, ReplyTo, RequestId},
     trace::What,
     workload::{First, Retry, Slot},
@@ -109,7 +110,8 @@ impl<N: Node> Core<N> {
             };
             drawn.other = self.clients.observed[drawn.key() as usize];
             let call = (self.workload.draw)(&drawn);
-            self.invoke(lane, u64::from(slot) + 1, call, None);
+            // If a step takes the lane at this very moment, the slot is skipped.
+            let _ = self.invoke(lane, u64::from(slot) + 1, call, None);
         }
         self.plan_slot(lane, slot + 1);
     }
@@ -127,20 +129,25 @@ impl<N: Node> Core<N> {
         }
         let via = (operation.via != Nodes::All).then(|| via.trailing_zeros() as usize).filter(|at| *at < 16);
         // Its draws belong to what it says, not to its place among the steps, so that no other step shifts them.
-        self.invoke(lane, 1 << 32 | u64::from(self.plan.content(step)), call, via);
-        true
+        self.invoke(lane, 1 << 32 | u64::from(self.plan.occasion(step)), call, via)
     }
 
     fn call(&self, operation: &Operation, key: u32, step: usize) -> Option<Call> {
         let name = self.vocabulary.functions.resolve(operation.function)?;
         let name = &self.vocabulary.functions.spellings()[name];
         let function = self.workload.functions.iter().position(|function| function == name)? as u8;
-        let own = fresh(15, self.plan.content(step).into());
+        let own = fresh(15, self.plan.occasion(step).into());
         let values = operation.values.map(|value| (value != 0).then_some(u64::from(value)));
         Some((self.workload.call)(function, key, values, own, self.clients.observed[key as usize]))
     }
 
-    fn invoke(&mut self, lane: u8, id: u64, call: Call, via: Option<usize>) {
+    /// Returns whether the lane was free.
+    fn invoke(&mut self, lane: u8, id: u64, call: Call, via: Option<usize>) -> bool {
+        self.fire(Side::Before, Moment::Invoke(call.function));
+        // A step that waited for this may have asked for something else on this very lane.
+        if self.clients.lanes[usize::from(lane)].op.is_some() {
+            return false;
+        }
         let process = self.process(lane);
         let node = via.unwrap_or_else(|| self.route(lane, id));
         let op = self.history.invoke(process, call, crate::core::number(node), self.now);
@@ -159,6 +166,8 @@ impl<N: Node> Core<N> {
             Retry::SameId(times) => times,
         };
         self.attempt(lane, node);
+        self.fire(Side::After, Moment::Invoke(call.function));
+        true
     }
 
     fn process(&self, lane: u8) -> Process {
@@ -296,6 +305,9 @@ impl<N: Node> Core<N> {
     }
 
     fn finish(&mut self, lane: u8, completion: Completion<Value>) {
+        if let Some((_, call)) = self.clients.lanes[usize::from(lane)].op {
+            self.fire(Side::Before, Moment::Complete(call.function));
+        }
         let state = &mut self.clients.lanes[usize::from(lane)];
         let (op, call) = state.op.take().expect("an open operation finishes");
         state.retirements += u32::from(completion == Completion::Info);
@@ -311,6 +323,7 @@ impl<N: Node> Core<N> {
         if let Some(key) = last {
             self.on_last_read(lane, key, matches!(completion, Completion::Ok(_)));
         }
+        self.fire(Side::After, Moment::Complete(call.function));
     }
 
     /// The last phase: every object is read until that succeeds.

@@ -77,9 +77,18 @@ pub(crate) enum Event {
     Begin {
         step: u8,
     },
+    /// `turn`: which of its beginnings ends.
     End {
         step: u8,
+        turn: u16,
     },
+    /// A node that is watched over starts again, unless it has done so.
+    Revive {
+        node: u8,
+        incarnation: u32,
+    },
+    Calm,
+    Rouse,
     Heal,
     Settle,
     Stop,
@@ -310,16 +319,19 @@ impl<N: Node> Core<N> {
     /// Puts a message and its second copy, if there is one, on their way.
     fn post(&mut self, from: usize, to: usize, kind: usize, session: u16, arrives: Option<u64>, message: N::Message) {
         let Some(at) = arrives else { return };
+        let held = self.network.fate.held;
         let deliver = |slot| {
             let (from, to, kind) = (from as u8, to as u8, kind as u16);
             Event::Deliver { from, to, kind, session, slot, judged: false }
         };
-        if let Some(later) = self.network.fate.copy {
-            let slot = self.messages.put(message.clone());
-            self.queue.push(at + later, deliver(slot));
+        let copy = self.network.fate.copy.map(|later| (at + later, self.messages.put(message.clone())));
+        let first = (at, self.messages.put(message));
+        for (at, slot) in copy.into_iter().chain([first]) {
+            match held {
+                Some(step) => self.network.held.push((step, at, deliver(slot))),
+                None => self.queue.push(at, deliver(slot)),
+            }
         }
-        let slot = self.messages.put(message);
-        self.queue.push(at, deliver(slot));
     }
 
     pub(crate) fn reply(&mut self, me: usize, to: ReplyTo, response: N::Response) {
@@ -475,6 +487,10 @@ impl<N: Node> Core<N> {
         if !self.hosts[me].up {
             return false;
         }
+        self.fire(Side::Before, Moment::Stops(me));
+        if !self.hosts[me].up {
+            return false;
+        }
         let life = u64::from(self.hosts[me].incarnation) + (self.network.node_epoch(me) << 16);
         let seed = mix(self.header.seed, Purpose::Disk, [me as u64, life]);
         let host = &mut self.hosts[me];
@@ -491,6 +507,7 @@ impl<N: Node> Core<N> {
         self.note(Some(me), |_| What::Crash);
         self.refresh_condition(me);
         self.refresh_links();
+        self.fire(Side::After, Moment::Stops(me));
         true
     }
 
@@ -533,6 +550,11 @@ impl<N: Node> Core<N> {
     pub(crate) fn struck(&mut self, fault: u8, victim: usize) {
         let role = self.hosts[victim].role as u64;
         self.seen.add(pair(3, fault.into(), role, 0), &mut self.signals.states);
+    }
+
+    /// A fault lasts as long as falls on this side of a constant: the three together are worth knowing.
+    pub(crate) fn boundary(&mut self, fault: u8, constant: usize, side: u64) {
+        self.seen.add(pair(4, fault.into(), constant as u64, side), &mut self.signals.states);
     }
 }
 

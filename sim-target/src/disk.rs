@@ -102,6 +102,7 @@ impl Disk {
                 DiskFate::Lost => contents.durable,
                 DiskFate::Kept => contents.bytes.len(),
                 DiskFate::Torn => torn(contents, dice),
+                DiskFate::Subset => subset(contents, dice),
                 DiskFate::Wiped => 0,
             };
             contents.bytes.truncate(survives);
@@ -124,6 +125,20 @@ fn torn(contents: &Contents, dice: &mut Dice) -> usize {
     start + dice.below((contents.ends[whole] - start) as u64 + 1) as usize
 }
 
+/// Each write survives or not; where one is missing before another, there are zeros.
+fn subset(contents: &mut Contents, dice: &mut Dice) -> usize {
+    let (mut start, mut length) = (contents.durable, contents.durable);
+    for end in contents.ends.iter().copied() {
+        if dice.chance(1, 2) {
+            length = end;
+        } else {
+            contents.bytes[start..end].fill(0);
+        }
+        start = end;
+    }
+    length
+}
+
 fn frame(bytes: &[u8]) -> Option<&[u8]> {
     let length = u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
     let sum = u32::from_le_bytes(bytes.get(4..FRAME)?.try_into().ok()?);
@@ -134,6 +149,23 @@ fn frame(bytes: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use murphy_schedule::{Dice, field::DiskFate};
+
+    #[test]
+    fn of_a_subset_a_later_write_can_survive_an_earlier_one() {
+        let mut lengths = std::collections::BTreeSet::new();
+        let mut holes = 0;
+        for seed in 0..64 {
+            let mut disk = Disk::default();
+            disk.append(WAL, b"one");
+            disk.append(WAL, b"two");
+            disk.crash(DiskFate::Subset, &mut Dice::new(seed));
+            let bytes = disk.contents(WAL).unwrap_or_default().len();
+            let records = disk.records(WAL).len();
+            holes += usize::from(records == 0 && bytes > 0);
+            lengths.insert((bytes, records));
+        }
+        assert!(lengths.len() == 4 && holes > 8, "{lengths:?}, {holes} holes");
+    }
 
     use super::{Disk, File};
 

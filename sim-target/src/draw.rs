@@ -18,6 +18,11 @@ pub(crate) enum Purpose {
     Disk,
     Node,
     Workload,
+    Latency,
+    Select,
+    Again,
+    Correlation,
+    Rule,
 }
 
 /// How latencies are keyed. All but [`Keying::Slots`] exist to be compared with it.

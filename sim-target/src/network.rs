@@ -3,8 +3,11 @@
 //! A message is judged when it is sent: a fault that begins later does not reach it, unless it breaks the session that
 //! carries it. Every message draws once, whatever becomes of it, so that a fault on one link shifts no draw of another.
 
+use murphy_schedule::field::{Distribution, Number, Percent};
+
 use crate::{
     core::{Core, Event, Phase, number},
+    distribution::sample,
     draw::{Keying, Purpose, SLOT, below, mix},
     node::Node,
     target::Transport,
@@ -27,12 +30,69 @@ pub(crate) type Links = [u16; 16];
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Treatment {
     Cut,
-    /// Adds so many nanoseconds.
-    Delay(u64),
+    /// Keeps them until the step ends.
+    Hold,
+    /// Adds so much time.
+    Delay(Distribution),
     /// Loses a share, in units of 0.01 %.
     Lose(u16),
     /// Repeats a share, in units of 0.01 %, so many nanoseconds later.
     Repeat(u16, u64),
+}
+
+impl Treatment {
+    /// Treatments of one sort compete for a message by the numbers of their rules.
+    fn sort(self) -> usize {
+        match self {
+            Self::Cut => 0,
+            Self::Hold => 1,
+            Self::Delay(_) => 2,
+            Self::Lose(_) => 3,
+            Self::Repeat(..) => 4,
+        }
+    }
+}
+
+/// When a treatment applies to a message that it covers, and how its draws hang together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rule {
+    /// Of the numbered rules of one sort the lowest decides; those without a number (0) apply where none of them covers.
+    number: u8,
+    /// Only each so manieth message; 0 and 1 are all.
+    each: u8,
+    /// How often a draw is the one before, in units of 0.01 %.
+    correlation: u16,
+    /// How many messages it has covered.
+    covered: u32,
+    /// The draw before.
+    before: Option<u64>,
+}
+
+impl Rule {
+    /// Always, and every draw for itself.
+    pub(crate) const NONE: Self = Self { number: 0, each: 0, correlation: 0, covered: 0, before: None };
+
+    pub(crate) fn new(number: Number, each: Number, correlation: Percent<0>) -> Self {
+        Self { number: number.0, each: each.0, correlation: correlation.0, ..Self::NONE }
+    }
+
+    /// Whether it applies to the message that it covers now.
+    fn applies(&mut self) -> bool {
+        self.covered += 1;
+        self.covered.is_multiple_of(self.each.max(1).into())
+    }
+
+    /// The draw for this message: with the probability of the correlation that of the message before. A weighted sum of the two
+    /// would correlate them as well, but lie near the middle, so that a rare loss became rarer.
+    fn correlated(&mut self, draw: u64) -> u64 {
+        if self.correlation == 0 {
+            return draw;
+        }
+        let stays = below(mix(draw, Purpose::Correlation, []), 10_000) < self.correlation.into();
+        let draw = self.before.filter(|_| stays).unwrap_or(draw);
+        self.before = Some(draw);
+        draw
+    }
 }
 
 /// A lasting step that is in force on some links.
@@ -43,6 +103,9 @@ pub(crate) struct Active {
     /// Only messages of this kind.
     pub(crate) kind: Option<usize>,
     pub(crate) treatment: Treatment,
+    pub(crate) rule: Rule,
+    /// Keeps its draws apart from those of other steps.
+    pub(crate) salt: u64,
 }
 
 impl Active {
@@ -59,10 +122,14 @@ pub(crate) struct Fate {
     pub(crate) extra: u64,
     /// A second copy so many nanoseconds after the first.
     pub(crate) copy: Option<u64>,
+    /// The step that holds it back.
+    pub(crate) held: Option<usize>,
     /// A rate below one, rather than a certainty, lost it.
     lost_by_chance: bool,
     /// A rate below one repeats it.
     copied_by_chance: bool,
+    /// So much of what it is later than usual was drawn from a distribution.
+    late_by_chance: u64,
 }
 
 impl Fate {
@@ -81,6 +148,8 @@ pub(crate) struct Network {
     /// For each link: how many messages were sent.
     streams: Vec<u64>,
     pub(crate) active: Vec<Active>,
+    /// What steps hold back and when it would have arrived, in the order of sending.
+    pub(crate) held: Vec<(usize, u64, Event)>,
     pub(crate) fate: Fate,
     /// For each pair, stored under its lower node first.
     sessions: Vec<(u16, bool)>,
@@ -105,6 +174,7 @@ impl Network {
         refill(&mut self.last);
         refill(&mut self.link_epochs);
         self.active.clear();
+        self.held.clear();
         self.fate.clear();
         self.sessions.clear();
         self.sessions.resize(nodes * nodes, (0, true));
@@ -207,8 +277,9 @@ impl<N: Node> Core<N> {
     pub(crate) fn chance(&self) -> Chance {
         let fate = &self.network.fate;
         match (fate.lost_by_chance, self.about.transport, fate.copy.filter(|_| fate.copied_by_chance)) {
-            (true, Transport::Stream, _) => Chance::Late(SENT_AGAIN),
+            (true, Transport::Stream, _) => Chance::Late(SENT_AGAIN + fate.late_by_chance),
             (true, Transport::Datagram, _) => Chance::Lost,
+            (false, ..) if fate.late_by_chance > 0 => Chance::Late(fate.late_by_chance),
             (false, _, Some(lag)) => Chance::Copied(lag),
             (false, _, None) => Chance::Nothing,
         }
@@ -217,12 +288,14 @@ impl<N: Node> Core<N> {
     /// When a message sent now arrives; `None`: never. Its fate collects what else befalls it.
     pub(crate) fn transmit(&mut self, from: usize, to: usize, kind: usize) -> Option<u64> {
         let draw = self.network.draw(self.header.seed, self.keying, self.now, from, to, kind);
-        let jitter = if self.phase == Phase::Chaos { u64::from(self.header.jitter) * 10_000 } else { 0 };
-        let arrives = self.now + LATENCY + part(draw, 0, SPREAD + jitter);
+        let chaos = self.phase == Phase::Chaos && !self.plan.calm;
+        let jitter = if chaos { u64::from(self.header.jitter) * 10_000 } else { 0 };
+        let least = self.distance(from, to).unwrap_or(LATENCY);
+        let arrives = self.now + least + part(draw, 0, SPREAD + jitter);
         if from == to {
             return Some(arrives);
         }
-        if self.phase == Phase::Chaos {
+        if chaos {
             self.ambient(draw);
         }
         let cut = self.treat(from, to, kind, draw) || !self.network.connected(from, to);
@@ -244,16 +317,38 @@ impl<N: Node> Core<N> {
 
     /// Applies the steps in force on this link; returns whether one cuts it.
     fn treat(&mut self, from: usize, to: usize, kind: usize, draw: u64) -> bool {
+        if self.network.active.is_empty() {
+            return false;
+        }
         let (mut cut, stream) = (false, self.about.transport == Transport::Stream);
-        for active in &self.network.active {
-            if !active.covers(from, to) || active.kind.is_some_and(|only| only != kind) {
+        let covers = |active: &Active| active.covers(from, to) && active.kind.is_none_or(|only| only == kind);
+        // Of the numbered rules of each sort the lowest: its number, and the step that it belongs to.
+        let mut first: [Option<(u8, usize)>; 5] = [None; 5];
+        for active in self.network.active.iter().filter(|active| covers(active) && active.rule.number > 0) {
+            let (least, own) = (&mut first[active.treatment.sort()], (active.rule.number, active.step));
+            *least = Some(least.map_or(own, |least| least.min(own)));
+        }
+        let fate = &mut self.network.fate;
+        for active in self.network.active.iter_mut().filter(|active| covers(active)) {
+            let (number, decides) = first[active.treatment.sort()].unwrap_or((0, active.step));
+            if active.rule.number != number {
+                // Keeping another rule from a message is an effect.
+                self.plan.steps[decides].effects += 1;
                 continue;
             }
-            let fate = &mut self.network.fate;
+            if !active.rule.applies() {
+                continue;
+            }
+            let draw = active.rule.correlated(mix(draw, Purpose::Rule, [active.salt]));
             let effective = match active.treatment {
                 Treatment::Cut => !std::mem::replace(&mut cut, true),
-                Treatment::Delay(extra) => {
+                Treatment::Hold => *fate.held.get_or_insert(active.step) == active.step,
+                Treatment::Delay(latency) => {
+                    let extra = sample(latency, draw);
                     fate.extra += extra;
+                    if !matches!(latency, Distribution::Fixed(_)) {
+                        fate.late_by_chance += extra;
+                    }
                     extra > 0
                 }
                 Treatment::Lose(share) => {
@@ -274,6 +369,29 @@ impl<N: Node> Core<N> {
             self.plan.steps[active.step].effects += u32::from(effective);
         }
         cut
+    }
+
+    /// A step ends: what it held back arrives now, in the order of sending, unless it is not due yet or another step holds
+    /// that link, too.
+    pub(crate) fn let_go(&mut self, step: usize) {
+        let held = std::mem::take(&mut self.network.held);
+        for (holder, due, event) in held {
+            match if holder == step { self.holder_of(event) } else { Some(holder) } {
+                Some(holder) => self.network.held.push((holder, due, event)),
+                None => self.queue.push(due.max(self.now), event),
+            }
+        }
+    }
+
+    /// The step that holds the link of a delivery now.
+    fn holder_of(&mut self, delivery: Event) -> Option<usize> {
+        let Event::Deliver { from, to, .. } = delivery else { return None };
+        let holds = |active: &&Active| {
+            matches!(active.treatment, Treatment::Hold) && active.covers(usize::from(from), usize::from(to))
+        };
+        let holder = self.network.active.iter().find(holds)?.step;
+        self.plan.steps[holder].effects += 1;
+        Some(holder)
     }
 
     /// A stream hides loss and repetition: what was lost arrives later, a second copy never does.
@@ -300,6 +418,7 @@ impl<N: Node> Core<N> {
                 // A node that is about to start for the first time breaks no session.
                 let alive = |node: usize| self.hosts[node].up || self.hosts[node].incarnation == 0;
                 let up = alive(a) && alive(b) && !cut;
+                let kept_down = cut && alive(a) && alive(b);
                 let pair = self.network.pair(a, b);
                 if self.network.sessions[pair].1 != up {
                     let session = self.network.sessions[pair].0 + 1;
@@ -312,10 +431,26 @@ impl<N: Node> Core<N> {
                     self.notify(a, b, up, session);
                     self.notify(b, a, up, session);
                     changed += 1;
+                } else if kept_down {
+                    self.credit_cut(a, b);
                 }
             }
         }
         changed
+    }
+
+    /// Of the steps that cut a link, the first keeps down a session that could be up by now, whoever broke it.
+    fn credit_cut(&mut self, a: usize, b: usize) {
+        if self.phase != Phase::Chaos || self.plan.calm {
+            return;
+        }
+        let cuts = |active: &&Active| {
+            matches!(active.treatment, Treatment::Cut) && (active.covers(a, b) || active.covers(b, a))
+        };
+        if let Some(active) = self.network.active.iter().find(cuts) {
+            let effects = &mut self.plan.steps[active.step].effects;
+            *effects = (*effects).max(1);
+        }
     }
 
     fn notify(&mut self, node: usize, peer: usize, up: bool, session: u16) {

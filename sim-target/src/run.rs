@@ -253,6 +253,9 @@ impl<T: Target> World<'_, T> {
             self.core.queue.push(0, Event::Start { node });
         }
         self.core.plan(schedule);
+        if header.active > 0 && header.calm > 0 {
+            self.core.queue.push(u64::from(header.active) * 10_000_000, Event::Calm);
+        }
         marks::start(self.core.plan.watches_marks());
         let mut at = 0;
         let phases = [(header.chaos, Event::Heal), (header.heal, Event::Settle), (header.settle, Event::Stop)];
@@ -300,8 +303,11 @@ impl<T: Target> World<'_, T> {
             Event::Answer { lane, slot } => self.core.on_answer(lane, slot),
             Event::Timeout { lane } => self.core.on_timeout(lane),
             Event::Last { lane } => self.core.on_last(lane),
-            Event::Begin { step } => self.core.begin(usize::from(step), None),
-            Event::End { step } => self.core.end(usize::from(step)),
+            Event::Begin { step } => self.core.begin_itself(usize::from(step), None),
+            Event::End { step, turn } => self.core.end_turn(usize::from(step), turn),
+            Event::Revive { node, incarnation } => self.core.revive_watched(usize::from(node), incarnation),
+            Event::Calm => self.core.calm_down(),
+            Event::Rouse => self.core.rouse(),
             Event::Heal => self.core.heal_all(),
             Event::Settle => self.core.begin_settle(),
             Event::Stop => self.core.phase = Phase::Over,
@@ -383,19 +389,36 @@ impl<T: Target> World<'_, T> {
         self.feed(node, Input::Request { id, reply, request }, 4);
     }
 
+    /// Whether a step keeps a node from starting: it is down, or its start waits.
+    fn is_kept_from_starting(&mut self, node: usize) -> bool {
+        let host = &mut self.core.hosts[node];
+        if host.down_by > 0 {
+            self.core.credit(FaultKind::Crash, node);
+            return true;
+        }
+        if host.paused_by > 0 {
+            host.backlog.push(Event::Start { node: node as u8 });
+            self.core.credit(FaultKind::Pause, node);
+            return true;
+        }
+        false
+    }
+
     /// Starts a node that is down.
     fn start(&mut self, node: usize) {
         if self.core.hosts[node].up {
             return;
         }
-        if self.core.hosts[node].down_by > 0 {
-            return self.core.credit(FaultKind::Crash, node);
-        }
-        if self.core.hosts[node].paused_by > 0 {
-            self.core.hosts[node].backlog.push(Event::Start { node: node as u8 });
-            return self.core.credit(FaultKind::Pause, node);
+        if self.is_kept_from_starting(node) {
+            return;
         }
         let incarnation = self.core.hosts[node].incarnation;
+        if incarnation > 0 {
+            self.core.fire(Side::Before, Moment::Starts(node));
+            if self.is_kept_from_starting(node) {
+                return;
+            }
+        }
         self.core.hosts[node].up = true;
         self.core.note(Some(node), |_| What::Start(incarnation));
         self.core.refresh_condition(node);
@@ -411,6 +434,9 @@ impl<T: Target> World<'_, T> {
         if self.core.hosts[node].up {
             self.nodes[node] = started;
             self.look(node, 5);
+            if incarnation > 0 {
+                self.core.fire(Side::After, Moment::Starts(node));
+            }
         }
     }
 
@@ -444,8 +470,10 @@ impl<T: Target> World<'_, T> {
         let declared = self.core.about.fail_stop.is_some_and(|text| panic.message.contains(text));
         if declared {
             self.core.note(Some(node), |_| What::FailStop(panic.message.clone()));
-            self.core.crash(node, murphy_schedule::field::DiskFate::Kept);
+            // First, so that a step that waits for the node to stop can start it.
             self.core.hosts[node].down_by += 1;
+            self.core.crash(node, murphy_schedule::field::DiskFate::Kept);
+            self.core.plan_revival(node);
             return;
         }
         self.core.violate(Some(panicked(number(node), panic)));
@@ -541,7 +569,10 @@ fn header_word(event: &Event) -> u64 {
         Event::Timeout { lane } => pack(8, lane, 0, 0),
         Event::Last { lane } => pack(9, lane, 0, 0),
         Event::Begin { step } => pack(10, step, 0, 0),
-        Event::End { step } => pack(11, step, 0, 0),
+        Event::End { step, turn } => pack(11, step, 0, turn.into()),
+        Event::Revive { node, incarnation } => pack(15, node, 0, incarnation),
+        Event::Calm => pack(16, 0, 0, 0),
+        Event::Rouse => pack(17, 0, 0, 0),
         Event::Heal => pack(12, 0, 0, 0),
         Event::Settle => pack(13, 0, 0, 0),
         Event::Stop => pack(14, 0, 0, 0),

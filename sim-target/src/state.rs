@@ -16,6 +16,7 @@ pub struct StateView {
     pub(crate) ranks_len: usize,
     pub(crate) facts: u64,
     pub(crate) peer: NodeId,
+    pub(crate) progress: Option<u64>,
 }
 
 /// The most ranks a node can report.
@@ -44,6 +45,12 @@ impl StateView {
     /// A small number that is taken as it is: a flag, a phase.
     pub fn fact(&mut self, _name: &'static str, value: u64) -> &mut Self {
         self.facts = fold(self.facts, value.wrapping_add(1));
+        self
+    }
+
+    /// How far the node has come: the length of its log. Steps can strike who is most or least up to date.
+    pub fn progress(&mut self, value: u64) -> &mut Self {
+        self.progress = Some(value);
         self
     }
 

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
 
-use murphy_schedule::{Vocabulary, vocabulary::Names};
+use murphy_schedule::{FaultKind, Vocabulary, vocabulary::Names};
 
 use crate::{
     context::Context,
     core::Host,
+    inject::carries_out,
     marks,
     network::Network,
     node::{Node, NodeId},
@@ -195,6 +196,8 @@ pub fn vocabulary<T: Target>(target: &T) -> Vocabulary {
         roles: Names::new(about.roles.iter().copied()),
         marks: Names::new(marks::names_in(&about.modules)),
         functions: Names::new(functions),
+        files: Names::default(),
+        faults: FaultKind::ALL.iter().copied().filter(|kind| carries_out(*kind)).collect(),
         constants: Names::new(about.constants.iter().map(|(name, _)| *name)),
         constant_micros: about.constants.iter().map(|(_, length)| micros(length)).collect(),
         chaos_micros: micros(&About::CHAOS),

@@ -30,14 +30,14 @@ pub struct TraceEvent {
     pub what: What,
 }
 
-/// What a rate of loss or repetition did to one message.
+/// What a rate of loss or repetition, or a latency drawn from a distribution, did to one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chance {
     /// Nothing.
     Nothing,
     /// Lost it.
     Lost,
-    /// Had it sent again, so that it arrived so many nanoseconds later.
+    /// Had it arrive so many nanoseconds later: because it was sent again, or by a drawn latency.
     Late(u64),
     /// Sent a second copy so many nanoseconds after the first.
     Copied(u64),
@@ -50,6 +50,8 @@ pub enum What {
     Start(u32),
     /// The node crashed.
     Crash,
+    /// A step is void, and why.
+    Void(String),
     /// The node's panic counted as a crash.
     FailStop(String),
     /// The node stopped running for a while.

@@ -14,7 +14,7 @@ use std::{
 };
 
 use murphy_checker::verdict::{Anomaly, Class};
-use murphy_schedule::{Dice, Document, FaultKind, Schedule, mutate, vocabulary::Names};
+use murphy_schedule::{Dice, FaultKind, Schedule, mutate, vocabulary::Names};
 use murphy_sim::AnyTarget;
 use serde_json::{Value, json};
 
@@ -30,6 +30,7 @@ use crate::{
     harness::Harness,
     known::Known,
     minimize::{self, Minimized, Progress},
+    source::{Reading, Syntax},
 };
 
 /// The most runs that minimizing one finding takes.
@@ -55,6 +56,8 @@ pub(super) fn fuzz(targets: &[Box<dyn AnyTarget>], arguments: &FuzzArguments, js
         .corpus
         .clone()
         .unwrap_or_else(|| Path::new("corpus").join(murphy_checker::verdict::slug(harness.name())));
+    // A seed that cannot be read is told before anything is begun, and once for all workers.
+    let seeds = seeds(&harness, arguments)?;
     writable(&arguments.crashes)?;
     writable(&corpus)?;
     let interrupted = catch_interrupts()?;
@@ -70,7 +73,6 @@ pub(super) fn fuzz(targets: &[Box<dyn AnyTarget>], arguments: &FuzzArguments, js
     if arguments.jobs > 1 {
         return workers::fuzz(&settings, harness.name());
     }
-    let seeds = seeds(&harness, arguments)?;
     run(settings, harness, seeds)
 }
 
@@ -143,7 +145,7 @@ fn prove_determinism(harness: &mut Harness, seed: u64) -> bool {
     })
 }
 
-/// The schedules that people wrote for this target, from `corpus/seeds`; none if the corpus is elsewhere.
+/// The schedules that people wrote for this target or for any, from `corpus/seeds`; none if the corpus is elsewhere.
 fn seeds(harness: &Harness, arguments: &FuzzArguments) -> Result<Vec<Schedule>, Failure> {
     let folder = Path::new("corpus/seeds");
     if arguments.corpus.is_some() || !folder.is_dir() {
@@ -151,14 +153,11 @@ fn seeds(harness: &Harness, arguments: &FuzzArguments) -> Result<Vec<Schedule>, 
     }
     let entries = fs::read_dir(folder).map_err(Failure::file("read", folder))?;
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "murphy"));
+    paths.retain(|path| path.is_file() && Syntax::of(path).is_some());
     paths.sort();
     let mut seeds = Vec::new();
     for path in paths {
-        let text = fs::read_to_string(&path).map_err(Failure::file("read", &path))?;
-        let document = Document::parse(&text).map_err(|diagnostics| {
-            Failure::Source(crate::source::SourceError::Mistakes(crate::source::Mistakes { path, text, diagnostics }))
-        })?;
+        let document = Reading::default().file(&path)?.document;
         let base = document.target.split('+').next().unwrap_or_default();
         if base == "any" || base == harness.about().name {
             seeds.push(document.schedule);

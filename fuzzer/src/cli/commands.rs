@@ -12,7 +12,8 @@ use murphy_sim::AnyTarget;
 use serde_json::{Value, json};
 
 use super::{
-    ConvertArguments, DecodeArguments, FmtArguments, MinArguments, ReplayArguments, ShowArguments, Where,
+    ConvertArguments, DecodeArguments, EncodeArguments, FmtArguments, MinArguments, ReplayArguments, ShowArguments,
+    Where,
     exit::{Exit, Failure, put, say},
     provenance,
 };
@@ -20,12 +21,12 @@ use crate::{
     finding::{Finding, Provenance},
     harness::Harness,
     minimize, picture,
-    source::{self, Mistakes, Source, SourceError},
+    source::{self, Mistakes, Source, SourceError, Syntax},
 };
 
 /// The schedule that the user named, and its target ready to run.
 fn open(targets: &[Box<dyn AnyTarget>], word: &str, place: &Where) -> Result<(Source, Harness), Failure> {
-    let source = source::open(word, &place.crashes)?;
+    let source = source::open(word, &place.crashes, &place.reading.reading())?;
     let named = Some(source.document.target.clone()).filter(|target| target != "any");
     let name = place.target.clone().or(named).ok_or(Failure::NoTarget)?;
     let harness = Harness::new(targets, &name)?;
@@ -244,7 +245,8 @@ fn original(source: &Source) -> Option<Schedule> {
     Some(Schedule::from_bytes(&bytes))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+/// A file, or standard input if it is `-`.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin().read_to_end(&mut bytes).map_err(Failure::file("read", Path::new("standard input")))?;
@@ -265,6 +267,11 @@ fn parse(path: &Path, bytes: Vec<u8>) -> Result<Document, Failure> {
 pub(super) fn fmt(arguments: &FmtArguments) -> Result<Exit, Failure> {
     let mut exit = Exit::Clean;
     for path in &arguments.files {
+        if let Some(Syntax::Structured(_)) = Syntax::of(path) {
+            let what =
+                "is of another form, which `fmt` leaves alone: `murphy schedule convert --to murphy` makes text of it";
+            return Err(Failure::WrongForm { path: path.clone(), what });
+        }
         let bytes = read(path)?;
         let formatted = parse(path, bytes.clone())?.to_string();
         if path == Path::new("-") {
@@ -281,8 +288,12 @@ pub(super) fn fmt(arguments: &FmtArguments) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// Writes a file aside and renames it, so that a full disk never costs its contents.
+/// Writes a file aside and renames it, so that a full disk never costs its contents. What is no file, such as a pipe, is
+/// written into.
 fn replace(path: &Path, contents: &[u8]) -> Result<(), Failure> {
+    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return fs::write(path, contents).map_err(Failure::file("write", path));
+    }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let aside = path.with_file_name(format!(".{name}.{}", std::process::id()));
     let written = fs::write(&aside, contents).and_then(|()| fs::rename(&aside, path));
@@ -292,7 +303,8 @@ fn replace(path: &Path, contents: &[u8]) -> Result<(), Failure> {
     })
 }
 
-fn deliver(output: Option<&PathBuf>, bytes: &[u8]) -> Result<Exit, Failure> {
+/// Writes to a file, or to standard output.
+pub(super) fn deliver(output: Option<&PathBuf>, bytes: &[u8]) -> Result<Exit, Failure> {
     match output {
         Some(path) => replace(path, bytes)?,
         None => {
@@ -303,10 +315,15 @@ fn deliver(output: Option<&PathBuf>, bytes: &[u8]) -> Result<Exit, Failure> {
     Ok(Exit::Clean)
 }
 
-/// Text to bytes.
-pub(super) fn encode(arguments: &ConvertArguments) -> Result<Exit, Failure> {
-    let document = parse(&arguments.file, read(&arguments.file)?)?;
-    deliver(arguments.output.as_ref(), &document.schedule.to_bytes())
+/// A schedule's bytes.
+pub(super) fn encode(arguments: &EncodeArguments) -> Result<Exit, Failure> {
+    let ConvertArguments { file, output } = &arguments.convert;
+    let read = arguments.reading.reading().file(file)?;
+    if read.syntax == Syntax::Bytes {
+        let what = "is not text: `murphy decode` reads bytes";
+        return Err(Failure::WrongForm { path: file.clone(), what });
+    }
+    deliver(output.as_ref(), &read.document.schedule.to_bytes())
 }
 
 /// Bytes to text.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use miette::{GraphicalReportHandler, LabeledSpan, MietteDiagnostic, NamedSource, Report};
+use murphy_schedule::nemesis::NemesisError;
 use serde_json::json;
 use thiserror::Error;
 
@@ -48,6 +49,12 @@ pub(super) enum Failure {
     WrongForm { path: PathBuf, what: &'static str },
     #[error("the schedule does not name its target: say `--target NAME`")]
     NoTarget,
+    #[error("{} is there already: `--force` writes over it", .0.display())]
+    Exists(PathBuf),
+    #[error(transparent)]
+    Nemesis(#[from] NemesisError),
+    #[error("no fault is called `{found}`{}: `murphy faults` lists them", hint(suggestion))]
+    UnknownFault { found: String, suggestion: Option<String> },
     #[error("the corpus: {0}")]
     Corpus(String),
     #[error("worker {0} failed: {1}")]
@@ -56,15 +63,21 @@ pub(super) enum Failure {
     Signals(#[from] ctrlc::Error),
 }
 
+fn hint(suggestion: &Option<String>) -> String {
+    suggestion.as_ref().map_or_else(String::new, |word| format!(", did you mean `{word}`?"))
+}
+
 impl Failure {
     /// `action` on `path` was refused.
     pub(super) fn file(action: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::File { action, path: path.to_path_buf(), source }
     }
 
-    fn exit(&self) -> Exit {
+    /// How grave it is.
+    pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Harness(_) | Self::NoTarget | Self::WrongForm { .. } => Exit::Usage,
+            Self::Nemesis(_) | Self::UnknownFault { .. } => Exit::Usage,
             Self::Source(
                 SourceError::Mistakes(_)
                 | SourceError::Unknown { .. }
@@ -72,7 +85,8 @@ impl Failure {
                 | SourceError::Neither { .. },
             ) => Exit::Usage,
             Self::Source(SourceError::Folder(_) | SourceError::Read { .. }) => Exit::Files,
-            Self::Folder(_) | Self::File { .. } | Self::Corpus(_) | Self::Worker(..) | Self::Signals(_) => Exit::Files,
+            Self::Folder(_) | Self::File { .. } | Self::Exists(_) => Exit::Files,
+            Self::Corpus(_) | Self::Worker(..) | Self::Signals(_) => Exit::Files,
         }
     }
 
@@ -103,7 +117,7 @@ pub(super) fn put(line: &str) {
 }
 
 /// Every mistake with the line it stands on.
-fn render(mistakes: &Mistakes) -> String {
+pub(super) fn render(mistakes: &Mistakes) -> String {
     let mut text = String::new();
     let handler = GraphicalReportHandler::new();
     for mistake in &mistakes.diagnostics {
@@ -113,7 +127,8 @@ fn render(mistakes: &Mistakes) -> String {
         if let Some(suggestion) = &mistake.suggestion {
             diagnostic = diagnostic.with_help(format!("did you mean `{suggestion}`?"));
         }
-        let source = NamedSource::new(mistakes.path.display().to_string(), mistakes.text.clone());
+        // Without a line break after it, what is missing at the very end would not be shown.
+        let source = NamedSource::new(mistakes.path.display().to_string(), mistakes.text.clone() + "\n");
         let report = Report::new(diagnostic).with_source_code(source);
         if handler.render_report(&mut text, &*report).is_err() {
             text.push_str(&mistake.to_string());

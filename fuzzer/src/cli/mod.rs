@@ -3,17 +3,24 @@
 mod campaign;
 mod commands;
 mod exit;
+mod faults;
+mod lint;
 mod progress;
+mod schedule;
 mod workers;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use murphy_schedule::tree;
 use murphy_sim::AnyTarget;
 
 use exit::Exit;
 
-use crate::finding::Provenance;
+use crate::{
+    finding::Provenance,
+    source::{Reading, Syntax},
+};
 
 /// A coverage-guided fuzzer over fault schedules for distributed systems.
 #[derive(Debug, Parser)]
@@ -39,8 +46,14 @@ enum Command {
     Min(MinArguments),
     /// Format files of schedules in place.
     Fmt(FmtArguments),
-    /// Turn a schedule's text into its bytes.
-    Encode(ConvertArguments),
+    /// Say what is wrong with files of schedules, and what in them can never strike.
+    Lint(LintArguments),
+    /// Make a schedule: from a preset, from another tool's test, from another form.
+    Schedule(ScheduleArguments),
+    /// List the faults that a schedule can have, or explain one.
+    Faults(FaultsArguments),
+    /// Turn a schedule into its bytes.
+    Encode(EncodeArguments),
     /// Turn a schedule's bytes into its text.
     Decode(DecodeArguments),
     /// List what can be fuzzed.
@@ -103,6 +116,52 @@ struct Where {
     /// The target, for a schedule that does not name one.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
+    #[command(flatten)]
+    reading: ReadingArguments,
+}
+
+/// What a schedule is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// The text form.
+    Murphy,
+    Toml,
+    #[value(alias = "yml")]
+    Yaml,
+    Json,
+    /// One call per step.
+    Script,
+    /// What libFuzzer and the corpus hold.
+    Bytes,
+}
+
+impl From<Form> for Syntax {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Murphy => Self::Text,
+            Form::Toml => Self::Structured(tree::Form::Toml),
+            Form::Yaml => Self::Structured(tree::Form::Yaml),
+            Form::Json => Self::Structured(tree::Form::Json),
+            Form::Script => Self::Structured(tree::Form::Script),
+            Form::Bytes => Self::Bytes,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Args)]
+struct ReadingArguments {
+    /// Say a line of the header anew, like `nodes 5, clients 3` or `phases chaos 10s`; may be repeated.
+    #[arg(long, value_name = "LINE")]
+    set: Vec<String>,
+    /// What the schedule is written in [default: what its name ends in, or what it looks like].
+    #[arg(long, value_enum, value_name = "FORM")]
+    form: Option<Form>,
+}
+
+impl ReadingArguments {
+    fn reading(&self) -> Reading {
+        Reading { syntax: self.form.map(Syntax::from), set: self.set.clone() }
+    }
 }
 
 #[derive(Clone, Debug, Args)]
@@ -161,6 +220,181 @@ struct ConvertArguments {
 }
 
 #[derive(Clone, Debug, Args)]
+struct EncodeArguments {
+    #[command(flatten)]
+    convert: ConvertArguments,
+    #[command(flatten)]
+    reading: ReadingArguments,
+}
+
+#[derive(Clone, Debug, Args)]
+struct LintArguments {
+    /// Files in any form, or `-`.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// The target whose names and nodes to check against [default: the one that each file names].
+    #[arg(long, value_name = "TARGET")]
+    target: Option<String>,
+    #[command(flatten)]
+    reading: ReadingArguments,
+}
+
+#[derive(Clone, Debug, Args)]
+struct FaultsArguments {
+    /// The fault to explain.
+    name: Option<String>,
+    /// Print all of them as a document.
+    #[arg(long, conflicts_with = "name")]
+    markdown: bool,
+    /// Print the words and constants of schedules as a dictionary for libFuzzer.
+    #[arg(long, conflicts_with_all = ["name", "markdown"])]
+    dictionary: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+struct ScheduleArguments {
+    #[command(subcommand)]
+    command: ScheduleCommand,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum ScheduleCommand {
+    /// Write a schedule with the faults that Jepsen calls nemeses.
+    New(NewArguments),
+    /// Make a schedule of a test that was written for another tool.
+    Import(ImportArguments),
+    /// Write a schedule in another form.
+    Convert(TranslateArguments),
+}
+
+/// Where a new schedule goes.
+#[derive(Clone, Debug, Args)]
+struct Output {
+    /// Where to write [default: standard output].
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Write over a file that is there.
+    #[arg(long)]
+    force: bool,
+}
+
+/// What a kill leaves of what was written and not synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Disk {
+    /// All of it, as when a process is killed.
+    Keep,
+    /// Nothing, as when a machine loses power.
+    Lose,
+}
+
+#[derive(Clone, Debug, Args)]
+struct NewArguments {
+    /// Families and bundles of faults: `partition,kill`, `standard`, `all`, `none`.
+    #[arg(long, value_name = "LIST")]
+    nemesis: String,
+    /// Whom they strike, in turn: `one,majorities-ring`, `n1,n2`; of single families: `kill=all`. May be repeated.
+    #[arg(long, value_name = "[FAMILY=]LIST")]
+    shape: Vec<String>,
+    /// The system that it is for.
+    #[arg(long, value_name = "TARGET", default_value = "any")]
+    target: String,
+    /// The number that fixes what the schedule leaves open.
+    #[arg(long, default_value = "1", value_parser = number)]
+    seed: u64,
+    /// How long a fault lasts, and how long its family then waits [default: 500ms].
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    interval: Option<std::time::Duration>,
+    /// Draw the waits around the interval.
+    #[arg(long)]
+    stagger: bool,
+    /// How long faults go on [default: 5s].
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    time_limit: Option<std::time::Duration>,
+    /// Two minutes of faults and one of calm in turn.
+    #[arg(long)]
+    long_recovery: bool,
+    /// How long the system has to recover before the last operations.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    recovery: Option<std::time::Duration>,
+    /// How many nodes there are.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    nodes: Option<u8>,
+    /// How many clients there are.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=15))]
+    clients: Option<u8>,
+    /// How many keys there are.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=63))]
+    keys: Option<u8>,
+    /// How many operations there are.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=65_534))]
+    ops: Option<u16>,
+    /// How many operations there are a second.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    rate: Option<u16>,
+    /// Into how many data centres the nodes are divided.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=5))]
+    dcs: Option<u8>,
+    /// What a kill does to what was written and not synced.
+    #[arg(long, value_enum, default_value = "lose")]
+    disk: Disk,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Clone, Debug, Args)]
+struct ImportArguments {
+    #[command(subcommand)]
+    from: ImportFrom,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum ImportFrom {
+    /// The options of a Jepsen test.
+    Jepsen(JepsenArguments),
+    /// A FoundationDB test in TOML.
+    Fdb(FdbArguments),
+}
+
+#[derive(Clone, Debug, Args)]
+struct JepsenArguments {
+    /// The options in one argument, a file that has them, or `-`.
+    #[arg(allow_hyphen_values = true)]
+    options: String,
+    /// The system that the schedule is for.
+    #[arg(long, value_name = "TARGET", default_value = "any")]
+    target: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Clone, Debug, Args)]
+struct FdbArguments {
+    /// The test, or `-`.
+    file: PathBuf,
+    /// The system that the schedule is for.
+    #[arg(long, value_name = "TARGET", default_value = "any")]
+    target: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Clone, Debug, Args)]
+struct TranslateArguments {
+    /// A file, or `-`.
+    file: PathBuf,
+    /// What to write.
+    #[arg(long, value_enum, value_name = "FORM")]
+    to: Form,
+    /// The target that the schedule is for, and whose names to spell out.
+    #[arg(long, value_name = "TARGET")]
+    target: Option<String>,
+    #[command(flatten)]
+    reading: ReadingArguments,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Clone, Debug, Args)]
 struct DecodeArguments {
     #[command(flatten)]
     convert: ConvertArguments,
@@ -180,6 +414,9 @@ pub fn cli(targets: Vec<Box<dyn AnyTarget>>) -> ! {
         Command::Show(show) => commands::show(&targets, show, arguments.json),
         Command::Min(min) => commands::min(&targets, min, arguments.json),
         Command::Fmt(fmt) => commands::fmt(fmt),
+        Command::Lint(lint) => lint::lint(&targets, lint, arguments.json),
+        Command::Schedule(schedule) => schedule::schedule(&targets, schedule),
+        Command::Faults(faults) => faults::faults(&targets, faults, arguments.json),
         Command::Encode(encode) => commands::encode(encode),
         Command::Decode(decode) => commands::decode(&targets, decode),
         Command::Targets => commands::targets(&targets, arguments.json),

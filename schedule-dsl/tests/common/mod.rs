@@ -2,7 +2,14 @@
 
 #![allow(dead_code, reason = "no test uses everything")]
 
-use murphy_schedule::{Dice, FaultKind, Schedule, Vocabulary, mutate, vocabulary::Names};
+pub(crate) mod tree;
+
+use murphy_schedule::{
+    Dice, FaultKind, Schedule, Vocabulary,
+    bytes::{HEADER, RECORD},
+    mutate,
+    vocabulary::Names,
+};
 
 pub(crate) fn raft() -> Vocabulary {
     Vocabulary {
@@ -21,8 +28,10 @@ pub(crate) fn raft() -> Vocabulary {
         ]),
         marks: Names::new(["two leaders", "committed", "say \"hi\""]),
         functions: Names::new(["read", "write", "cas"]),
+        files: Names::new(["wal", "sst", "record"]),
         constants: Names::new(["election_timeout", "lease", "until"]),
         constant_micros: vec![150_000, 100_000, 40_000],
+        faults: Vec::new(),
         chaos_micros: 4_000_000,
     }
 }
@@ -30,8 +39,9 @@ pub(crate) fn raft() -> Vocabulary {
 /// Bytes of which many records are steps: unknown tags would leave most of them out.
 pub(crate) fn bytes(dice: &mut Dice) -> Vec<u8> {
     let records = if dice.chance(1, 20) { dice.below(140) } else { dice.below(8) };
-    let mut bytes: Vec<u8> = (0..64 + 64 * records + dice.below(64)).map(|_| byte(dice)).collect();
-    for record in bytes.chunks_mut(64).skip(1) {
+    let length = HEADER as u64 + RECORD as u64 * records + dice.below(64);
+    let mut bytes: Vec<u8> = (0..length).map(|_| byte(dice)).collect();
+    for record in bytes[HEADER..].chunks_mut(RECORD) {
         if dice.chance(9, 10) {
             record[0] = dice.pick(FaultKind::ALL).expect("there are faults").tag();
         }

@@ -2,15 +2,22 @@
 //!
 //! The systems are probes: nodes of a few lines whose every message and write a test can count. Schedules are text.
 
+mod again;
 mod clients;
 mod crashes;
 mod effects;
+mod lives;
+mod mixtures;
+mod named;
 mod network;
 mod pauses;
 mod phases;
 mod probe;
 mod randomness;
+mod rules;
 mod selectors;
+mod shapes;
 mod streams;
+mod topology;
 mod triggers;
 mod verdicts;

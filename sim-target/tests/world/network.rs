@@ -59,8 +59,8 @@ fn a_loss_of_everything_loses_everything_and_a_share_about_its_share() {
 
 #[test]
 fn a_duplicate_gives_a_second_copy_so_much_later() {
-    check("at 505ms duplicate n2->n3 100% 40ms for 20ms", "n2->n3 51..52 again +40ms");
-    let outcome = second(chatter(), "at 5ms duplicate n2->n3 30% 1ms");
+    check("at 505ms duplicate n2->n3 100% lag 40ms for 20ms", "n2->n3 51..52 again +40ms");
+    let outcome = second(chatter(), "at 5ms duplicate n2->n3 30% lag 1ms");
     let twice = messages(&outcome).values().filter(|(_, arrivals)| arrivals.len() == 2).count();
     assert!((40..80).contains(&twice), "{twice} of 198 messages came twice");
     assert_eq!(report(&outcome, "duplicate").effects as usize, twice);
@@ -70,7 +70,7 @@ fn a_duplicate_gives_a_second_copy_so_much_later() {
 fn a_kind_of_message_can_be_treated_alone() {
     check("at 505ms delay n1->n2 of Tock 3ms for 20ms", "Tock n1->n2 51..52 +3ms");
     check("at 505ms loss n1->n2 of Tick 100% for 20ms", "Tick n1->n2 51..52 lost");
-    check("at 505ms duplicate n1->n2 of Tick 100% 7ms for 20ms", "Tick n1->n2 51..52 again +7ms");
+    check("at 505ms duplicate n1->n2 of Tick 100% lag 7ms for 20ms", "Tick n1->n2 51..52 again +7ms");
 }
 
 #[test]
@@ -78,9 +78,9 @@ fn a_step_that_names_no_link_acts_on_the_very_message_that_is_sent() {
     for side in ["before", "after"] {
         check(&format!("{side} send Tick n1->n2 #7 delay 300ms"), "Tick n1->n2 7 +300ms");
         check(&format!("{side} send Tick n1->n2 #7 loss 100%"), "Tick n1->n2 7 lost");
-        check(&format!("{side} send Tick n1->n2 #7 duplicate 100% 5ms"), "Tick n1->n2 7 again +5ms");
+        check(&format!("{side} send Tick n1->n2 #7 duplicate 100% lag 5ms"), "Tick n1->n2 7 again +5ms");
         check(
-            &format!("{side} send Tick n1->n2 #7 duplicate 100% 5ms\n{side} send Tick n1->n2 #8 loss 100%"),
+            &format!("{side} send Tick n1->n2 #7 duplicate 100% lag 5ms\n{side} send Tick n1->n2 #8 loss 100%"),
             "Tick n1->n2 7 again +5ms, Tick n1->n2 8 lost",
         );
     }
@@ -90,7 +90,7 @@ fn a_step_that_names_no_link_acts_on_the_very_message_that_is_sent() {
 fn a_step_that_names_no_link_acts_on_the_very_message_that_is_delivered() {
     check("before deliver Tick n1->n2 #7 delay 300ms", "Tick n1->n2 7 +300ms");
     check("before deliver Tick n1->n2 #7 loss 100%", "Tick n1->n2 7 lost");
-    check("before deliver Tick n1->n2 #7 duplicate 100% 5ms", "Tick n1->n2 7 again +5ms");
+    check("before deliver Tick n1->n2 #7 duplicate 100% lag 5ms", "Tick n1->n2 7 again +5ms");
     check(
         "before deliver Tick n1->n2 #7 delay 5ms\nbefore deliver Tick n1->n2 #9 loss 100%",
         "Tick n1->n2 7 +5ms, Tick n1->n2 9 lost",

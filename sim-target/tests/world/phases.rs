@@ -41,7 +41,7 @@ fn steps_that_end_each_other_end() {
 const HAVOC: &str = "seed 2\nnodes 3, clients 2, keys 2, ops 0\nphases chaos 1s, heal 500ms, settle 1s
     ambient jitter 20ms, loss 20%, duplication 20%
     at 405ms partition n1 | rest\nat 405ms block n2->n3\nat 505ms delay n3->n1 400ms\nat 505ms loss n3->n2 100%
-    at 505ms duplicate n1->n2 100% 20ms\nat 605ms crash n1\nat 705ms pause {n1,n2}\nat 805ms crash n3 cut 5\nat 995ms crash n1 cut 30";
+    at 505ms duplicate n1->n2 100% lag 20ms\nat 605ms crash n1\nat 705ms pause {n1,n2}\nat 805ms crash n3 cut 5\nat 995ms crash n1 cut 30";
 
 fn up_and_running(outcome: &Outcome) {
     let heal = time_of(outcome, 1, |_, what| *what == What::Heal);
@@ -66,7 +66,7 @@ fn after_the_healing_nothing_is_in_force() {
 #[test]
 fn a_repetition_or_delay_that_had_begun_may_still_arrive_but_nothing_new_is_touched() {
     let header = "nodes 3, ops 0\nphases chaos 1s, heal 100ms, settle 1s";
-    let outcome = run(chatter(), &format!("{header}\nat 985ms duplicate n1->n2 of Tick 100% 30ms"));
+    let outcome = run(chatter(), &format!("{header}\nat 985ms duplicate n1->n2 of Tick 100% lag 30ms"));
     let twice: Vec<u64> =
         messages(&outcome).into_iter().filter(|(_, (_, arrivals))| arrivals.len() == 2).map(|(id, _)| id.3).collect();
     assert_eq!(twice, [99]);

@@ -46,6 +46,7 @@ pub(crate) struct ProbeNode {
     /// Whatever a test wants to keep.
     pub(crate) state: u64,
     pub(crate) role: Option<&'static str>,
+    pub(crate) progress: Option<u64>,
     on: fn(&mut ProbeNode, Input<ProbeNode>, &mut Cx<'_>),
 }
 
@@ -68,6 +69,9 @@ impl Node for ProbeNode {
         if let Some(role) = self.role {
             view.role(role);
         }
+        if let Some(progress) = self.progress {
+            view.progress(progress);
+        }
     }
 }
 
@@ -88,7 +92,7 @@ impl Target for Probe {
 
     fn start(&self, boot: &Boot<'_>, cx: &mut Cx<'_>) -> ProbeNode {
         let peers = boot.members.iter().copied().filter(|peer| *peer != boot.me).collect();
-        let mut node = ProbeNode { peers, state: 0, role: None, on: self.on };
+        let mut node = ProbeNode { peers, state: 0, role: None, progress: None, on: self.on };
         (self.start)(&mut node, boot, cx);
         node
     }
@@ -235,6 +239,27 @@ pub(crate) fn report<'a>(outcome: &'a Outcome, words: &str) -> &'a StepReport {
         text.split_whitespace().collect::<Vec<_>>().join(" ").contains(words)
     });
     found.unwrap_or_else(|| panic!("no step contains `{words}`: {:?}", outcome.steps))
+}
+
+/// When the steps whose text contains `words` were in force, in milliseconds: `100..150 200..250`, a moment as `100`.
+pub(crate) fn spans(outcome: &Outcome, words: &str) -> String {
+    let mut begun: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut spans: Vec<String> = Vec::new();
+    for event in &outcome.trace {
+        match &event.what {
+            What::Begin(text) if text.contains(words) => _ = begun.insert(text, event.time),
+            What::End(text) if text.contains(words) => {
+                let from = begun.remove(text.as_str()).expect("what ends has begun");
+                spans.push(match (from / MS, event.time / MS) {
+                    (from, to) if from == to => from.to_string(),
+                    (from, to) => format!("{from}..{to}"),
+                });
+            }
+            _ => {}
+        }
+    }
+    assert!(begun.is_empty(), "{begun:?} never ended");
+    spans.join(" ")
 }
 
 /// When the n-th event of the trace that `wanted` recognizes happened; the first is 1.

@@ -101,7 +101,7 @@ fn a_step_on_one_link_changes_no_latency_of_another() {
         ("at 305ms partition n1 | n2 for 300ms", &[(1, 2), (2, 1)][..]),
         ("at 305ms loss n1->n2 50%", &[(1, 2)][..]),
         ("at 305ms delay n1->n2 1ms", &[(1, 2)][..]),
-        ("at 305ms duplicate n1->n2 50% 1ms", &[(1, 2)][..]),
+        ("at 305ms duplicate n1->n2 50% lag 1ms", &[(1, 2)][..]),
     ] {
         let other = second(chatter(), step);
         let (before, after) = (messages(&calm), messages(&other));

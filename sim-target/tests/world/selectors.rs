@@ -68,7 +68,7 @@ fn a_selector_that_finds_nobody_makes_the_step_a_no_op() {
         "block leader->all",
         "delay leader->all 5ms",
         "loss all->leader 100%",
-        "duplicate leader->rest 100% 5ms",
+        "duplicate leader->rest 100% lag 5ms",
         "reseed leader",
         "reseed leader->all",
         "invoke read k1 via leader",

@@ -92,10 +92,10 @@ fn a_delay_on_a_stream_holds_up_what_follows() {
 #[test]
 fn a_stream_removes_second_copies_and_does_not_hold_back_what_is_about_to_be_delivered() {
     for step in [
-        "at 505ms duplicate 100% 5ms for 20ms",
-        "before send Tick n1->n2 duplicate 100% 5ms",
-        "after send Tick n1->n2 duplicate 100% 5ms",
-        "before deliver Tick n1->n2 duplicate 100% 5ms",
+        "at 505ms duplicate 100% lag 5ms for 20ms",
+        "before send Tick n1->n2 duplicate 100% lag 5ms",
+        "after send Tick n1->n2 duplicate 100% lag 5ms",
+        "before deliver Tick n1->n2 duplicate 100% lag 5ms",
         "before deliver Tick n1->n2 delay 5ms",
         "before deliver Tick n1->n2 loss 100%",
     ] {
@@ -181,4 +181,17 @@ fn datagrams_know_no_sessions() {
     let outcome = second(chatter(), "at 500ms crash n2, restart after 100ms\nat 500ms partition n1 | n3 for 100ms");
     assert!((1..=3).all(|node| notices(&outcome, node).is_empty()));
     assert!(SECOND.contains("seed"));
+}
+
+#[test]
+fn keeping_a_session_down_between_two_other_cuts_is_an_effect() {
+    let (first, second_cut) = ("at 500ms partition n1 | n2 for 50ms", "at 600ms partition n1 | n2 for 50ms");
+    let apart = second(silent(), &format!("{first}\n{second_cut}"));
+    assert_eq!(notices(&apart, 1).matches("up").count(), 2);
+    // The block neither breaks the session nor lets it up again.
+    let outcome = second(silent(), &format!("{first}\nat 520ms block n2->n1 for 100ms\n{second_cut}"));
+    assert_eq!(notices(&outcome, 1).matches("up").count(), 1);
+    assert!(report(&outcome, "block").effects > 0);
+    let needless = second(silent(), "at 500ms partition n1 | n2 for 50ms\nat 520ms block n2->n1 for 10ms");
+    assert_eq!(report(&needless, "block").effects, 0);
 }

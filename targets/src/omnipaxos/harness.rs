@@ -234,6 +234,7 @@ impl Node for OmniNode {
             .rank("accepted", self.store.accepted().map_or(0, |ballot| ballot.n.into()))
             .rank("log", self.store.len() as u64)
             .rank("decided", self.store.decided() as u64)
+            .progress(self.store.len() as u64)
             .peer("leader", api::leader(&self.paxos).map(|pid| pid as NodeId));
     }
 }

@@ -63,7 +63,7 @@ impl Target for RaftKv {
         About::new("raft-kv")
             .summary("our own Raft: registers under keys, read by ReadIndex")
             .nodes(3..=5)
-            .roles(&["follower", "precandidate", "candidate", "leader"])
+            .roles(&["leader", "follower", "precandidate", "candidate"])
             .constant("heartbeat", HEARTBEAT)
             .constant("election_timeout", ELECTION_TIMEOUT)
             .constant("client_timeout", CLIENT_TIMEOUT)

@@ -207,6 +207,7 @@ impl Node for RaftNode {
             .rank("term", self.ballot.term)
             .rank("last index", self.log.last_index())
             .rank("commit", self.commit)
+            .progress(self.log.last_index())
             .fact("has committed in its term", (self.role == Role::Leader && self.has_committed_in_term()).into())
             .fact("has reads waiting", self.leadership.has_reads().into())
             .peer("leader or vote", self.leader.or(self.ballot.vote));

@@ -1,0 +1,192 @@
+//! Whom a step means: its selectors, at the moment it begins.
+//!
+//! What a selector leaves to chance (`one`, `some`, `half`) is drawn by a key of the step and of how often it has begun, so
+//! that the same step means the same nodes as long as it lasts.
+
+use murphy_schedule::{Dice, Header, Link, Name, Nodes, schedule::DCS_MAX};
+
+use crate::{
+    core::Core,
+    draw::{Purpose, mix},
+    network::Links,
+    node::Node,
+};
+
+impl<N: Node> Core<N> {
+    /// The nodes that a selector of the step at `at` means now, as a set of bits; `other` is what the step's other selectors
+    /// mean.
+    pub(crate) fn select(&self, at: usize, nodes: Nodes, other: u16) -> u16 {
+        self.pick(at, nodes, other, false)
+    }
+
+    /// The same for a step's second selector: `one` is another one than that of the first.
+    pub(crate) fn select_second(&self, at: usize, nodes: Nodes, other: u16) -> u16 {
+        self.pick(at, nodes, other, true)
+    }
+
+    fn pick(&self, at: usize, nodes: Nodes, other: u16, second: bool) -> u16 {
+        let count = self.hosts.len();
+        let all = everybody(count);
+        let from = |first: u8, many: usize| {
+            let first = usize::from(first.max(1) - 1);
+            (0..many).fold(0, |set, i| set | 1 << ((first + i) % count))
+        };
+        let one = |node: Option<usize>| node.map_or(0, |node| 1 << node);
+        match nodes {
+            Nodes::All => all,
+            Nodes::Node(number) => 1 << (usize::from(number - 1) % count),
+            Nodes::Role(name) => one(self.holder(name, 0)),
+            Nodes::Previous(name) => one(self.holder(name, 1)),
+            Nodes::Set(set) => wrapped(set, count),
+            Nodes::Majority(first) => from(first, count / 2 + 1),
+            Nodes::Minority(first) => from(first, (count - 1) / 2),
+            Nodes::MinorityThird(first) => from(first, (count.saturating_sub(1) / 3).max(1)),
+            Nodes::Rest => all & !other,
+            Nodes::Primaries => (0..count).filter(|node| self.is_primary(*node)).fold(0, |set, node| set | 1 << node),
+            Nodes::One => self.drawn(at, 1, second),
+            Nodes::Half => self.drawn(at, count / 2, second),
+            Nodes::Some => self.drawn(at, self.some(at), second),
+            Nodes::Group(name) => group(&self.header, name, count),
+            Nodes::MostUpToDate => {
+                one(self.by_progress().max_by_key(|(node, progress)| (*progress, usize::MAX - node)).map(first))
+            }
+            Nodes::LeastUpToDate => {
+                one(self.by_progress().min_by_key(|(node, progress)| (*progress, *node)).map(first))
+            }
+            Nodes::LastVoter => 1 << (count - 1),
+        }
+    }
+
+    /// Running nodes that report how far they have come.
+    fn by_progress(&self) -> impl Iterator<Item = (usize, u64)> {
+        let running = self.hosts.iter().enumerate().filter(|(_, host)| host.up);
+        running.filter_map(|(node, host)| Some((node, host.view.progress?)))
+    }
+
+    /// Whether a node holds, or believes to hold, the first role that the target names.
+    fn is_primary(&self, node: usize) -> bool {
+        self.hosts[node].up && self.hosts[node].role == 0
+    }
+
+    fn dice(&self, at: usize) -> Dice {
+        let key = [self.plan.content(at).into(), self.plan.steps[at].turn.into(), self.network.epoch()];
+        Dice::new(mix(self.header.seed, Purpose::Select, key))
+    }
+
+    /// How many some are. Drawn after the order: the word that decides who must not decide how many.
+    fn some(&self, at: usize) -> usize {
+        let (count, mut dice) = (self.hosts.len(), self.dice(at));
+        shuffled(count, &mut dice);
+        1 + dice.below(count as u64) as usize
+    }
+
+    /// So many nodes, drawn; the second ones from the other end.
+    fn drawn(&self, at: usize, many: usize, second: bool) -> u16 {
+        let nodes = self.shuffled(at);
+        set(if second { &nodes[nodes.len() - many..] } else { &nodes[..many] })
+    }
+
+    /// All nodes in an order that is drawn for the step.
+    pub(crate) fn shuffled(&self, at: usize) -> Vec<usize> {
+        shuffled(self.hosts.len(), &mut self.dice(at))
+    }
+
+    /// Who holds a role (`before` 0) or held it before (`before` 1).
+    fn holder(&self, name: Name, before: usize) -> Option<usize> {
+        let role = self.vocabulary.roles.resolve(name)?;
+        let [present, previous] = self.plan.holders.of(role);
+        let holds = |node: &usize| self.hosts[*node].up && self.hosts[*node].role == role;
+        match (present.filter(holds), before) {
+            (Some(node), 0) => Some(node),
+            // Who took it last gave it up; perhaps another still believes to hold it.
+            (None, 0) => (0..self.hosts.len()).find(holds),
+            (Some(_), _) => previous,
+            (None, _) => present,
+        }
+    }
+
+    /// The links that a step means now.
+    pub(crate) fn links(&self, at: usize, link: Link) -> Links {
+        let (rest_from, rest_to) = (link.from == Nodes::Rest, link.to == Nodes::Rest);
+        let to = self.select_second(at, link.to, if rest_to && !rest_from { self.select(at, link.from, 0) } else { 0 });
+        let from = self.select(at, link.from, if rest_from { to } else { 0 });
+        between(from, to)
+    }
+
+    /// The least latency from one node to another in nanoseconds, if the schedule says one.
+    pub(crate) fn distance(&self, from: usize, to: usize) -> Option<u64> {
+        let [a, b] = [from, to].map(|node| data_center(&self.header, node, self.hosts.len()));
+        let span = match Header::pair(a?, b?) {
+            None => self.header.within,
+            Some(pair) if self.header.latencies[pair].micros() > 0 => self.header.latencies[pair],
+            Some(_) => self.header.between,
+        };
+        Some(u64::from(span.micros()) * 1_000).filter(|nanos| *nanos > 0)
+    }
+}
+
+fn first<A, B>((first, _): (A, B)) -> A {
+    first
+}
+
+/// So many nodes in a drawn order (Fisher and Yates, 1938; Durstenfeld, 1964).
+fn shuffled(count: usize, dice: &mut Dice) -> Vec<usize> {
+    let mut nodes: Vec<usize> = (0..count).collect();
+    for last in (1..count).rev() {
+        nodes.swap(last, dice.below(last as u64 + 1) as usize);
+    }
+    nodes
+}
+
+/// Nodes as a set of bits.
+pub(crate) fn set(nodes: &[usize]) -> u16 {
+    nodes.iter().fold(0, |set, node| set | 1 << node)
+}
+
+/// A set of all of so many nodes.
+fn everybody(count: usize) -> u16 {
+    ((1u32 << count) - 1) as u16
+}
+
+/// A set with numbers beyond the cluster taken into it.
+fn wrapped(set: u16, count: usize) -> u16 {
+    members(set).fold(0, |to, bit| to | 1 << (bit % count))
+}
+
+/// The data centre of a node, counted from 0; `None` if the schedule declares none, or none has this node.
+fn data_center(header: &Header, node: usize, count: usize) -> Option<usize> {
+    (0..usize::from(header.dcs)).find(|at| dc_members(header, *at, count) & (1 << node) != 0)
+}
+
+/// The nodes of a data centre: those that it declares, or an equal share.
+fn dc_members(header: &Header, at: usize, count: usize) -> u16 {
+    let dcs = usize::from(header.dcs);
+    match header.groups[at].members {
+        0 => (0..count).filter(|node| node * dcs / count == at).fold(0, |set, node| set | 1 << node),
+        declared => wrapped(declared, count),
+    }
+}
+
+/// The nodes of a group or a data centre of this name; nobody if there is none.
+fn group(header: &Header, name: Name, count: usize) -> u16 {
+    let dcs = usize::from(header.dcs);
+    if let Some(at) = header.groups.iter().position(|group| group.name == name && name != Name::ANY) {
+        return if at < dcs { dc_members(header, at, count) } else { wrapped(header.groups[at].members, count) };
+    }
+    const NUMBERED: [Name; DCS_MAX] =
+        [Name::of("dc1"), Name::of("dc2"), Name::of("dc3"), Name::of("dc4"), Name::of("dc5")];
+    let numbered = NUMBERED[..dcs].iter().position(|dc| *dc == name);
+    numbered.map_or(0, |at| dc_members(header, at, count))
+}
+
+/// The indices of a set of bits.
+pub(crate) fn members(set: u16) -> impl Iterator<Item = usize> {
+    (0..16).filter(move |bit| set & (1 << bit) != 0)
+}
+
+/// The links from some nodes to others.
+pub(crate) fn between(from: u16, to: u16) -> Links {
+    let mut links = [0; 16];
+    members(from).for_each(|sender| links[sender] = to & !(1 << sender));
+    links
+}
