@@ -1,0 +1,57 @@
+//! The seeds for any system, on ours: a correct one is not blamed under any of them, and what the world can do strikes.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use murphy_schedule::Document;
+use murphy_sim::{AnyTarget, Options, Outcome, not_carried_out};
+
+fn seeds() -> Vec<(String, Document)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/seeds");
+    let mut paths: Vec<_> =
+        fs::read_dir(folder).expect("there are seeds").map(|entry| entry.expect("a file").path()).collect();
+    paths.sort();
+    let read = |path: &Path| {
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let document = Document::parse(&fs::read_to_string(path).expect("text")).expect("it parses");
+        (name, document)
+    };
+    paths
+        .iter()
+        .map(|path| read(path))
+        .filter(|(_, document)| ["any", "raft-kv"].contains(&&*document.target))
+        .collect()
+}
+
+fn target(name: &str) -> Box<dyn AnyTarget> {
+    murphy_targets::all().into_iter().find(|target| target.about().name == name).expect("there is such a target")
+}
+
+/// The outcomes of all seeds on a target.
+fn outcomes(name: &str) -> Vec<(String, Outcome)> {
+    let mut runner = target(name).runner(&BTreeSet::new());
+    let run = |(name, document): (String, Document)| (name, runner.run(&document.schedule, Options::SEARCH).clone());
+    seeds().into_iter().map(run).collect()
+}
+
+#[test]
+fn no_seed_blames_a_correct_system() {
+    for (seed, outcome) in outcomes("raft-kv") {
+        assert!(outcome.verdict.anomaly().is_none(), "{seed}: {:?}", outcome.verdict);
+    }
+}
+
+#[test]
+fn what_the_world_carries_out_strikes() {
+    let mut struck = 0;
+    for (seed, outcome) in outcomes("raft-kv") {
+        // Where the world leaves something out, what follows may come too early to strike.
+        if outcome.steps.iter().any(|step| not_carried_out(&step.step.fault).is_some()) {
+            continue;
+        }
+        for step in &outcome.steps {
+            assert!(step.effects > 0, "{seed}: {} did nothing", step.step.fault.kind().keyword());
+            struck += 1;
+        }
+    }
+    assert!(struck > 50, "only {struck} steps");
+}
