@@ -1,6 +1,6 @@
 //! Where schedules come from: a folder of a finding, a key, a file in any form, standard input.
 //!
-//! The form of a file is what its name ends in, unless it is said; a name that says nothing is looked into.
+//! The form of a file is what its name ends in, unless it is said; where a name says nothing, the file is looked into.
 
 use std::{
     fs, io,
@@ -53,7 +53,7 @@ pub enum SourceError {
     },
     /// A file is no form of a schedule.
     #[error(
-        "{} is no schedule: text begins with `murphy {VERSION}`, bytes with a byte of {VERSION}, and other forms end in {}",
+        "{} is no schedule: text begins with `murphy {VERSION}`, bytes with a byte of {VERSION}, and files of other forms end in {}",
         path.display(),
         endings()
     )]
@@ -102,23 +102,53 @@ pub enum Syntax {
     Bytes,
 }
 
+/// Keys by which YAML is known: a label of the text form is called otherwise.
+const BEGINNINGS: [&str; 9] =
+    ["murphy", "target", "seed", "topology", "steps", "faults", "events", "partitions", "phases"];
+
+/// What follows the word that `text` begins with, if it begins with one.
+fn after_word(text: &str) -> Option<&str> {
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    (rest.len() < text.len()).then_some(rest)
+}
+
 impl Syntax {
     /// The syntax of a file of this name, if the name says so.
     pub fn of(path: &Path) -> Option<Self> {
-        match path.extension()?.to_str()? {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "murphy" => Some(Self::Text),
             extension => Form::from_extension(extension).map(Self::Structured),
         }
     }
 
-    /// What these bytes look like; `None`: like no schedule.
+    /// What these bytes look like; `None`: like no schedule. No text begins with a byte as small as the version.
     fn guess(bytes: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(bytes).ok();
-        match bytes.first() {
-            _ if text.is_some_and(|text| text.contains("murphy ")) => Some(Self::Text),
-            Some(&VERSION) => Some(Self::Bytes),
-            _ if text.is_some_and(|text| text.trim_start().starts_with('{')) => Some(Self::Structured(Form::Json)),
-            _ => None,
+        if bytes.first() == Some(&VERSION) {
+            return Some(Self::Bytes);
+        }
+        let text = String::from_utf8_lossy(bytes);
+        text.trim_start_matches('\u{feff}').lines().find_map(Self::of_line)
+    }
+
+    /// The only syntax that has such a line; `None`: none, or several.
+    fn of_line(line: &str) -> Option<Self> {
+        let structured = |form| Some(Self::Structured(form));
+        let (indented, line) = (line.starts_with([' ', '\t']), line.trim());
+        let bracketed = || !indented && after_word(line.trim_start_matches('[')).is_some();
+        match line.chars().next()? {
+            '{' => return structured(Form::Json),
+            '[' if bracketed() => return structured(Form::Toml),
+            _ => {}
+        }
+        let is_call = |text: &str| after_word(text).is_some_and(|rest| rest.starts_with('('));
+        let rest = after_word(line)?;
+        let word = &line[..line.len() - rest.len()];
+        match rest.trim_start().chars().next() {
+            Some('(') => is_call(line).then_some(Self::Structured(Form::Script)),
+            Some('=') if is_call(rest.trim_start()[1..].trim_start()) => structured(Form::Script),
+            Some('=') => structured(Form::Toml),
+            Some(':') => (!indented && BEGINNINGS.contains(&word)).then_some(Self::Structured(Form::Yaml)),
+            _ => (word == "murphy").then_some(Self::Text),
         }
     }
 

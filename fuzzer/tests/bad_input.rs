@@ -153,6 +153,30 @@ fn what_cannot_be_written_is_said() {
     place.murphy(&format!("min {folder} --crashes a.murphy")).complains(10, &["a.murphy"]);
 }
 
+/// A disk that is full.
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_said() {
+    let place = Place::new();
+    place.write("a.murphy", "murphy 1\ntarget echo\nseed 0x1\nnodes 2\nat 1s crash n9\n");
+    let lines = ["encode a.murphy", "lint a.murphy", "faults", "faults --dictionary", "targets", "replay a.murphy"];
+    for line in lines.into_iter().chain(["schedule convert a.murphy --to json", "fmt -", "lint a.murphy --json"]) {
+        let full = fs::File::options().write(true).open("/dev/full").expect("a full disk");
+        let mut command = place.command(line);
+        command.stdin(fs::File::open(place.path("a.murphy")).expect("a file"));
+        let child = command.stdout(full).stderr(std::process::Stdio::piped()).spawn().expect("it starts");
+        common::finish(child).complains(10, &["cannot write standard output"]);
+    }
+    for line in ["encode a.murphy", "faults", "lint a.murphy"] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = place.command(line);
+        let child = command.stdout(writer).stderr(std::process::Stdio::piped()).spawn().expect("it starts");
+        let ended = common::finish(child);
+        assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{line}: a reader may have read enough");
+    }
+}
+
 #[test]
 fn a_file_in_the_way_of_a_finding_is_reported() {
     let place = Place::new();

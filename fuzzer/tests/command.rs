@@ -138,7 +138,7 @@ fn a_smaller_schedule_replaces_a_larger_one_of_the_same_key() {
     let (head, steps) = small.split_once("\nphases").expect("a minimal schedule says all");
     let large = format!("{head}, rate 0\nphases{steps}").replace(", rate 0", "").replace("settle 3s", "settle 7.77s");
     place.write(&schedule, &large);
-    assert_eq!(place.murphy(&format!("encode {schedule} -o crashes/{folder}/input.bin")).code, 0);
+    assert_eq!(place.murphy(&format!("encode {schedule} -o crashes/{folder}/input.bin --force")).code, 0);
     let original = place.read(&format!("crashes/{folder}/original/input.bin"));
     let ended = place.murphy("min latest");
     assert_eq!(ended.code, 1, "{ended:?}");

@@ -2,10 +2,11 @@
 
 mod common;
 
-use std::fs;
+use std::{collections::BTreeSet, fs};
 
 use common::{Ended, Place};
-use murphy_schedule::{Document, FaultKind, lint::lint};
+use murphy_schedule::{Dice, Document, Fault, FaultKind, Vocabulary, forms, lint::lint, tree::Form};
+use murphy_sim::{carries_out, not_carried_out};
 
 /// A schedule with some of everything, for a target that ships with Murphy.
 const STORY: &str = "murphy 1\ntarget raft-kv\nseed 0x7\nnodes 3, clients 2, keys 1, ops 20\n\n\
@@ -15,6 +16,14 @@ const STORY: &str = "murphy 1\ntarget raft-kv\nseed 0x7\nnodes 3, clients 2, key
 /// The six mistakes of the acceptance script.
 const SIX: &str = "murphy 1\ntarget raft-kv\nseed 0x1\nnodes 3, clients 2\nat 10mz crash n1\nat 1s crush n2\n\
     at 1s partition {n1 | rest\nafter mark leader #0 pause n1 for 1s\nat 2s clock n1 rate fast for 1s\nat 1s delay n1->n9\n";
+
+/// Entries of another tool: the first strikes a node that is not there.
+const FOREIGN: &str = "murphy: 1
+topology: {clients: 2}
+faults:
+- {type: node_crash, target: node7, timing: {at: 1s}}
+- {type: pause, target: node2, timing: {at: 2s}}
+";
 
 /// The endings of all forms.
 const ENDINGS: [&str; 5] = ["murphy", "toml", "yaml", "json", "script"];
@@ -89,7 +98,17 @@ fn lint_warns_of_what_can_never_strike() {
         (&7.into(), &1.into(), &"warning".into())
     );
     place.murphy("schedule convert odd.murphy --to json -o odd.json").succeeds(&[]);
-    place.murphy("lint odd.json").succeeds(&["odd.json: step 1: warning: the cluster", "    x: at 1s crash n9"]);
+    place.murphy("lint odd.json").succeeds(&["odd.json:7:5: warning: the cluster", "    x: at 1s crash n9"]);
+    let objects = place.murphy("lint odd.json --json").json();
+    assert_eq!((&objects[0]["line"], &objects[0]["step"]), (&7.into(), &1.into()), "{objects:?}");
+    assert_eq!(objects[0]["text"], "x: at 1s crash n9");
+    place.write("foreign.yaml", FOREIGN);
+    let ended = place.with(&["lint", "foreign.yaml", "--set", "nodes 3"]);
+    ended.succeeds(&["foreign.yaml:4:3: warning: the cluster has 3 nodes", "at 1s crash n7"]);
+    place.murphy("schedule convert odd.murphy --to bytes -o odd.bin").succeeds(&[]);
+    place
+        .murphy("lint odd.bin --target raft-kv")
+        .succeeds(&["odd.bin: step 1: warning: the cluster", "    s1: at 1s crash n9"]);
     assert_eq!(place.with(&["lint", "odd.murphy", "--set", "nodes 5"]).out.matches("n9 is n4").count(), 1);
     assert_eq!(place.murphy("lint odd.murphy --target omnipaxos").out.matches("omnipaxos has no role").count(), 1);
     place.with_story();
@@ -123,11 +142,109 @@ fn lint_of_what_is_no_schedule() {
     place.write("short.murphy", "murphy 1\ntarget any\nat 1s");
     place.murphy("lint short.murphy").complains(2, &["short.murphy:3:", "expected a fault"]);
     place.murphy("lint").complains(2, &["<FILES>"]);
-    let target = "murphy 1\ntarget nosuch\nseed 0x1\n";
-    place.murphy_reading("lint -", target.as_bytes()).complains(2, &["`nosuch`", "raft-kv"]);
     place.murphy_reading("lint - --target nosuch", b"").complains(2, &["`nosuch`", "raft-kv"]);
     place.murphy_reading("lint -", SIX.as_bytes()).complains(2, &["standard input:6:7"]);
     place.murphy_reading("lint - --form yaml", b"steps: [").complains(2, &["standard input:1:"]);
+}
+
+#[test]
+fn lint_checks_a_schedule_for_another_program_without_its_names() {
+    let place = Place::new();
+    let text = "murphy 1\ntarget raft-kw\nseed 0x1\nnodes 3\nat 1s crash n9\nat 2s pause chief for 1s\n";
+    place.write("one.murphy", text);
+    place.write("two.murphy", text.replace("n9", "n1"));
+    let ended = place.murphy("lint one.murphy two.murphy");
+    ended.succeeds(&[
+        "one.murphy:2:1: warning: no target is called `raft-kw`",
+        "did you mean `raft-kv`?",
+        "one.murphy:5:1",
+    ]);
+    assert_eq!(ended.out.matches("no target is called").count(), 1, "{ended:?}");
+    assert!(!ended.out.contains("chief") && ended.err.is_empty(), "{ended:?}");
+    let objects = place.murphy("lint two.murphy one.murphy --json").json();
+    assert_eq!(objects.len(), 2, "{objects:?}");
+    assert_eq!((&objects[0]["severity"], &objects[0]["line"]), (&"warning".into(), &2.into()));
+    place.write("two.murphy", "murphy 1\ntarget raft-kv+nosuch\n");
+    place.murphy("lint two.murphy").complains(2, &["`nosuch`", "raft-kv"]);
+    let seeds = fs::read_dir(format!("{}/../corpus/seeds", env!("CARGO_MANIFEST_DIR"))).expect("there are seeds");
+    let seeds: Vec<String> = seeds.flatten().map(|seed| seed.path().display().to_string()).collect();
+    let ended = place.murphy(&format!("lint {}", seeds.join(" ")));
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""));
+}
+
+#[test]
+fn what_a_file_looks_like_decides_what_is_wrong_with_it() {
+    let place = Place::new();
+    place.with_story();
+    for (ending, upper) in ENDINGS.iter().zip(["MURPHY", "Toml", "YML", "Json", "SCRIPT"]) {
+        let text = place.text(&format!("story.{ending}"));
+        place.write(&format!("story.{upper}"), &text);
+        place.murphy(&format!("lint story.{upper}")).succeeds(&[]);
+        // JSON has no comments.
+        place.write("story", if *ending == "json" { text } else { format!("\n# why\n{text}") });
+        place.murphy("lint story").succeeds(&[]);
+        place.murphy_reading("schedule convert - --to toml", &place.read("story")).succeeds(&["leader | rest"]);
+    }
+    for (text, words) in [
+        ("{\"murphy\": 1, \"steps\": [", "standard input:1:"),
+        ("# why\n\nmurphy = 1\nseed = = 2\n", "standard input:4:8"),
+        ("[[steps]]\nfault = \"crush\"\n", "standard input:2:"),
+        ("---\nmurphy: 1\nsteps: [", "standard input:3:"),
+        ("name: mine\nfaults:\n- {type: crush}\n", "standard input:3:"),
+        ("schedule(target=\"raft-kv\")\ncrush(\"n1\")\n", "standard input:2:1"),
+        ("split = partition(\"halves\", )\ncrush(\"n1\")", "standard input:2:1"),
+        ("# why\nmurphy 1\nat 1s crush n1\n", "standard input:3:7"),
+        ("murphy 2\n", "version 1"),
+        ("\u{feff}murphy 1\nat 1s crush n1\n", "standard input:2:7"),
+    ] {
+        place.murphy_reading("lint -", text.as_bytes()).complains(2, &[words]);
+    }
+    for text in ["hello", "at 1s crash n1\n", "note: this = that\n", "see (this)\n", "", "\u{7f}\n"] {
+        place.murphy_reading("lint -", text.as_bytes()).complains(2, &["standard input is no schedule"]);
+    }
+}
+
+#[test]
+fn nothing_is_written_over_by_mistake() {
+    let place = Place::new();
+    place.with_story();
+    let (text, bytes) = (place.text("story.murphy"), place.read("story.bin"));
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("story.murphy", place.path("link.murphy")).expect("a link");
+    for line in ["encode", "schedule convert --to bytes"] {
+        for name in ["story.murphy", "./story.murphy", "link.murphy"] {
+            for force in ["", "--force"] {
+                let ended = place.murphy(&format!("{line} story.murphy -o {name} {force}"));
+                ended.complains(10, &[name, "is what is read"]);
+            }
+        }
+    }
+    assert_eq!(place.text("story.murphy"), text);
+    place.murphy("decode story.bin -o story.bin --force").complains(10, &["story.bin", "is what is read"]);
+    place.murphy("decode story.bin -o story.murphy").complains(10, &["story.murphy", "--force"]);
+    place.murphy("encode story.murphy -o story.bin").complains(10, &["story.bin", "--force"]);
+    assert_eq!((place.text("story.murphy"), place.read("story.bin")), (text, bytes.clone()));
+    place.murphy("encode story.murphy -o story.json --force").succeeds(&[]);
+    assert_eq!(place.read("story.json"), bytes);
+    place.murphy("decode story.bin -o story.json --force").succeeds(&[]);
+    place.murphy("decode story.json").complains(2, &["is text already"]);
+    assert!(place.hidden().is_empty());
+}
+
+#[test]
+fn a_trace_has_the_labels_of_the_file() {
+    let place = Place::new();
+    place.with_story();
+    for file in ["story.murphy", "story.yaml"] {
+        let ended = place.murphy(&format!("replay {file} -v"));
+        ended.succeeds(&[
+            "step begins: cut: at 500ms partition",
+            "step ends: cut:",
+            "step begins: after cut begins +40ms",
+        ]);
+        assert!(!ended.out.contains("s1"), "{}", ended.out);
+    }
+    assert!(place.murphy("replay story.bin --target raft-kv -v").out.contains("step begins: s1: at 500ms"));
 }
 
 #[test]
@@ -138,7 +255,7 @@ fn every_command_takes_every_form() {
     let story = place.murphy("replay story.murphy --json").json().remove(0);
     for ending in ENDINGS {
         let file = format!("story.{ending}");
-        place.murphy(&format!("encode {file} -o encoded")).succeeds(&[]);
+        place.murphy(&format!("encode {file} -o encoded --force")).succeeds(&[]);
         assert_eq!(place.read("encoded"), place.read("expected"), "{ending}");
         assert_eq!(
             place.murphy(&format!("replay {file} --json")).json()[0]["trace_hash"],
@@ -328,11 +445,33 @@ fn faults_are_listed_and_explained() {
     ]);
     place.murphy("faults crash").succeeds(&["`, restart after LENGTH`", "weaker    pause", "`torn`"]);
     place.murphy("faults crush").complains(2, &["`crush`", "did you mean `crash`?", "`murphy faults`"]);
+    assert_eq!(place.murphy("encode --help").out.matches("- toml").count(), 1);
+    assert_eq!(place.murphy("encode --help").out.matches("- bytes").count(), 0, "what is bytes is not encoded");
+    place.murphy("encode x --form bytes").complains(2, &["bytes", "toml"]);
     place.murphy("faults crash --markdown").complains(2, &["--markdown"]);
     let objects = place.murphy("faults --json").json();
     assert_eq!(objects.len(), FaultKind::ALL.len());
     assert!(objects.iter().all(|object| object["example"].is_string() && object["carried_out"].is_boolean()));
     assert_eq!(place.murphy("faults delay --json").json()[0]["fields"][1]["word"], "of");
+}
+
+/// What is not carried out of a kind that is carried out otherwise, as the world has it.
+#[test]
+fn what_is_not_carried_out_of_a_fault_is_said() {
+    let place = Place::new();
+    let said = place.murphy("faults --json").json();
+    for kind in FaultKind::ALL.iter().filter(|kind| carries_out(**kind)) {
+        let random = |seed| Fault::random(*kind, &Vocabulary::default(), &mut Dice::new(seed));
+        let left_out: BTreeSet<_> = (1000..2000).filter_map(|seed| not_carried_out(&random(seed))).collect();
+        let object = said.iter().find(|object| object["name"] == kind.keyword()).expect("it is listed");
+        assert_eq!(object["not_yet"], serde_json::json!(left_out), "{object}");
+        for what in left_out {
+            let words = format!("carried out, but not yet: {what}");
+            place.murphy(&format!("faults {}", kind.keyword())).succeeds(&[&words, "does nothing"]);
+            place.murphy("faults").succeeds(&[&words]);
+            place.murphy("faults --markdown").succeeds(&[&words, &format!("| yes; not yet: {what} |")]);
+        }
+    }
 }
 
 /// Compares what the command prints with a file of the repository.
@@ -360,12 +499,73 @@ fn the_dictionary_is_up_to_date() {
 #[test]
 fn every_example_can_be_read_and_strikes() {
     for kind in FaultKind::ALL {
-        let text = format!("murphy 1\ntarget any\n\nsplit: at 500ms partition {{n1,n2}} | rest\n{}\n", kind.example());
+        let others = "at 400ms crash n1, restart after 50ms\nsplit: at 500ms partition {n1,n2} | rest";
+        let text = format!("murphy 1\ntarget any\n\n{others}\n{}\n", kind.example());
         let document = Document::parse(&text).unwrap_or_else(|mistakes| panic!("{text}: {mistakes:?}"));
         let fault = document.schedule.steps.last().expect("a step").fault;
         assert_eq!(fault.kind(), *kind, "{text}");
         assert!(kind.example().split_whitespace().any(|word| word == kind.keyword()), "{text}");
         assert_eq!(lint(&document, None, |_| None), [], "{text}");
+    }
+}
+
+/// The reference without what is made of the table.
+const REFERENCE: &str = include_str!("../src/cli/faults.md");
+
+/// The cells of the table with this heading in the reference, row by row.
+fn table(heading: &str) -> Vec<Vec<&'static str>> {
+    let rows = REFERENCE.lines().skip_while(|line| !line.starts_with(heading)).skip(2);
+    let cells = |line: &'static str| Some(line.strip_prefix('|')?.split('|').map(str::trim).collect());
+    let rows: Vec<Vec<_>> = rows.map_while(cells).collect();
+    assert!(!rows.is_empty(), "{heading}");
+    rows
+}
+
+/// What stands in backquotes.
+fn quoted(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn every_block_of_the_reference_can_be_read() {
+    let mut read = 0;
+    for block in REFERENCE.split("```").skip(1).step_by(2) {
+        let (language, text) = block.split_once('\n').expect("a language");
+        let document = match Form::from_extension(language) {
+            Some(form) => forms::parse(form, text),
+            None => Document::parse(text),
+        };
+        let document = document.unwrap_or_else(|mistakes| panic!("{text}: {mistakes:?}"));
+        assert_eq!(lint(&document, None, |_| None), [], "{text}");
+        read += 1;
+    }
+    assert!(read >= 8, "{read}");
+}
+
+#[test]
+fn every_line_of_the_header_is_documented_as_it_is_read() {
+    let rows = table("| line | example |");
+    let mut document = Document::parse("murphy 1\n").expect("it is a schedule");
+    for row in &rows[1..] {
+        let (line, before) = (row[1].trim_matches('`'), document.to_string());
+        document.set(line).unwrap_or_else(|mistake| panic!("{line}: {mistake}"));
+        assert_ne!(document.to_string(), before, "{line}");
+    }
+    let text = document.to_string();
+    for word in text.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split(' ').next()) {
+        assert!(rows.iter().any(|row| row[0] == word), "{word}");
+    }
+}
+
+#[test]
+fn every_word_of_other_tools_in_the_reference_is_known() {
+    let word = |word: &&str| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') && !word.ends_with('_');
+    for row in table("| fault | words elsewhere") {
+        for word in quoted(row[1]).filter(word) {
+            let text = format!("faults: [{{type: {word}, target: node1}}]");
+            let mistakes = forms::parse(Form::Yaml, &text).err().unwrap_or_default();
+            assert!(mistakes.iter().all(|mistake| !mistake.expected.contains("a fault such as")), "{mistakes:?}");
+        }
     }
 }
 

@@ -36,11 +36,60 @@ impl Diagnostic {
     }
 }
 
+/// How many mistakes are reported of one text. The last of them says how many more there are.
+const COMPLAINTS_MAX: usize = 100;
+
+/// The mistakes of one text as they are found. Of very many, only the first are kept and the others counted, so that a file
+/// that is wrong from end to end costs no more than one that is right.
+#[derive(Debug, Default)]
+pub(crate) struct Complaints {
+    found: Vec<Diagnostic>,
+    /// How many were not kept.
+    more: usize,
+}
+
+impl Complaints {
+    /// Adds one, which is only made if it is kept.
+    pub(crate) fn push(&mut self, complaint: impl FnOnce() -> Diagnostic) {
+        if self.is_full() { self.more += 1 } else { self.found.push(complaint()) }
+    }
+
+    /// Whether all further ones are only counted.
+    pub(crate) fn is_full(&self) -> bool {
+        self.found.len() >= COMPLAINTS_MAX
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// Adds those that another search through the same text has found.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.found.append(&mut other.found);
+        self.more += other.more;
+    }
+
+    /// All of them in the order of the text, as far as they were kept.
+    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
+        self.found.sort_by_key(|complaint| (complaint.span.start, complaint.span.end));
+        self.found.dedup();
+        self.more += self.found.len().saturating_sub(COMPLAINTS_MAX);
+        self.found.truncate(COMPLAINTS_MAX);
+        if let (Some(last), 1..) = (self.found.last_mut(), self.more) {
+            last.expected.push_str(&format!(" (and {} more mistakes below)", self.more));
+        }
+        self.found
+    }
+}
+
 /// The candidate nearest to `word`, if it is near enough to be a slip: one edit in three letters, at least one.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let letters = word.chars().count();
-    let (distance, best) = candidates.into_iter().map(|candidate| (distance(word, candidate), candidate)).min()?;
-    (letters > 1 && 0 < distance && distance <= 1.max(letters / 3)).then(|| best.to_owned())
+    let most = 1.max(letters / 3);
+    // Words of very different lengths are never near, and comparing them would cost as much as both are long.
+    let near = candidates.into_iter().filter(|candidate| candidate.chars().count().abs_diff(letters) <= most);
+    let (distance, best) = near.map(|candidate| (distance(word, candidate), candidate)).min()?;
+    (letters > 1 && 0 < distance && distance <= most).then(|| best.to_owned())
 }
 
 /// How many insertions, deletions, substitutions and swaps of neighbours lead from `a` to `b` (optimal string alignment).

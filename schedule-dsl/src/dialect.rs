@@ -31,18 +31,26 @@ mod topology;
 mod values;
 mod words;
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use crate::{
-    fault::FaultKind,
-    forms::source::Source,
+    document::owners,
+    fault::{FaultKind, Length},
+    forms::{read::timed, source::Source},
+    header,
     lexer::is_identifier,
+    schedule::{Edge, Lasts, Schedule, Step, StepId, When},
     text::node_number,
     tree::{Key, Tree, Value},
 };
 use bag::Bag;
 use names::Names;
 use values::{plain_of, said, text_of};
+
+/// The chaos phase of targets that do not say otherwise, in microseconds.
+const USUAL_CHAOS: u64 = 4_000_000;
+/// How much longer than the last time that is said the chaos phase is, where nothing says how long the step lasts.
+const MARGIN: u64 = 2_000_000;
 
 /// Whether a file is written in the words of other tools.
 pub(crate) fn is_foreign(tree: &Tree) -> bool {
@@ -164,8 +172,8 @@ impl Translator<'_, '_> {
     /// The steps under a key of the file; nothing if it is one of the header's.
     fn steps_of(&mut self, word: &str, value: &Tree) -> Option<Vec<Tree>> {
         match word {
-            "faults" | "events" => Some(self.faults(value)),
-            "partitions" => Some(self.partitions(value)),
+            "faults" | "events" => Some(at_once(self.faults(value))),
+            "partitions" => Some(at_once(self.partitions(value))),
             "steps" if matches!(value.value, Value::List(_)) => Some(self.steps(value)),
             _ => None,
         }
@@ -197,10 +205,12 @@ impl Translator<'_, '_> {
 
     /// Complains about keys of the header that stand there twice after translation.
     fn once(&mut self, entries: &[(Key, Tree)]) {
-        for (at, (later, _)) in entries.iter().enumerate() {
-            if let Some((earlier, _)) = entries[..at].iter().find(|(earlier, _)| earlier.text == later.text) {
-                let line = self.source.line(earlier.span.start);
-                self.source.complain(later.span.clone(), format!("`{}` once (line {line} says it)", later.text));
+        let mut seen = BTreeMap::new();
+        for (key, _) in entries {
+            let earlier = *seen.entry(&key.text).or_insert(key.span.start);
+            if earlier != key.span.start {
+                let line = self.source.line(earlier);
+                self.source.complain(key.span.clone(), format!("`{}` once (line {line} says it)", key.text));
             }
         }
     }
@@ -278,6 +288,66 @@ impl Translator<'_, '_> {
         self.counted += 1;
         format!("{word}_{}", self.counted)
     }
+}
+
+/// Steps of which those begin at once that do not say when.
+fn at_once(mut steps: Vec<Tree>) -> Vec<Tree> {
+    for step in &mut steps {
+        let span = step.span.start..step.span.start;
+        if let Value::Map(entries) = &mut step.value
+            && !timed(entries)
+        {
+            entries.push((key("at", &span), said("0s", &span)));
+        }
+    }
+    steps
+}
+
+/// Makes the chaos phase long enough for all steps whose times are known, if its length is not said. Other tools have no such
+/// phase: what they inject after half a minute would never come here.
+pub(crate) fn make_room(schedule: &mut Schedule) {
+    let needed = last_moment(&schedule.steps);
+    if schedule.header.chaos == 0 && needed > USUAL_CHAOS {
+        let units = needed.div_ceil(header::PHASE_UNIT.into());
+        schedule.header.chaos = u16::try_from(units).unwrap_or(u16::MAX);
+    }
+}
+
+/// By when the last step has begun for the last time and ended, in microseconds, as far as that is a matter of times.
+fn last_moment(steps: &[Step]) -> u64 {
+    let length = |step: &Step| match (step.lasts, step.fault.kind().length()) {
+        (Lasts::For(micros), _) => micros.into(),
+        (_, Length::Instant) => 0,
+        (Lasts::Healed | Lasts::Until(..), _) => MARGIN,
+        (Lasts::Constant { .. } | Lasts::Sum { .. } | Lasts::Difference { .. }, _) => MARGIN,
+    };
+    let owners = owners(steps);
+    let mut begins: Vec<Option<u64>> = vec![None; steps.len()];
+    // One round for each step that another one waits for; those that wait for each other have no time.
+    for _ in 0..steps.len() {
+        for (at, step) in steps.iter().enumerate() {
+            let edge = |id: StepId, edge: Edge| {
+                let owner = *owners.get(&id)?;
+                Some(begins[owner]? + if edge == Edge::Ends { length(&steps[owner]) } else { 0 })
+            };
+            begins[at] = match step.when {
+                When::At(micros) => Some(micros.into()),
+                When::Step { step, edge: side, delay } => edge(step, side).map(|begins| begins + u64::from(delay)),
+                When::Fact { from: Some((step, side)), delay, .. } => {
+                    edge(step, side).map(|begins| begins + u64::from(delay))
+                }
+                When::Fact { from: None, delay, .. } => Some(delay.into()),
+                When::Called => None,
+            };
+        }
+    }
+    let ends = steps.iter().zip(begins).filter_map(|(step, begins)| {
+        let (times, every) = (u64::from(step.again.times), u64::from(step.again.every));
+        let spread = if step.again.about { 2 } else { 1 };
+        let tail = if let Lasts::For(micros) = step.lasts { micros.into() } else { MARGIN };
+        Some(begins? + times * every * spread + tail)
+    });
+    ends.max().unwrap_or(0)
 }
 
 /// A name as a label: `split brain` is `split_brain`.

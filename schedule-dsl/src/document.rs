@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     bytes::VERSION,
-    diagnostic::Diagnostic,
+    diagnostic::{Complaints, Diagnostic},
     fault::{Fault, FaultKind},
     header,
     labels::{Labels, definition, misnamed, spellable},
@@ -27,7 +27,7 @@ use crate::{
 const COLUMN_MAX: usize = 48;
 
 /// A schedule as a file: with names, labels and comments.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Document {
     /// The system that it is for; `any` if for any.
     pub target: String,
@@ -39,7 +39,22 @@ pub struct Document {
     pub labels: BTreeMap<StepId, String>,
     /// Remarks for people.
     pub comments: Comments,
+    /// Where in the text that it was read from, of whatever form, its lines stand: line and column, from 1. Those of a document
+    /// that was not read stand nowhere. Two documents that say the same are equal wherever they say it.
+    pub places: BTreeMap<Line, (u32, u32)>,
 }
+
+impl PartialEq for Document {
+    fn eq(&self, other: &Self) -> bool {
+        let parts = |document: &Self| {
+            let Self { target, schedule, names, labels, comments, places: _ } = document.clone();
+            (target, schedule, names, labels, comments)
+        };
+        parts(self) == parts(other)
+    }
+}
+
+impl Eq for Document {}
 
 /// A line of a document to which comments belong, in the order in which they are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,13 +100,14 @@ impl Document {
     /// `schedule` for `target`, without labels and comments.
     pub fn new(target: &str, schedule: Schedule, vocabulary: &Vocabulary) -> Self {
         let (labels, comments) = (BTreeMap::new(), Comments::default());
-        Self { target: target.to_owned(), schedule, names: vocabulary.spellings(), labels, comments }
+        let places = BTreeMap::new();
+        Self { target: target.to_owned(), schedule, names: vocabulary.spellings(), labels, comments, places }
     }
 
     /// Reads a file.
     ///
     /// # Errors
-    /// Every line that cannot be read gives one complaint, in the order of the lines.
+    /// Every line that cannot be read gives one complaint, in the order of the lines, up to a hundred of them.
     pub fn parse(text: &str) -> Result<Self, Vec<Diagnostic>> {
         let lines = split(text);
         let mut reader = Reader::new(&lines);
@@ -110,8 +126,8 @@ impl Document {
     /// # Errors
     /// What was expected instead of the word that cannot be read; the document is then as before.
     pub fn set(&mut self, line: &str) -> Result<(), Diagnostic> {
-        let place = Place { number: 1, start: 0, text: line };
         let tokens = lexer::lex(line).tokens;
+        let place = Place::new(1, 0, line, &tokens);
         let known = header::WORDS.into_iter().filter(|word| *word != "murphy");
         let (labels, mut names) = (Labels::default(), self.names.clone());
         let mut cursor = Cursor::new(place, &tokens, &labels, &mut names);
@@ -304,21 +320,35 @@ struct Source<'t> {
     lexed: lexer::Line<'t>,
 }
 
+/// The lines of a text; a byte order mark at its start is none of it.
 fn split(text: &str) -> Vec<Source<'_>> {
-    let mut start = 0;
+    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut start = text.len() - body.len();
     let mut lines = Vec::new();
-    for (number, line) in (1..).zip(text.split('\n')) {
-        lines.push(Source { place: Place { number, start, text: line }, lexed: lexer::lex(line) });
+    for (number, line) in (1..).zip(body.split('\n')) {
+        let lexed = lexer::lex(line);
+        lines.push(Source { place: Place::new(number, start, line, &lexed.tokens), lexed });
         start += line.len() + 1;
     }
     lines
+}
+
+/// What is expected of a file with so many steps too many.
+pub(crate) fn at_most(excess: usize) -> String {
+    let more = if excess > 1 { format!(" ({} more follow this one)", excess - 1) } else { String::new() };
+    format!("at most {STEPS_MAX} steps{more}")
 }
 
 /// A document in the making.
 struct Reader {
     document: Document,
     labels: Labels,
-    complaints: Vec<Diagnostic>,
+    /// About labels that two lines have.
+    repeated: Complaints,
+    /// About everything else.
+    complaints: Complaints,
+    /// The first step beyond the limit, and how many there are.
+    excess: Option<(Diagnostic, usize)>,
     /// Comments and empty lines since the last line that said something.
     above: Vec<String>,
     /// On which line each item of the header stands.
@@ -327,11 +357,19 @@ struct Reader {
 
 impl Reader {
     fn new(lines: &[Source<'_>]) -> Self {
-        let mut complaints = Vec::new();
+        let mut complaints = Complaints::default();
         let tokens = lines.iter().map(|line| (line.place, line.lexed.tokens.as_slice()));
         let labels = Labels::collect(tokens, &mut complaints);
         let document = Document::new("any", Schedule::default(), &Vocabulary::default());
-        Self { document, labels, complaints, above: Vec::new(), seen: BTreeMap::new() }
+        Self {
+            document,
+            labels,
+            repeated: complaints,
+            complaints: Complaints::default(),
+            excess: None,
+            above: Vec::new(),
+            seen: BTreeMap::new(),
+        }
     }
 
     /// Checks the first line that says something. Of another version, nothing else can be trusted.
@@ -354,8 +392,21 @@ impl Reader {
             return;
         }
         match self.content(line) {
-            Ok(place) => self.attach(place, line.lexed.comment),
-            Err(complaint) => self.complaints.push(complaint),
+            Ok(Some(place)) => {
+                self.locate(place, line);
+                self.attach(place, line.lexed.comment);
+            }
+            Ok(None) => {}
+            Err(complaint) => self.complaints.push(|| complaint),
+        }
+    }
+
+    /// Remembers where a line stands. The shape may stand on several: then where it says how many nodes there are.
+    fn locate(&mut self, place: Line, line: &Source<'_>) {
+        let at = (line.place.number, line.place.column(line.lexed.tokens[0].at));
+        let first = *self.document.places.entry(place).or_insert(at);
+        if first != at && line.lexed.tokens.iter().any(|token| token.text == "nodes") {
+            self.document.places.insert(place, at);
         }
     }
 
@@ -376,21 +427,23 @@ impl Reader {
         }
     }
 
-    fn content(&mut self, line: &Source<'_>) -> Result<Line, Diagnostic> {
+    /// Reads a line; nothing comes of a step beyond the limit.
+    fn content(&mut self, line: &Source<'_>) -> Result<Option<Line>, Diagnostic> {
         let tokens = line.lexed.tokens.as_slice();
         let word = header::WORDS.into_iter().find(|word| *word == tokens[0].text && definition(tokens).is_none());
         if word == Some("murphy") && !self.seen.contains_key("murphy") {
             self.seen.insert("murphy", line.place.number);
-            return Ok(Line::Version);
+            return Ok(Some(Line::Version));
         }
         self.once(line)?;
-        let mut cursor = Cursor::new(line.place, tokens, &self.labels, &mut self.document.names);
+        let place = line.place.brief_if(self.complaints.is_full());
+        let mut cursor = Cursor::new(place, tokens, &self.labels, &mut self.document.names);
         if word.is_none() {
             let step = step(&mut cursor)?;
-            return self.push(step, line);
+            return Ok(self.push(step, line));
         }
         let read = header::parse(&mut cursor, &mut self.document.target, &mut self.document.schedule.header)?;
-        cursor.finish().map(|()| read)
+        cursor.finish().map(|()| Some(read))
     }
 
     /// Complains about an item of the header that stands there already.
@@ -410,21 +463,29 @@ impl Reader {
         Ok(())
     }
 
-    fn push(&mut self, step: Step, line: &Source<'_>) -> Result<Line, Diagnostic> {
+    fn push(&mut self, step: Step, line: &Source<'_>) -> Option<Line> {
         let steps = &mut self.document.schedule.steps;
         if steps.len() == STEPS_MAX {
-            return Err(line.place.complain(line.lexed.tokens.first(), format!("at most {STEPS_MAX} steps")));
+            let first = || (line.place.complain(line.lexed.tokens.first(), ""), 0);
+            self.excess.get_or_insert_with(first).1 += 1;
+            return None;
         }
         steps.push(step);
-        Ok(Line::Step(steps.len() - 1))
+        Some(Line::Step(steps.len() - 1))
     }
 
     fn finish(mut self) -> Result<Document, Vec<Diagnostic>> {
         trim_end(&mut self.above);
         self.attach(Line::End, None);
-        if !self.complaints.is_empty() {
-            self.complaints.sort_by_key(|complaint| (complaint.line, complaint.column));
-            return Err(self.complaints);
+        let mut complaints = self.repeated;
+        complaints.append(self.complaints);
+        if let Some((first, excess)) = self.excess {
+            let mut limit = Complaints::default();
+            limit.push(|| Diagnostic { expected: at_most(excess), ..first });
+            complaints.append(limit);
+        }
+        if !complaints.is_empty() {
+            return Err(complaints.finish());
         }
         self.document.labels = self.labels.by_id();
         Ok(self.document)

@@ -246,6 +246,14 @@ macro_rules! faults {
                 match self { $(Self::$name { $($field),* } => vec![$((stringify!($field), $field as &dyn Any)),*],)+ }
             }
 
+            /// What of its fields means something else than it says, and what to say instead.
+            pub(crate) fn flaws(&self) -> Vec<(String, &'static str)> {
+                match self { $(Self::$name { $($field),* } => {
+                    let flaws: Vec<Option<(String, &'static str)>> = vec![$($field.flaw()),*];
+                    flaws.into_iter().flatten().collect()
+                })+ }
+            }
+
             /// The step that it refers to; 0: none.
             pub fn reference(&self) -> StepId {
                 match self { $(Self::$name { $($field),* } => 0 $(| $field.reference())*,)+ }
@@ -296,7 +304,7 @@ impl Fault {
         Self::Loss { link, kind, share: Percent(EXACT), correlation, each, rule }
     }
 
-    /// Delays every message of a kind on a link by so many microseconds.
+    /// Delays every message of a kind on a link by so many microseconds, rounded down to what a [`Span`] can say.
     pub fn slow(link: Link, kind: OfKind, micros: u32) -> Self {
         let (correlation, each, rule) = (Percent(0), Number(0), Number(0));
         let (queue, overflow) = (Count(0), Overflow::default());
@@ -304,7 +312,7 @@ impl Fault {
         Self::Delay { link, kind, latency, correlation, each, queue, overflow, rule }
     }
 
-    /// Repeats every message of a kind on a link so many microseconds later.
+    /// Repeats every message of a kind on a link so many microseconds later, rounded down to what a [`Span`] can say.
     pub fn repeat(link: Link, kind: OfKind, micros: u32) -> Self {
         let (correlation, each, rule) = (Percent(0), Number(0), Number(0));
         Self::Duplicate { link, kind, share: Percent(EXACT), lag: Span::at_most(micros), correlation, each, rule }

@@ -59,6 +59,10 @@ pub trait Field: Sized + Copy + PartialEq {
     fn simpler(&self) -> Vec<Self>;
     /// How far it is from the simplest, which is 0.
     fn size(&self) -> u64;
+    /// What of it means something else than it says, and what to say instead.
+    fn flaw(&self) -> Option<(String, &'static str)> {
+        None
+    }
     /// The step that it refers to; 0: none.
     fn reference(&self) -> StepId {
         0

@@ -16,7 +16,7 @@
 //! resources: {cpu: 50%, memory: 64MB, disk: 1GB}
 //! steps:
 //! - label: slow
-//!   at: 1.2s                            # or after:, before:, `on: call`; left out: `at: 0s`
+//!   at: 1.2s                            # or after:, before:, `on: call`
 //!   fault: clock
 //!   victims: leader                     # the fields of the fault by name, or by their word in the text form
 //!   rate: 0.5                           # left out: the default
@@ -26,9 +26,10 @@
 //! ```
 //!
 //! The words of other tools (`faults:`, `network_delay`, `target:`, `timing:`) are understood as well, in `dialect`. A script
-//! and a file of `faults` need not say `murphy: 1`. Comments of the concrete syntaxes are lost; `comment` is kept.
+//! and a file of `faults` need not say `murphy: 1`, nor when a step begins: at once. Such a file that says no length of the chaos
+//! phase gets one that its times fit into. Comments of the concrete syntaxes are lost; `comment` is kept.
 
-mod read;
+pub(crate) mod read;
 pub(crate) mod source;
 
 use std::collections::BTreeMap;
@@ -46,6 +47,7 @@ use crate::{
     text::Printer,
     tree::{Form, Tree},
 };
+use read::Spared;
 use source::Source;
 
 /// Reads a schedule in this form.
@@ -53,11 +55,16 @@ use source::Source;
 /// # Errors
 /// Every mistake that was found, in the order of the text.
 pub fn parse(form: Form, text: &str) -> Result<Document, Vec<Diagnostic>> {
-    let tree = form.read(text)?;
-    let mut source = Source::new(text);
+    let (tree, repeated) = form.read_on(text)?;
+    let mut source = Source::new(text, repeated);
     let foreign = dialect::is_foreign(&tree);
     let tree = dialect::translate(tree, &mut source);
-    read::document(&tree, foreign || form == Form::Script, source)
+    let spared = Spared { version: foreign || form == Form::Script, moments: form == Form::Script };
+    let mut document = read::document(&tree, spared, source)?;
+    if foreign {
+        dialect::make_room(&mut document.schedule);
+    }
+    Ok(document)
 }
 
 /// Writes a document in this form. Comments of the header and at the end become one, and so do those of a step.

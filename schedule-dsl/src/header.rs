@@ -35,16 +35,22 @@ pub(crate) const WORDS: [&str; 17] = [
     "mix",
     "phases",
     "ambient",
+    "budget",
     "dcs",
     "dc",
     "group",
     "latency",
     "resources",
-    "budget",
 ];
 
 /// Those of [`WORDS`] that can begin several lines.
 pub(crate) const REPEATED: [&str; 2] = ["dc", "group"];
+
+/// The keys that say the same in the structured forms, in an order in which they can be read. Data centres are all under
+/// `dcs` there, and groups under `groups`.
+pub(crate) fn keys() -> impl Iterator<Item = &'static str> {
+    WORDS.into_iter().filter(|word| *word != "dc").map(|word| if word == "group" { "groups" } else { word })
+}
 
 /// The lines of a header, `None` for those with nothing to say.
 pub(crate) fn print(target: &str, header: &Header, names: &BTreeMap<Name, String>) -> Vec<(Line, Option<String>)> {
@@ -235,64 +241,77 @@ fn parse_mix(cursor: &mut Cursor<'_>, header: &mut Header) -> Result<(), Diagnos
     Ok(())
 }
 
+/// What an item of a line is about, so that none is said twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Item {
+    /// What this word names.
+    Word(&'static str),
+    /// The latency between this pair of data centres.
+    Pair(usize),
+}
+
 fn items(
     cursor: &mut Cursor<'_>,
     header: &mut Header,
-    mut item: impl FnMut(&mut Cursor<'_>, &mut Header) -> Result<(), Diagnostic>,
+    mut item: impl FnMut(&mut Cursor<'_>, &mut Header) -> Result<Item, Diagnostic>,
 ) -> Result<(), Diagnostic> {
-    item(cursor, header)?;
-    while cursor.accept(",") {
-        item(cursor, header)?;
+    let mut said = Vec::new();
+    loop {
+        let first = cursor.peek();
+        let about = item(cursor, header)?;
+        if said.contains(&about) {
+            let what = if let Item::Word(word) = about { format!("`{word}`") } else { "each pair".to_owned() };
+            let place = cursor.place();
+            return Err(place.complain(first, format!("{what} once (line {} has it)", place.number)));
+        }
+        said.push(about);
+        if !cursor.accept(",") {
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
-fn dimension(cursor: &mut Cursor<'_>, header: &mut Header) -> Result<(), Diagnostic> {
-    if cursor.accept("nodes") {
-        header.nodes = cursor.integer(0..=NODES_MAX.into())? as u8;
-    } else if cursor.accept("clients") {
-        header.clients = cursor.integer(0..=15)? as u8;
-    } else if cursor.accept("keys") {
-        header.keys = cursor.integer(0..=63)? as u8;
-    } else if cursor.accept("ops") {
-        header.ops = Some(cursor.integer(0..=65_534)? as u16);
-    } else if cursor.accept("rate") {
-        header.rate = cursor.integer(0..=65_535)? as u16;
-    } else {
-        return Err(cursor.fail("`nodes`, `clients`, `keys`, `ops` or `rate`"));
-    }
-    Ok(())
+/// Takes one of these words.
+fn one_of<const N: usize>(cursor: &mut Cursor<'_>, words: [&'static str; N]) -> Option<&'static str> {
+    words.into_iter().find(|word| cursor.accept(word))
 }
 
-fn phase(cursor: &mut Cursor<'_>, header: &mut Header) -> Result<(), Diagnostic> {
-    let length = if cursor.accept("chaos") {
-        &mut header.chaos
-    } else if cursor.accept("active") {
-        &mut header.active
-    } else if cursor.accept("calm") {
-        &mut header.calm
-    } else if cursor.accept("heal") {
-        &mut header.heal
-    } else if cursor.accept("settle") {
-        &mut header.settle
-    } else {
-        return Err(cursor.fail("`chaos`, `active`, `calm`, `heal` or `settle`"));
-    };
-    *length = cursor.duration_in(PHASE_UNIT, u16::MAX.into())? as u16;
-    Ok(())
+fn dimension(cursor: &mut Cursor<'_>, header: &mut Header) -> Result<Item, Diagnostic> {
+    let expected = "`nodes`, `clients`, `keys`, `ops` or `rate`";
+    let word = one_of(cursor, ["nodes", "clients", "keys", "ops", "rate"]).ok_or_else(|| cursor.fail(expected))?;
+    match word {
+        "nodes" => header.nodes = cursor.integer(0..=NODES_MAX.into())? as u8,
+        "clients" => header.clients = cursor.integer(0..=15)? as u8,
+        "keys" => header.keys = cursor.integer(0..=63)? as u8,
+        "ops" => header.ops = Some(cursor.integer(0..=65_534)? as u16),
+        _ => header.rate = cursor.integer(0..=65_535)? as u16,
+    }
+    Ok(Item::Word(word))
 }
 
-fn ambient_rate(cursor: &mut Cursor<'_>, header: &mut Header) -> Result<(), Diagnostic> {
-    if cursor.accept("jitter") {
-        header.jitter = cursor.duration_in(JITTER_UNIT, u16::MAX.into())? as u16;
-    } else if cursor.accept("loss") {
-        header.loss = cursor.percent()?;
-    } else if cursor.accept("duplication") {
-        header.duplication = cursor.percent()?;
-    } else {
-        return Err(cursor.fail("`jitter`, `loss` or `duplication`"));
+fn phase(cursor: &mut Cursor<'_>, header: &mut Header) -> Result<Item, Diagnostic> {
+    let expected = "`chaos`, `active`, `calm`, `heal` or `settle`";
+    let word = one_of(cursor, ["chaos", "active", "calm", "heal", "settle"]).ok_or_else(|| cursor.fail(expected))?;
+    let length = cursor.duration_in(PHASE_UNIT, u16::MAX.into())? as u16;
+    match word {
+        "chaos" => header.chaos = length,
+        "active" => header.active = length,
+        "calm" => header.calm = length,
+        "heal" => header.heal = length,
+        _ => header.settle = length,
     }
-    Ok(())
+    Ok(Item::Word(word))
+}
+
+fn ambient_rate(cursor: &mut Cursor<'_>, header: &mut Header) -> Result<Item, Diagnostic> {
+    let expected = "`jitter`, `loss` or `duplication`";
+    let word = one_of(cursor, ["jitter", "loss", "duplication"]).ok_or_else(|| cursor.fail(expected))?;
+    match word {
+        "jitter" => header.jitter = cursor.duration_in(JITTER_UNIT, u16::MAX.into())? as u16,
+        "loss" => header.loss = cursor.percent()?,
+        _ => header.duplication = cursor.percent()?,
+    }
+    Ok(Item::Word(word))
 }
 
 fn parse_budget(cursor: &mut Cursor<'_>, header: &mut Header) -> Result<(), Diagnostic> {
@@ -356,19 +375,22 @@ fn set(cursor: &mut Cursor<'_>) -> Result<u16, Diagnostic> {
     }
 }
 
-fn parse_latency(cursor: &mut Cursor<'_>, header: &mut Header) -> Result<(), Diagnostic> {
-    if cursor.accept("within") {
-        header.within = Span::read(cursor)?;
-    } else if cursor.accept("between") {
-        header.between = Span::read(cursor)?;
-    } else {
-        let low = dc(cursor, header)?;
-        cursor.expect("to")?;
-        let wrong = cursor.fail("another data centre");
-        let pair = Header::pair(low, dc(cursor, header)?).ok_or(wrong)?;
-        header.latencies[pair] = Span::read(cursor)?;
+fn parse_latency(cursor: &mut Cursor<'_>, header: &mut Header) -> Result<Item, Diagnostic> {
+    match one_of(cursor, ["within", "between"]) {
+        Some(word) => {
+            let span = Span::read(cursor)?;
+            *(if word == "within" { &mut header.within } else { &mut header.between }) = span;
+            Ok(Item::Word(word))
+        }
+        None => {
+            let low = dc(cursor, header)?;
+            cursor.expect("to")?;
+            let wrong = cursor.fail("another data centre");
+            let pair = Header::pair(low, dc(cursor, header)?).ok_or(wrong)?;
+            header.latencies[pair] = Span::read(cursor)?;
+            Ok(Item::Pair(pair))
+        }
     }
-    Ok(())
 }
 
 /// The index of a data centre: by its name, or as `dc3`.
@@ -381,15 +403,12 @@ fn dc(cursor: &mut Cursor<'_>, header: &Header) -> Result<usize, Diagnostic> {
     Ok(at)
 }
 
-fn resource(cursor: &mut Cursor<'_>, header: &mut Header) -> Result<(), Diagnostic> {
-    if cursor.accept("cpu") {
-        header.cpu = Percent(cursor.percent()?);
-    } else if cursor.accept("memory") {
-        header.memory = Size::read(cursor)?;
-    } else if cursor.accept("disk") {
-        header.disk = Size::read(cursor)?;
-    } else {
-        return Err(cursor.fail("`cpu`, `memory` or `disk`"));
+fn resource(cursor: &mut Cursor<'_>, header: &mut Header) -> Result<Item, Diagnostic> {
+    let word = one_of(cursor, ["cpu", "memory", "disk"]).ok_or_else(|| cursor.fail("`cpu`, `memory` or `disk`"))?;
+    match word {
+        "cpu" => header.cpu = Percent(cursor.percent()?),
+        "memory" => header.memory = Size::read(cursor)?,
+        _ => header.disk = Size::read(cursor)?,
     }
-    Ok(())
+    Ok(Item::Word(word))
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    diagnostic::Diagnostic,
+    diagnostic::{Complaints, Diagnostic},
     lexer::{Kind, Token, is_identifier},
     schedule::{Step, StepId},
     text::{Place, node_number},
@@ -22,7 +22,7 @@ impl Labels {
     /// Reads all definitions and references ahead of the rest, since a step may refer to a later one.
     pub(crate) fn collect<'t>(
         lines: impl Iterator<Item = (Place<'t>, &'t [Token<'t>])>,
-        complaints: &mut Vec<Diagnostic>,
+        complaints: &mut Complaints,
     ) -> Self {
         let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
         let mut numbered = BTreeSet::new();
@@ -32,7 +32,8 @@ impl Labels {
             let Some((token, owned)) = definition(tokens) else { continue };
             numbered.extend(number(token.text));
             if let Some(line) = seen.get(token.text).filter(|_| owned) {
-                complaints.push(place.complain(Some(token), format!("a label of its own (line {line} has this one)")));
+                complaints
+                    .push(|| place.complain(Some(token), format!("a label of its own (line {line} has this one)")));
             } else if owned {
                 seen.insert(token.text, place.number);
                 named.extend(number(token.text).is_none().then_some(token.text));

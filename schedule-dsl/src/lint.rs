@@ -4,22 +4,21 @@
 //! moment never comes does nothing. That is right for a fuzzer, and a trap for whoever writes a schedule by hand. A warning is
 //! given only where it is certain, whatever is drawn and whatever the target does; many steps that do nothing get none.
 //!
-//! Nothing here knows a kind of fault by name, but for those that are about other steps: fields are found by their types.
+//! Fields are found by their types. Kinds of faults are known by name only where they are about other steps, or where several
+//! fields together say nothing.
 
 use std::collections::BTreeMap;
 
 use crate::{
     diagnostic::nearest,
     document::{Document, Line, owners},
-    fault::Fault,
-    field::{DiskFate, Number, OfKind, Operation, Party, Place, Scope, Sides, State, StepRef},
+    fault::{Fault, Length},
+    field::{DiskFate, Factor, Number, OfKind, Operation, Party, Place, Scope, Sides, State, StepRef},
     header,
-    labels::definition,
-    lexer::lex,
     name::Name,
-    schedule::{Budget, Edge, Fact, Group, Header, Lasts, Step, StepId, When},
+    schedule::{Again, Budget, DCS_MAX, Edge, Fact, Group, Header, Lasts, Step, StepId, When},
     select::{Link, NODES_MAX, Nodes},
-    text::Printer,
+    text::{Printer, node_number},
     units::print_micros,
     vocabulary::{Names, Vocabulary},
 };
@@ -53,6 +52,9 @@ pub fn lint(
 ) -> Vec<Warning> {
     let mut lint = Lint::new(document, system);
     lint.shape();
+    lint.phases();
+    lint.groups();
+    lint.latencies();
     for (at, step) in document.schedule.steps.iter().enumerate() {
         if let Some(what) = not_carried_out(&step.fault) {
             let keyword = step.fault.kind().keyword();
@@ -67,31 +69,18 @@ pub fn lint(
         lint.length(at, step.lasts);
         lint.references(at, step);
         lint.beginning(at, step.when);
+        lint.calm_begins(at, step);
+        lint.again(at, step);
         lint.shadow(at);
     }
     lint.warnings.sort_by_key(|warning| warning.line);
     lint.warnings
 }
 
-/// Where a line of a document stands in the text that it was read from: line and column, from 1.
+/// Where a line of a document stands in the text that it was read from: line and column, from 1. For whoever has the text of a
+/// `*.murphy` file only; a document itself knows it, whatever form it was read from: see [`Document::places`].
 pub fn position(text: &str, line: Line) -> Option<(u32, u32)> {
-    let mut steps = 0;
-    for (number, source) in (1..).zip(text.split('\n')) {
-        let lexed = lex(source);
-        let Some(first) = lexed.tokens.first() else { continue };
-        let in_header = header::WORDS.contains(&first.text) && definition(&lexed.tokens).is_none();
-        let found = match line {
-            Line::Shape => in_header && lexed.tokens.iter().any(|token| token.text == "nodes"),
-            Line::Target => in_header && first.text == "target",
-            Line::Step(at) => !in_header && steps == at,
-            _ => false,
-        };
-        if found {
-            return Some((number, source[..first.at].chars().count() as u32 + 1));
-        }
-        steps += usize::from(!in_header);
-    }
-    None
+    Document::parse(text).ok()?.places.get(&line).copied()
 }
 
 struct Lint<'a> {
@@ -165,6 +154,61 @@ impl<'a> Lint<'a> {
                 what: format!("the target has {fewest} to {most} nodes: {asked} become {nodes}"),
                 help: format!("say `nodes {}`", asked.clamp(fewest, most)),
             });
+        }
+    }
+}
+
+/// The rest of the header.
+impl Lint<'_> {
+    fn warn_of(&mut self, line: Line, what: impl Into<String>, help: impl Into<String>) {
+        self.warnings.push(Warning { line, what: what.into(), help: help.into() });
+    }
+
+    fn phases(&mut self) {
+        match self.windows() {
+            [1..=u64::MAX, 0] => self.warn_of(
+                Line::Phases,
+                "`active` without `calm`: all of the chaos phase is active",
+                "say how long it is calm in between: `calm TIME`",
+            ),
+            [0, 1..=u64::MAX] => self.warn_of(
+                Line::Phases,
+                "`calm` without `active`: no window is calm",
+                "say how long faults strike before it is calm: `active TIME`",
+            ),
+            _ => {}
+        }
+    }
+
+    /// Members that are no nodes of the cluster.
+    fn groups(&mut self) {
+        let Some(nodes) = self.nodes else { return };
+        for (at, group) in self.header().groups.into_iter().enumerate() {
+            let beyond = (1..=NODES_MAX).filter(|number| *number > nodes && group.members >> (number - 1) & 1 == 1);
+            if let Some((what, help)) = self.beyond(beyond) {
+                self.warn_of(Line::Group(at), what, help);
+            }
+        }
+    }
+
+    /// Latencies of data centres that are not there.
+    fn latencies(&mut self) {
+        let header = self.header();
+        let pairs = (0..DCS_MAX).flat_map(|low| (low + 1..DCS_MAX).map(move |high| (low, high)));
+        let said = pairs.zip(header.latencies).filter(|(_, span)| span.micros() > 0);
+        let most = said.map(|((_, high), _)| high + 1).max().unwrap_or(0);
+        let least =
+            [(header.within, 1), (header.between, 2)].map(|(span, dcs)| if span.micros() > 0 { dcs } else { 0 });
+        let (needed, dcs) = (most.max(least[0]).max(least[1]), usize::from(header.dcs));
+        if needed > dcs {
+            let there = match dcs {
+                0 => "no data centre".to_owned(),
+                1 => "one data centre".to_owned(),
+                dcs => format!("{dcs} data centres"),
+            };
+            let what = format!("there is {there}, and a latency of this line concerns {needed}: it slows nothing down");
+            let what = if dcs > 1 { what.replacen("there is", "there are", 1) } else { what };
+            self.warn_of(Line::Latency, what, format!("declare data centres above it: `dcs {}`", needed.max(2)));
         }
     }
 }
@@ -302,6 +346,59 @@ impl Lint<'_> {
         }
     }
 
+    /// Warns of a step that lasts and begins just as all is healed.
+    fn calm_begins(&mut self, at: usize, step: &Step) {
+        let ([active, calm], When::At(micros)) = (self.windows(), step.when) else { return };
+        let once = step.again.times == 0 && self.activators(at).next().is_none();
+        let lasts = step.fault.kind().length() == Length::Lasting;
+        let within = self.earliest[at].is_some() && active > 0 && calm > 0;
+        if within && once && lasts && u64::from(micros) % (active + calm) == active {
+            let what = format!("a calm window begins at {}: it ends as soon as it begins", print_micros(micros.into()));
+            let [active, calm] = [active, calm].map(print_micros);
+            self.warn(at, what, format!("faults strike for {active} at a time, then all is calm for {calm}"));
+        }
+    }
+
+    /// Warns of beginnings that are left out, since the step still lasts.
+    fn again(&mut self, at: usize, step: &Step) {
+        let Again { times, every, about } = step.again;
+        // What a message triggers may be about that message alone, and then over at once.
+        let message = matches!(step.when, When::Fact { fact: Fact::Send(..) | Fact::Deliver(..), delay: 0, .. });
+        if times == 0 || every == 0 || message || step.fault.kind().length() == Length::Instant {
+            return;
+        }
+        let ended = |other: &Step| match other.fault {
+            Fault::Heal {} => true,
+            Fault::Deactivate { step: other } => other.0 == step.id && step.id != 0,
+            _ => false,
+        };
+        if self.windows().iter().all(|length| *length > 0) || self.steps().iter().any(ended) {
+            return;
+        }
+        let Some(lasts) = self.micros(step.lasts).filter(|_| !about) else {
+            if step.lasts == Lasts::Healed {
+                let what = "it lasts to the end of the chaos phase: once it has begun, it does not begin again";
+                self.warn(at, what, "give it a length that is shorter than the time between two beginnings");
+            }
+            return;
+        };
+        let (mut come, mut ends) = (0, lasts);
+        for turn in 1..=u64::from(times) {
+            let due = turn * u64::from(every);
+            // At the border either may be first.
+            if due >= ends {
+                (come, ends) = (come + 1, due + lasts);
+            }
+        }
+        if come < times {
+            let (lasts, every) = (print_micros(lasts), print_micros(every.into()));
+            let what = format!(
+                "it lasts {lasts}, and what is due every {every} meanwhile is left out: it begins again {come} times, not {times}"
+            );
+            self.warn(at, what, "let it last for less time than passes between two beginnings");
+        }
+    }
+
     /// Warns of a step that waits for an edge of another one.
     fn waits_in_vain(&mut self, at: usize, id: StepId, late: &str) {
         let label = self.printer().label(id);
@@ -360,6 +457,30 @@ impl Lint<'_> {
         Vec::new()
     }
 
+    /// Whether a node can be down on account of a step: it is stopped, or its program gives up.
+    fn takes_down(&self, at: usize, step: &Step) -> bool {
+        let stopped = matches!(
+            step.fault,
+            Fault::Crash { .. }
+                | Fault::Stop { .. }
+                | Fault::Attrition { .. }
+                | Fault::Redeploy { .. }
+                | Fault::Admin { .. }
+        );
+        let gives_up = matches!(
+            step.fault,
+            Fault::Memory { .. }
+                | Fault::Leak { .. }
+                | Fault::Buggify { .. }
+                | Fault::Damage { .. }
+                | Fault::Miswrite { .. }
+                | Fault::Misread { .. }
+                | Fault::DiskError { .. }
+                | Fault::DiskFull { .. }
+        );
+        self.earliest[at].is_some() && (stopped || gives_up)
+    }
+
     /// Warns of references to steps that are not there, or cannot be what is wanted of them.
     fn references(&mut self, at: usize, step: &Step) {
         if let Lasts::Until(id, edge) = step.lasts {
@@ -388,6 +509,11 @@ impl Lint<'_> {
                 Some(_) => {}
             }
         }
+        if matches!(step.fault, Fault::Restart { .. })
+            && !self.steps().iter().enumerate().any(|(other, step)| self.takes_down(other, step))
+        {
+            self.warn(at, "no step takes a node down: there is none to restart", "crash one before: `crash n1`");
+        }
         let id = step.fault.reference();
         if id == 0 {
             return;
@@ -404,7 +530,7 @@ impl Lint<'_> {
             Fault::Modify { .. } if !matches!(other, Fault::Partition { sides: Sides::Two(..) }) => {
                 Some(format!("`{label}` is no partition with two sides: there is nothing to modify"))
             }
-            Fault::Deactivate { .. } if other.kind().length() == crate::fault::Length::Instant => {
+            Fault::Deactivate { .. } if other.kind().length() == Length::Instant => {
                 Some(format!("`{label}` is over as soon as it begins: there is nothing to deactivate"))
             }
             _ => None,
@@ -427,7 +553,8 @@ impl Lint<'_> {
             return self.warn(at, what, format!("`murphy targets` lists what {target} has"));
         };
         let known = names.spellings().iter().map(String::as_str);
-        let help = match nearest(&spelled, known.clone()) {
+        let node = Some(spelled.to_lowercase()).filter(|word| sort == "role" && node_number(word).is_some());
+        let help = match node.or_else(|| nearest(&spelled, known.clone())) {
             Some(word) => format!("did you mean `{word}`?"),
             None => format!("there are: {}", known.collect::<Vec<_>>().join(", ")),
         };
@@ -460,10 +587,17 @@ impl Lint<'_> {
     }
 
     fn numbers(&mut self, at: usize, numbers: impl IntoIterator<Item = u8>) {
-        let Some(nodes) = self.nodes else { return };
+        if let Some((what, help)) = self.beyond(numbers) {
+            self.warn(at, what, help);
+        }
+    }
+
+    /// What becomes of those of these numbers that are beyond the cluster, and what to do about it.
+    fn beyond(&self, numbers: impl IntoIterator<Item = u8>) -> Option<(String, String)> {
+        let nodes = self.nodes?;
         let beyond: Vec<u8> = numbers.into_iter().filter(|number| *number > nodes).collect();
         if beyond.is_empty() {
-            return;
+            return None;
         }
         let wrapped: Vec<String> = beyond.iter().map(|n| format!("n{n} is n{}", (n - 1) % nodes + 1)).collect();
         let what = format!("the cluster has {nodes} nodes, and numbers wrap: {}", wrapped.join(", "));
@@ -474,7 +608,7 @@ impl Lint<'_> {
         } else {
             format!("name one of n1 to n{nodes}")
         };
-        self.warn(at, what, help);
+        Some((what, help))
     }
 
     fn group(&mut self, at: usize, name: Name) {
@@ -613,6 +747,12 @@ impl Lint<'_> {
         if !parties.is_empty() && parties.iter().all(|nodes| self.set(*nodes) == Some(0)) {
             self.warn(at, "nobody joins and nobody leaves: the step does nothing", "say `add` or `remove`");
         }
+        for (what, help) in fault.flaws() {
+            self.warn(at, what, help);
+        }
+        if let Some((what, help)) = self.says_nothing(fault) {
+            self.warn(at, what, help);
+        }
         for (name, _, value) in fault.values(&self.printer()) {
             let nothing = match (name, value.as_deref()) {
                 ("share", Some("0%")) => Some("`0%` is never"),
@@ -622,6 +762,33 @@ impl Lint<'_> {
             if let Some(what) = nothing {
                 self.warn(at, format!("{what}: the step does nothing"), "say how much");
             }
+        }
+    }
+
+    /// What is wrong with fields that say nothing together, and what to do about it.
+    fn says_nothing(&self, fault: &Fault) -> Option<(String, String)> {
+        let keyword = fault.kind().keyword();
+        let missing = |help: &str| Some((format!("`{keyword}` without a value changes nothing"), help.to_owned()));
+        match *fault {
+            Fault::Corrupt { min_bits, max_bits, .. } if min_bits.0 > max_bits.0 => {
+                let what = format!("at least {} bits and at most {}: there is no such number", min_bits.0, max_bits.0);
+                Some((what, "say a `max` that is not below `min`".to_owned()))
+            }
+            Fault::Memory { limit, share, .. } if limit.bytes() == 0 && share.0 == 0 => {
+                missing("say how much is left, or how much others use: `limit 64MB`, `use 80%`")
+            }
+            Fault::Clock { offset, rate, .. } if offset.millis() == 0 && rate == Factor::default() => {
+                missing("say how far it is off, or how fast it runs: `ahead 200ms`, `behind 5s`, `rate 0.5`")
+            }
+            Fault::Bump { offset, .. } | Fault::Strobe { offset, .. } if offset.millis() == 0 => {
+                missing("say how far: `ahead 200ms` or `behind 5s`")
+            }
+            Fault::Attrition { leave, .. } => {
+                let nodes = self.nodes.filter(|nodes| leave.0 >= *nodes)?;
+                let what = format!("of {nodes} nodes {} are to be left running: none is taken down", leave.0);
+                Some((what, "say a lesser number to `leave`, or more `nodes` in the header".to_owned()))
+            }
+            _ => None,
         }
     }
 
@@ -671,7 +838,8 @@ impl Lint<'_> {
         match sides {
             // The second side is taken as it is, the first without it; only a first `rest` is made up afterwards.
             Sides::Two(Nodes::Rest | Nodes::All, Nodes::Rest) | Sides::Two(_, Nodes::All) => true,
-            Sides::Two(a, b) if a == b => true,
+            // Of two sides that are drawn alike, the second is drawn from the other end.
+            Sides::Two(a, b) if a == b && !matches!(a, Nodes::One | Nodes::Some | Nodes::Half) => true,
             Sides::Two(Nodes::Rest, b) => empty(self.set(b)) || empty(self.without(self.set(b))),
             Sides::Two(a, Nodes::Rest) => empty(self.set(a)) || empty(self.without(self.set(a))),
             Sides::Two(a, b) => {

@@ -357,9 +357,25 @@ impl Cursor<'_> {
                 self.advance();
                 self.name("the name of a group").map(Nodes::Group)
             }
-            word if node_number(word).is_some() => Ok(Nodes::Node(self.node()?)),
+            word if node_number(word).is_some() => {
+                self.in_braces()?;
+                Ok(Nodes::Node(self.node()?))
+            }
             _ => self.role(),
         }
+    }
+
+    /// Complains about `n1, n2` where `{n1,n2}` has to stand.
+    fn in_braces(&self) -> Result<(), Diagnostic> {
+        let listed = |pair: &&[Token<'_>]| pair[0].text == "," && node_number(pair[1].text).is_some();
+        let [first, rest @ ..] = self.remaining() else { return Ok(()) };
+        let others: Vec<&Token<'_>> = rest.chunks_exact(2).take_while(listed).map(|pair| &pair[1]).collect();
+        let Some(last) = others.last() else { return Ok(()) };
+        let names: Vec<&str> = [first].into_iter().chain(others.iter().copied()).map(|node| node.text).collect();
+        let complaint = self.place().complain(Some(first), "braces around several nodes");
+        let found = self.place().text[first.at..last.at + last.text.len()].to_owned();
+        let span = complaint.span.start..complaint.span.start + found.len();
+        Err(Diagnostic { found, span, suggestion: Some(format!("{{{}}}", names.join(","))), ..complaint })
     }
 
     fn node(&mut self) -> Result<u8, Diagnostic> {

@@ -42,8 +42,11 @@ use crate::{
     lexer::{Kind, Token, is_identifier},
     name::Name,
     schedule::{Edge, StepId},
-    units::{NoDuration, factor, micros, percent, print_micros},
+    units::{NoDuration, factor, is_decimal, micros, percent, print_micros, print_percent, scaled},
 };
+
+/// What stands where a duration is expected.
+const DURATION: &str = "a duration such as `10ms` (units us, ms, s, m)";
 
 /// Words that a name must not be confused with, beside `n3`, the keywords of faults and the words of their fields.
 const RESERVED: [&[&str]; 7] = [
@@ -172,26 +175,46 @@ pub(crate) struct Place<'a> {
     /// Byte offset of the line in the file.
     pub(crate) start: usize,
     pub(crate) text: &'a str,
+    /// Where what is said on the line ends.
+    end: usize,
+    /// Nobody will read what is wrong here: that something is wrong is enough.
+    brief: bool,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    pub(crate) fn new(number: u32, start: usize, text: &'a str, tokens: &[Token<'_>]) -> Self {
+        let end = tokens.last().map_or(0, |token| token.at + token.text.len());
+        Self { number, start, text, end, brief: false }
+    }
+
+    /// The same place, where complaints need not say anything if `brief`.
+    pub(crate) fn brief_if(self, brief: bool) -> Self {
+        Self { brief, ..self }
+    }
+
+    /// The column of this byte of the line, in characters from 1.
+    pub(crate) fn column(&self, at: usize) -> u32 {
+        self.text[..at].chars().count() as u32 + 1
+    }
+
     /// A complaint about the token, or about the end of what is said on the line.
     pub(crate) fn complain(&self, token: Option<&Token<'_>>, expected: impl Into<String>) -> Diagnostic {
-        let (at, found) = token.map_or_else(|| (self.end(), ""), |token| (token.at, token.text));
+        let (at, found) = token.map_or((self.end, ""), |token| (token.at, token.text));
         Diagnostic {
             line: self.number,
-            column: self.text[..at].chars().count() as u32 + 1,
+            column: if self.brief { 1 } else { self.column(at) },
             span: self.start + at..self.start + at + found.len(),
             found: found.to_owned(),
             expected: expected.into(),
             suggestion: None,
         }
     }
+}
 
-    fn end(&self) -> usize {
-        let said = crate::lexer::lex(self.text);
-        said.tokens.last().map_or(0, |token| token.at + token.text.len())
-    }
+/// What a bare number may have meant as a share: a part of one, or a number of percent.
+fn as_share(number: &str) -> Option<String> {
+    let part = scaled(number, 10_000).filter(|share| (1..10_000).contains(share)).map(|share| share as u16);
+    part.map(print_percent).or_else(|| percent(&format!("{number}%")).map(print_percent))
 }
 
 /// Reads the words of one line from left to right.
@@ -268,7 +291,7 @@ impl<'a> Cursor<'a> {
         expected: impl Into<String>,
         words: impl IntoIterator<Item = &'w str>,
     ) -> Diagnostic {
-        let suggestion = nearest(self.text(0), words);
+        let suggestion = if self.place.brief { None } else { nearest(self.text(0), words) };
         Diagnostic { suggestion, ..self.place.complain(self.peek(), expected) }
     }
 
@@ -336,13 +359,23 @@ impl<'a> Cursor<'a> {
     pub(crate) fn peek_long_duration(&self) -> Result<u64, Diagnostic> {
         let token = self.peek().filter(|token| token.kind == Kind::Number);
         token.map_or(Err(NoDuration::Form), |token| micros(token.text)).map_err(|wrong| match wrong {
-            NoDuration::Form => self.fail("a duration such as `10ms` (units us, ms, s, m)"),
+            NoDuration::Form => self.fail(DURATION),
             NoDuration::Precision => self.fail("a duration in steps of 1us"),
         })
     }
 
     pub(crate) fn percent(&mut self) -> Result<u16, Diagnostic> {
+        self.without_unit()?;
         self.number(percent, "a share from `0%` to `100%`, in steps of 0.01%")
+    }
+
+    /// Complains about a bare number where a share has to stand.
+    pub(crate) fn without_unit(&self) -> Result<(), Diagnostic> {
+        if !self.at_bare_number() {
+            return Ok(());
+        }
+        let suggestion = as_share(self.text(0));
+        Err(Diagnostic { suggestion, ..self.place.complain(self.peek(), "a share such as `30%`, with its `%`") })
     }
 
     pub(crate) fn factor(&mut self) -> Result<i8, Diagnostic> {
@@ -353,7 +386,12 @@ impl<'a> Cursor<'a> {
         self.peek().is_some_and(|token| token.kind == Kind::Number)
     }
 
-    /// Whether the next token is a number without a unit.
+    /// Whether the next token is a number without a unit: `30`, `0.3`.
+    pub(crate) fn at_bare_number(&self) -> bool {
+        self.at_number() && is_decimal(self.text(0))
+    }
+
+    /// Whether the next token is a whole number without a unit.
     pub(crate) fn at_integer(&self) -> bool {
         self.at_number() && self.text(0).bytes().all(|b| b.is_ascii_digit())
     }

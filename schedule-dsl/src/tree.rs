@@ -9,7 +9,7 @@
 
 use std::{collections::BTreeMap, fmt::Write, ops::Range};
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{self, Diagnostic};
 
 mod json;
 mod script;
@@ -18,8 +18,6 @@ mod yaml;
 
 /// How many lists and maps may stand inside one another.
 pub const DEPTH_MAX: usize = 64;
-/// How many mistakes are reported of one text.
-const COMPLAINTS_MAX: usize = 64;
 /// How much of what stands in the wrong place is repeated, in characters.
 const FOUND_MAX: usize = 60;
 
@@ -200,6 +198,13 @@ impl Form {
     /// # Errors
     /// Every mistake that was found, in the order of the text. JSON and YAML stop at the first that breaks their syntax.
     pub fn read(self, text: &str) -> Result<Tree, Vec<Diagnostic>> {
+        let (tree, repeated) = self.read_on(text)?;
+        if repeated.is_empty() { Ok(tree) } else { Err(repeated.finish()) }
+    }
+
+    /// The same for whoever looks for further mistakes in the tree: a key that stands twice is no reason to stop. The tree has
+    /// the first value of each.
+    pub(crate) fn read_on(self, text: &str) -> Result<Readable, Vec<Diagnostic>> {
         match self {
             Self::Toml => toml::read(text),
             Self::Yaml => yaml::read(text),
@@ -221,18 +226,32 @@ impl Form {
     }
 }
 
+/// A tree, and complaints about keys that stand in it twice.
+type Readable = (Tree, diagnostic::Complaints);
+
+/// Where each line of a text starts.
+pub(crate) fn line_starts(text: &str) -> Vec<usize> {
+    [0].into_iter().chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect()
+}
+
+/// The bytes of a text that come before what it says: a byte order mark.
+fn mark_length(text: &str) -> usize {
+    if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 }
+}
+
 /// The mistakes of one text.
 struct Complaints<'t> {
     text: &'t str,
     /// Where each line starts.
     starts: Vec<usize>,
-    found: Vec<Diagnostic>,
+    found: diagnostic::Complaints,
+    /// Whether there are others than keys that stand twice, so that the tree does not say what was meant.
+    grave: bool,
 }
 
 impl<'t> Complaints<'t> {
     fn new(text: &'t str) -> Self {
-        let starts = [0].into_iter().chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { text, starts, found: Vec::new() }
+        Self { text, starts: line_starts(text), found: diagnostic::Complaints::default(), grave: false }
     }
 
     /// The line that `at` stands on, from 0.
@@ -245,46 +264,56 @@ impl<'t> Complaints<'t> {
     }
 
     fn push_near(&mut self, span: Range<usize>, expected: impl Into<String>, suggestion: Option<String>) {
-        if self.found.len() >= COMPLAINTS_MAX {
-            return;
-        }
+        self.grave = true;
+        self.add(span, expected, suggestion);
+    }
+
+    fn add(&mut self, span: Range<usize>, expected: impl Into<String>, suggestion: Option<String>) {
         let start = self.text.floor_char_boundary(span.start);
         let end = self.text.ceil_char_boundary(span.end.max(start));
         let line = self.line(start);
-        self.found.push(Diagnostic {
+        let (text, from) = (self.text, self.starts[line]);
+        self.found.push(|| Diagnostic {
             line: u32::try_from(line + 1).unwrap_or(u32::MAX),
-            column: u32::try_from(self.text[self.starts[line]..start].chars().count() + 1).unwrap_or(u32::MAX),
+            column: u32::try_from(text[from..start].chars().count() + 1).unwrap_or(u32::MAX),
             span: start..end,
-            found: excerpt(&self.text[start..end]),
+            found: excerpt(&text[start..end]),
             expected: expected.into(),
             suggestion,
         });
     }
 
-    /// Complains about each key that stands twice in one map.
-    fn unique(&mut self, entries: &[(Key, Tree)]) {
-        let mut seen = BTreeMap::new();
-        for (key, _) in entries {
-            let Some(earlier) = seen.insert(&key.text, key.span.start) else { continue };
-            let line = self.line(earlier) + 1;
-            self.push(key.span.clone(), format!("`{}` once (line {line} has it)", key.text));
-        }
+    /// Complains about a key that stands at `earlier` already.
+    fn repeated(&mut self, span: Range<usize>, key: &str, earlier: usize) {
+        let line = self.line(earlier) + 1;
+        self.add(span, format!("`{key}` once (line {line} has it)"), None);
+    }
+
+    /// Leaves the first entry of each key, and complains about the others.
+    fn unique(&mut self, entries: &mut Vec<(Key, Tree)>) {
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        entries.retain(|(key, _)| {
+            let earlier = *seen.entry(key.text.clone()).or_insert(key.span.start);
+            let first = earlier == key.span.start;
+            if !first {
+                self.repeated(key.span.clone(), &key.text, earlier);
+            }
+            first
+        });
     }
 
     fn too_deep(&mut self, at: usize) {
         self.push(at..self.text.ceil_char_boundary(at + 1), format!("lists and maps nested {DEPTH_MAX} deep at most"));
     }
 
-    fn finish(mut self, tree: Option<Tree>) -> Result<Tree, Vec<Diagnostic>> {
-        if let (Some(tree), true) = (tree, self.found.is_empty()) {
-            return Ok(tree);
+    fn finish(mut self, tree: Option<Tree>) -> Result<Readable, Vec<Diagnostic>> {
+        if let (Some(tree), false) = (tree, self.grave) {
+            return Ok((tree, self.found));
         }
         if self.found.is_empty() {
             self.push(0..0, "a text that can be read");
         }
-        self.found.sort_by_key(|complaint| (complaint.span.start, complaint.span.end));
-        self.found.dedup();
-        Err(self.found)
+        Err(self.found.finish())
     }
 }
 

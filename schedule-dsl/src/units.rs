@@ -80,7 +80,8 @@ pub(crate) fn decimal(value: u64, scale: u64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn is_decimal(text: &str) -> bool {
+/// Whether `text` is digits, perhaps with a point among them.
+pub(crate) fn is_decimal(text: &str) -> bool {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     text.split_once('.').map_or(digits(text), |(whole, part)| digits(whole) && digits(part))
 }

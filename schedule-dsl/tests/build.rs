@@ -299,3 +299,11 @@ fn a_complaint_points_into_its_line() {
     assert_eq!(&errors[0].text[errors[0].diagnostic.span.clone()], "crush");
     assert_eq!(errors[0].diagnostic.suggestion.as_deref(), Some("crash"));
 }
+
+#[test]
+fn windows_said_twice_are_a_mistake() {
+    let twice = Document::build("any").calm(secs(1), secs(2)).calm(secs(3), secs(4)).finish();
+    let errors = twice.expect_err("said twice").0;
+    assert_eq!(errors[0].diagnostic.expected, "`active` once (line 3 has it)");
+    assert!(Document::build("any").calm(secs(1), secs(2)).finish().is_ok());
+}

@@ -4,7 +4,8 @@ mod common;
 
 use common::{raft, same, schedules};
 use murphy_schedule::{
-    Again, Diagnostic, Dice, Document, Fault, FaultKind, Lasts, Schedule, Step, Vocabulary, When, forms, tree::Form,
+    Again, Diagnostic, Dice, Document, Fault, FaultKind, Lasts, Schedule, Step, Vocabulary, When, forms, lint,
+    tree::Form,
 };
 
 #[track_caller]
@@ -643,7 +644,17 @@ fn labels_are_the_ids_that_they_are_in_the_text() {
 /// A step of a YAML file is refused with this message, from its second character on the fourth line on.
 #[track_caller]
 fn check_error(step: &str, expected: &str) {
-    check_errors(Form::Yaml, &format!("murphy: 1\n# two\nsteps:\n- {step}\n"), &[expected]);
+    let (step, timed) = (step.strip_suffix('}').unwrap_or(step), step.ends_with('}'));
+    // What says nothing of when it begins begins at once.
+    let when = ["at:", "after:", "before:", "on:"].iter().any(|word| step.contains(word));
+    let end = if !timed {
+        ""
+    } else if when {
+        "}"
+    } else {
+        ", at: 0s}"
+    };
+    check_errors(Form::Yaml, &format!("murphy: 1\n# two\nsteps:\n- {step}{end}\n"), &[expected]);
 }
 
 /// The same for an entry in the words of other tools.
@@ -846,9 +857,11 @@ chaos = \"15ms\"
 [[steps]]
 fault = \"crash\"
 victims = \"n1 n2\"
+at = \"0s\"
 [[steps]]
 fault = \"dealy\"
 [[steps]]
+at = \"0s\"
 fault = \"loss\"
 share = \"lots\"
 again = \"often\"
@@ -860,9 +873,9 @@ again = \"often\"
             "2:9: found `17`, expected a number from 0 to 16",
             "4:10: found `15ms`, expected a duration in steps of 10ms",
             "7:15: found `n2`, expected the end of the value",
-            "9:10: found `dealy`, expected a fault such as `crash` (`murphy faults` lists them); did you mean `delay`?",
-            "12:10: found `lots`, expected a share from `0%` to `100%`, in steps of 0.01%",
-            "13:10: found `often`, expected a number from 1 to 255",
+            "10:10: found `dealy`, expected a fault such as `crash` (`murphy faults` lists them); did you mean `delay`?",
+            "14:10: found `lots`, expected a share from `0%` to `100%`, in steps of 0.01%",
+            "15:10: found `often`, expected a number from 1 to 255",
         ],
     );
 }
@@ -905,4 +918,122 @@ fn no_text_makes_the_readers_panic() {
             Err(_) => drop(errors(Form::Yaml, &text)),
         }
     }
+}
+
+#[test]
+fn a_step_says_when_unless_other_words_are_spoken() {
+    check_errors(
+        Form::Yaml,
+        "murphy: 1\nsteps:\n- {fault: crash, victims: n1}\n",
+        &["3:11: found `crash`, expected a key `at`, `after`, `before` or `on` beside `crash`, such as `at: 1.2s`"],
+    );
+    assert_eq!(errors(Form::Yaml, "murphy: 1\nsteps:\n- {fault: crash, victims: n1, aftr: x begins}\n").len(), 1);
+    check_entry("{type: crash, target: node1}", &["at 0s crash n1"]);
+    assert_eq!(steps(&read(Form::Script, "crash(\"n1\")")), ["at 0s crash n1"]);
+    assert_eq!(errors(Form::Script, "schedule(steps=[7])").len(), 1);
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped() {
+    let document = Document::parse("murphy 1\nat 1s note\n").expect("valid");
+    assert_eq!(Document::parse("\u{feff}murphy 1\nat 1s note\n"), Ok(document.clone()));
+    for form in Form::ALL {
+        let text = format!("\u{feff}{}", forms::print(form, &document));
+        assert_eq!(read(form, &text), document, "{}", form.name());
+    }
+    let found = Document::parse("\u{feff}murphy 2").expect_err("another version");
+    assert_eq!((found[0].column, found[0].span.clone()), (8, 10..11));
+    assert_eq!(
+        errors(Form::Json, "\u{feff}x")[0],
+        "1:2: found `x`, expected a value: text in double quotes, a number, true, false, null, a list or a map"
+    );
+    assert_eq!(errors(Form::Script, "\u{feff}7")[0], "1:2: found `7`, expected a call, such as `crash(\"n1\")`");
+}
+
+#[test]
+fn a_key_that_stands_twice_hides_nothing() {
+    let once = "found `nodes`, expected `nodes` once (line 2 has it)";
+    let much = "expected a number from 0 to 15";
+    check_errors(
+        Form::Toml,
+        "murphy = 1\nnodes = 3\nnodes = 99\nclients = 16\n",
+        &[&format!("3:1: {once}"), &format!("4:11: found `16`, {much}")],
+    );
+    check_errors(
+        Form::Yaml,
+        "murphy: 1\nnodes: 3\nnodes: 99\nclients: 16\n",
+        &[&format!("3:1: {once}"), &format!("4:10: found `16`, {much}")],
+    );
+    check_errors(
+        Form::Json,
+        "{\"murphy\": 1,\n\"nodes\": 3,\n\"nodes\": 99,\n\"clients\": 16}\n",
+        &["3:1: found `\"nodes\"`, expected `nodes` once (line 2 has it)", &format!("4:12: found `16`, {much}")],
+    );
+}
+
+#[test]
+fn one_wrong_key_does_not_make_its_siblings_unexpected() {
+    let node = "expected a node whose name ends in its number";
+    for (entry, expected) in [
+        ("{type: delay, target: {source_node: x1y, destination_node: node3}, delay: 1s}", node),
+        ("{type: delay, source_node: x1y, destination_node: node3, delay: 1s}", node),
+        ("{type: delay, delay: {distribution: normal, mean: 5, std_dev: 1s}}", "expected a duration"),
+        ("{type: delay, delay: {time: 5, jitter: 1s}}", "expected a duration"),
+        ("{type: delay, delay: {min: 5, max: 6s}}", "expected a duration"),
+        ("{type: crash, target: node1, timing: {on_event: [x], delay: 1s}}", "expected the name of an event"),
+    ] {
+        let found = errors(Form::Yaml, &format!("faults:\n- {entry}\n"));
+        assert!(found.len() == 1 && found[0].contains(expected), "{entry}: {found:#?}");
+    }
+}
+
+#[test]
+fn a_time_without_its_unit_asks_for_one() {
+    for timing in ["timing: {after: '30'}", "timing: {after: 30}", "after: '30'", "after: 30", "timing: '30'"] {
+        let found = errors(Form::Yaml, &format!("faults:\n- {{type: node_crash, target: node1, {timing}}}\n"));
+        assert!(found.len() == 1 && found[0].contains("expected a duration such as `10ms`"), "{timing}: {found:#?}");
+    }
+}
+
+#[test]
+fn a_file_of_faults_gets_a_chaos_phase_that_its_times_fit_into() {
+    let chaos = |text: &str| read(Form::Yaml, text).schedule.header.chaos;
+    assert_eq!(read(Form::Toml, MADJEP_TOML).schedule.header.chaos, 3_200);
+    for (faults, units) in [
+        ("[{type: pause, target: n1, at: 2s}]", 0),
+        ("[{type: pause, target: n1, at: 30s, duration: 5005ms}]", 3_501),
+        ("[{type: pause, target: n1, timing: {at: 10s, every: 10s, times: 3}, duration: 1s}]", 3_100),
+        (
+            "[{type: pause, name: a, target: n1, at: 30s, duration: 1s}, {type: crash, target: n1, after: a ends +4s}]",
+            3_700,
+        ),
+        ("[{type: pause, name: a, target: n1, after: b ends}, {type: pause, name: b, target: n1, after: a ends}]", 0),
+        ("[{type: pause, target: n1, at: 4000s}]", 65_535),
+    ] {
+        assert_eq!(chaos(&format!("faults: {faults}\n")), units, "{faults}");
+    }
+    assert_eq!(chaos("phases: {chaos: 1s}\nfaults: [{type: pause, target: n1, at: 30s}]\n"), 100);
+    assert_eq!(chaos("murphy: 1\nsteps: [{fault: pause, victims: n1, at: 30s}]\n"), 0);
+    let (vocabulary, document) = (Vocabulary { nodes: (3, 5), ..raft() }, read(Form::Toml, MADJEP_TOML));
+    let system = lint::System { vocabulary: &vocabulary, survives_wiped_disks: false };
+    assert_eq!(lint::lint(&document, Some(system), |_| None), []);
+}
+
+#[test]
+fn very_many_mistakes_are_counted() {
+    let many = 40_000;
+    let limit = format!("at most 128 steps ({} more follow this one)", many - 129);
+    let yaml = format!("murphy: 1\nsteps:\n{}", "- {at: 1s, fault: note}\n".repeat(many));
+    check_errors(Form::Yaml, &yaml, &[&format!("131:3: found `{{at: 1s, fault: note}}`, expected {limit}")]);
+    let script = "crash(\"n1\")\n".repeat(many);
+    assert!(errors(Form::Script, &script)[0].ends_with(&limit));
+    let keys: String = (0..many).map(|at| format!("key_{at}: 1\n")).collect();
+    let found = errors(Form::Yaml, &format!("murphy: 1\n{keys}"));
+    assert_eq!(found.len(), 100);
+    assert!(found[99].contains(&format!("(and {} more mistakes below)", many - 100)), "{}", found[99]);
+    let found = errors(Form::Script, &"crash(@)\n".repeat(many));
+    assert_eq!(found.len(), 100);
+    assert!(found[99].contains(&format!("(and {} more mistakes below)", many - 100)), "{}", found[99]);
+    let nodes = "{name: web, group: a}, ".repeat(300);
+    assert!(errors(Form::Yaml, &format!("topology: {{nodes: [{nodes}]}}\nfaults: []\n"))[0].contains("0 to 16"));
 }

@@ -51,7 +51,10 @@ fn every_known_nemesis_of_every_suite_is_understood() {
                 pause-pd,pause-kv,schedules,shuffle-leader,shuffle-region,random-merge,restart-kv-without-pd";
     let tidb = "kill-db,pause-db,clock-skew,slow-primary";
     let elastickv = "partition,kill,pause,clock,reboot,route-shuffle";
-    for list in [jepsen_itself, etcd, fuzz_dist, tikv, tidb, elastickv] {
+    let yugabyte = "partition,partition-half,partition-ring,partition-one,partition-majorities-ring,kill,kill-master,\
+                    kill-tserver,pause,pause-master,pause-tserver,stop,stop-master,stop-tserver,clock-skew";
+    let dgraph = "kill-alpha,kill-zero,fix-alpha,partition-halves,partition-ring,move-tablet,skew-clock";
+    for list in [jepsen_itself, etcd, fuzz_dist, tikv, tidb, elastickv, yugabyte, dgraph] {
         schedule(jepsen(&format!("--nemesis {list}"), "any"));
         for name in list.split(',') {
             let schedule = schedule(jepsen(&format!("--nemesis {name} --time-limit 300"), "any"));
@@ -95,6 +98,40 @@ fn a_whole_command_line_is_understood_and_what_is_left_out_is_named() {
     for left_out in ["--password", "--tarball", "-w", "--max-txn-length", "--leave-db-running"] {
         assert!(text.contains(left_out), "{left_out} is not named:\n{text}");
     }
+}
+
+#[test]
+fn the_option_lines_of_further_suites_are_understood() {
+    let yugabyte = "lein run test -o debian --db ce --url https://x/yugabyte-2.4.tar.gz --replication-factor 3 --trace-cql \
+                    --workload ysql/append --nemesis kill-tserver,stop-master,clock-skew --nemesis-interval 5";
+    let dgraph = "test --local-binary ./dgraph --replicas 3 --rebalance-interval 10h --upsert-schema false -s server \
+                  --sequencing client --force-download --skew huge --nemesis skew-clock,kill-alpha,fix-alpha";
+    let redis = "test --follower-proxy --raft-log-max-size 8000 --raft-log-max-file-size 32000 --nuke-after-leave \
+                 --raft-log-max-cache-size 1000000 --raft-version 1b3fbf6 --nemesis-stagger 3 --nemesis pause,member -r 10";
+    for line in [yugabyte, dgraph, redis] {
+        assert!(!schedule(jepsen(line, "any")).steps.is_empty(), "{line}");
+    }
+    assert_eq!(
+        schedule(jepsen("--nemesis-stagger 3 --nemesis kill", "any")),
+        schedule(jepsen("--nemesis-interval 3 --nemesis kill", "any"))
+    );
+}
+
+#[test]
+fn a_clock_is_skewed_by_the_size_that_is_asked_for() {
+    for (size, offset) in [("tiny", "100ms"), ("small", "250ms"), ("big", "2s"), ("huge", "7.5s")] {
+        let text = jepsen(&format!("--nemesis skew-clock --skew {size}"), "any").unwrap();
+        assert!(text.contains(&format!("ahead {offset} for")), "{text}");
+    }
+    let line = "--nemesis skew-clock --skew hugh";
+    assert_eq!(mistakes(line, &jepsen(line, "any").unwrap_err())[0].3.as_deref(), Some("huge"));
+}
+
+#[test]
+fn a_node_that_is_not_there_cannot_be_struck() {
+    let line = "--nemesis kill --kill-targets n1,n9 --nodes a,b,c";
+    assert_eq!(mistakes(line, &jepsen(line, "any").unwrap_err()), [(1, 31, "n1,n9".to_owned(), None)]);
+    schedule(jepsen("--nemesis kill --kill-targets n1,n3 --nodes a,b,c", "any"));
 }
 
 #[test]
@@ -246,6 +283,58 @@ fn every_parameter_of_a_foundationdb_workload_gives_a_schedule() {
     }
     let all: String = parameters.map(workload).concat();
     schedule(fdb(&format!("[[test]]\ntestTitle = 'all'\n{}", all.repeat(20)), "any"));
+}
+
+/// A file with these workloads in one test.
+fn workloads(names: &[&str]) -> String {
+    let workload = |name: &&str| format!("[[test.workload]]\ntestName = '{name}'\n");
+    format!("[[test]]\n{}", names.iter().map(workload).collect::<String>())
+}
+
+#[test]
+fn workloads_beside_the_five_are_left_out_and_named() {
+    let known = schedule(fdb(&workloads(&["RandomClogging"]), "any"));
+    for other in
+        ["ApiCorrectness", "ConsistencyCheck", "Serializability", "Increment", "DiskFailureInjection", "RandomMoveKeys"]
+    {
+        let text = fdb(&workloads(&[other, "RandomClogging"]), "any").unwrap();
+        assert!(text.lines().any(|line| line.starts_with("# Left out") && line.contains(other)), "{text}");
+        assert_eq!(schedule(Ok(text)), known, "{other}");
+    }
+}
+
+#[test]
+fn a_foundationdb_test_with_none_of_the_five_is_an_error() {
+    let text = workloads(&["ApiCorrectness", "DiskFailureInjection"]);
+    let errors = fdb(&text, "any").unwrap_err();
+    assert_eq!(errors.iter().map(|error| error.line).collect::<Vec<_>>(), [3, 5]);
+    assert!(errors[0].found.contains("ApiCorrectness") && errors[0].expected.contains("`Attrition`"), "{}", errors[0]);
+    assert_eq!(fdb(&workloads(&[]), "any").unwrap_err().len(), 1);
+    let slip = fdb(&workloads(&["Cycle", "ApiCorectness"]), "any").unwrap_err();
+    assert_eq!(slip[0].suggestion.as_deref(), Some("ApiCorrectness"));
+}
+
+#[test]
+fn an_attrition_has_somebody_to_kill() {
+    let attrition = |parameters: &str| {
+        let imported = fdb(&format!("[[test]]\n[[test.workload]]\ntestName = 'Attrition'\n{parameters}"), "any");
+        let schedule = schedule(imported);
+        let leave = |fault: &Fault| if let Fault::Attrition { leave, .. } = fault { Some(leave.0) } else { None };
+        (schedule.header.nodes, schedule.steps.iter().find_map(|step| leave(&step.fault)).unwrap())
+    };
+    assert_eq!(attrition("machinesToLeave = 3\nmachinesToKill = 10\nreboot = true\ntestDuration = 10.0"), (5, 3));
+    assert_eq!(attrition("machinesToLeave = 3\nmachinesToKill = 10\nreboot = true\ntestDuration = 2.0"), (8, 3));
+    assert_eq!(attrition("machinesToLeave = 3\nmachinesToKill = 4"), (7, 3));
+    assert_eq!(attrition("machinesToLeave = 3\nmachinesToKill = 1"), (5, 3));
+    assert_eq!(attrition("machinesToLeave = 40\nmachinesToKill = 100"), (16, 14));
+}
+
+#[test]
+fn a_step_that_ends_before_its_test_says_so() {
+    let long = format!("{}testDuration = 600\nscale = 0.1\n", workloads(&["RandomClogging"]));
+    let text = fdb(&long, "any").unwrap();
+    assert!(text.contains("# `clog` begins for the last time at 25.1s"), "{text}");
+    assert!(!fdb(&workloads(&["RandomClogging"]), "any").unwrap().contains("for the last time"));
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use murphy_schedule::Document;
+use murphy_schedule::{
+    Document, Vocabulary,
+    lint::{System, lint},
+};
 
 /// The most steps that a person can take in at once.
 const STEPS_MAX: usize = 12;
@@ -143,5 +146,21 @@ fn seeds_do_not_share_a_seed_number_within_a_target() {
         let document = Document::parse(&text).unwrap();
         let before = taken.insert((document.target, document.schedule.header.seed), name.clone());
         assert_eq!(before, None, "{name} draws the same as another");
+    }
+}
+
+#[test]
+fn no_seed_says_what_can_never_strike() {
+    let vocabulary = Vocabulary { nodes: (3, 5), chaos_micros: 4_000_000, ..Vocabulary::default() };
+    let system = System { vocabulary: &vocabulary, survives_wiped_disks: true };
+    for (name, text) in seeds() {
+        let document = Document::parse(&text).unwrap();
+        // Whether a name means something is the target's to say; some of its processes are of a kind that is a group.
+        let names = ["that a schedule can name", "reports no roles", "no group or data centre is called"];
+        let about_names = |what: &str| names.iter().any(|name| what.contains(name));
+        let mut warnings = lint(&document, None, |_| None);
+        warnings.extend(lint(&document, Some(system), |_| None));
+        warnings.retain(|warning| !about_names(&warning.what));
+        assert_eq!(warnings, [], "{name}");
     }
 }

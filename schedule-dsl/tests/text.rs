@@ -355,3 +355,75 @@ fn no_text_makes_the_parser_panic() {
         }
     }
 }
+
+#[test]
+fn very_many_mistakes_are_counted() {
+    let many = 40_000;
+    let found = errors(&format!("murphy 1\n{}", "at 1s note\n".repeat(many)));
+    assert_eq!(found.len(), 1);
+    let expected = format!("line 130:1: found `at`, expected at most 128 steps ({} more follow this one)", many - 129);
+    assert_eq!(found[0].to_string(), expected);
+    let found = errors(&format!("murphy 1\n{}at 1s note\n", "at 1s note\n".repeat(128)));
+    assert_eq!(found[0].to_string(), "line 130:1: found `at`, expected at most 128 steps");
+    for line in ["at 1s crush n1\n", "a: at 1s\n", "seed 1\nsed\n"] {
+        let text = format!("murphy 1\n{}", line.repeat(300_000));
+        let found = errors(&text);
+        assert_eq!(found.len(), 100, "{line}");
+        assert!(found[98].line < found[99].line || found[98].column <= found[99].column);
+        let last = &found[99].expected;
+        assert!(last.contains("(and ") && last.ends_with(" more mistakes below)"), "{last}");
+    }
+}
+
+#[test]
+fn an_item_of_the_header_is_said_once() {
+    let check = |line: &str, column: u32, what: &str| {
+        let found = errors(&format!("murphy 1\ndcs 3\n{line}\n"));
+        assert_eq!((found.len(), found[0].column), (1, column), "{line}: {found:?}");
+        assert_eq!(found[0].expected, format!("{what} once (line 3 has it)"));
+    };
+    check("phases chaos 3s, chaos 5s", 18, "`chaos`");
+    check("phases chaos 3s, calm 1s, chaos 3s", 27, "`chaos`");
+    check("ambient loss 1%, loss 1%", 18, "`loss`");
+    check("latency within 1ms, within 2ms", 21, "`within`");
+    check("latency dc1 to dc2 1ms, dc2 to dc1 2ms", 25, "each pair");
+    check("resources cpu 1%, cpu 2%", 19, "`cpu`");
+    let right = "murphy 1\ndcs 3\nlatency dc1 to dc2 1ms, dc1 to dc3 2ms, within 1ms\n";
+    assert_eq!(parse(right).schedule.header.within.micros(), 1_000);
+}
+
+#[test]
+fn a_number_without_its_unit_asks_for_it() {
+    let share = |line: &str, found: &str, meant: &str| {
+        let error = &errors(&format!("murphy 1\n{line}\n"))[0];
+        assert_eq!((error.found.as_str(), error.suggestion.as_deref()), (found, Some(meant)), "{line}");
+        assert_eq!(error.expected, "a share such as `30%`, with its `%`");
+    };
+    share("at 1s loss 0.3", "0.3", "30%");
+    share("at 1s loss 30", "30", "30%");
+    share("at 1s loss n1->n2 1", "1", "1%");
+    share("at 1s close all->n2 0.5", "0.5", "50%");
+    share("at 1s cpu n1 use 80", "80", "80%");
+    share("ambient loss 0.01", "0.01", "1%");
+    check_error(
+        "at 1s bandwidth n1->n2 20",
+        "line 2:24: found `20`, expected a size such as `100B`, `20kB`, `64MB` or `1GB`: whole numbers below 16384 of a unit",
+    );
+    check_error(
+        "at 1s pause n1 for 5",
+        "line 2:20: found `5`, expected a duration such as `10ms` (units us, ms, s, m)",
+    );
+}
+
+#[test]
+fn several_nodes_stand_in_braces() {
+    check_error(
+        "at 1s crash n1, n2",
+        "line 2:13: found `n1, n2`, expected braces around several nodes; did you mean `{n1,n2}`?",
+    );
+    check_error(
+        "at 1s partition n1,n2, n3 | rest",
+        "line 2:17: found `n1,n2, n3`, expected braces around several nodes; did you mean `{n1,n2,n3}`?",
+    );
+    check_step("at 1s crash n1, restart after 1s", "at 1s  crash n1, restart after 1s");
+}

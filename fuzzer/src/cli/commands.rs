@@ -1,20 +1,15 @@
 //! The commands that work on one schedule, and the list of targets.
 
-use std::{
-    fs,
-    io::{Read as _, Write as _},
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs, io::Read as _, path::Path};
 
 use murphy_checker::verdict::{Class, Verdict};
-use murphy_schedule::{Document, Schedule, Vocabulary};
-use murphy_sim::AnyTarget;
+use murphy_schedule::{Comments, Document, Header, Schedule, Step, Vocabulary};
+use murphy_sim::{AnyTarget, TraceEvent, What};
 use serde_json::{Value, json};
 
 use super::{
-    ConvertArguments, DecodeArguments, EncodeArguments, FmtArguments, MinArguments, ReplayArguments, ShowArguments,
-    Where,
-    exit::{Exit, Failure, put, say},
+    DecodeArguments, EncodeArguments, FmtArguments, MinArguments, Output, ReplayArguments, ShowArguments, Where,
+    exit::{Exit, Failure, put, put_bytes, say},
     provenance,
 };
 use crate::{
@@ -37,8 +32,9 @@ fn open(targets: &[Box<dyn AnyTarget>], word: &str, place: &Where) -> Result<(So
 pub(super) fn replay(targets: &[Box<dyn AnyTarget>], arguments: &ReplayArguments, json: bool) -> Result<Exit, Failure> {
     let (source, mut harness) = open(targets, &arguments.schedule, &arguments.place)?;
     let schedule = &source.document.schedule;
-    let outcome = harness.trace(schedule);
+    let mut outcome = harness.trace(schedule);
     if arguments.verbose {
+        label(&mut outcome.trace, &source.document, harness.vocabulary());
         put(if json { picture::trace_lines(&outcome) } else { picture::verbose(&outcome) }.trim_end());
     }
     let mut replayed = Replayed::new(&source, &outcome);
@@ -54,6 +50,33 @@ pub(super) fn replay(targets: &[Box<dyn AnyTarget>], arguments: &ReplayArguments
         replayed.tell(&harness, schedule, &outcome, arguments.times);
     }
     Ok(exit)
+}
+
+/// A step as the text form has it, in one line.
+pub(super) fn step_text(document: &Document, at: usize) -> String {
+    let mut document = document.clone();
+    document.comments = Comments::default();
+    let text = document.to_string();
+    let first = text.lines().count().saturating_sub(document.schedule.steps.len());
+    let line = text.lines().nth(first + at).unwrap_or_default();
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Gives the steps of a trace, which knows them by their numbers, the labels that they have in the document.
+fn label(trace: &mut [TraceEvent], document: &Document, vocabulary: &Vocabulary) {
+    let mut known = document.clone();
+    known.names.extend(vocabulary.spellings());
+    let alone = |step: &Step| Schedule { header: Header::default(), steps: vec![*step] };
+    let plain = |step| step_text(&Document::new("any", alone(step), vocabulary), 0);
+    let steps = document.schedule.steps.iter().enumerate();
+    let labelled: BTreeMap<_, _> = steps.map(|(at, step)| (plain(step), step_text(&known, at))).collect();
+    for event in trace {
+        if let What::Begin(text) | What::End(text) = &mut event.what
+            && let Some(labelled) = labelled.get(text)
+        {
+            text.clone_from(labelled);
+        }
+    }
 }
 
 fn verdict_word(verdict: &Verdict) -> &'static str {
@@ -303,42 +326,45 @@ fn replace(path: &Path, contents: &[u8]) -> Result<(), Failure> {
     })
 }
 
-/// Writes to a file, or to standard output.
-pub(super) fn deliver(output: Option<&PathBuf>, bytes: &[u8]) -> Result<Exit, Failure> {
-    match output {
-        Some(path) => replace(path, bytes)?,
-        None => {
-            let out = Path::new("standard output");
-            std::io::stdout().lock().write_all(bytes).map_err(Failure::file("write", out))?;
-        }
+/// Writes what was made of `input` to a file or to standard output: never over `input`, and over another file only if forced.
+pub(super) fn deliver(output: &Output, input: Option<&Path>, bytes: &[u8]) -> Result<Exit, Failure> {
+    let Some(path) = &output.output else {
+        put_bytes(bytes);
+        return Ok(Exit::Clean);
+    };
+    let whole = |path: &Path| fs::canonicalize(path).ok().filter(|path| path.is_file());
+    match whole(path) {
+        Some(there) if input.and_then(whole).as_ref() == Some(&there) => Err(Failure::Itself(path.clone())),
+        Some(_) if !output.force => Err(Failure::Exists(path.clone())),
+        _ => replace(path, bytes).map(|()| Exit::Clean),
     }
-    Ok(Exit::Clean)
 }
 
 /// A schedule's bytes.
 pub(super) fn encode(arguments: &EncodeArguments) -> Result<Exit, Failure> {
-    let ConvertArguments { file, output } = &arguments.convert;
-    let read = arguments.reading.reading().file(file)?;
+    let EncodeArguments { file, reading, output } = arguments;
+    let read = reading.reading().file(file)?;
     if read.syntax == Syntax::Bytes {
         let what = "is not text: `murphy decode` reads bytes";
         return Err(Failure::WrongForm { path: file.clone(), what });
     }
-    deliver(output.as_ref(), &read.document.schedule.to_bytes())
+    deliver(output, Some(file), &read.document.schedule.to_bytes())
 }
 
 /// Bytes to text.
 pub(super) fn decode(targets: &[Box<dyn AnyTarget>], arguments: &DecodeArguments) -> Result<Exit, Failure> {
-    let bytes = read(&arguments.convert.file)?;
+    let DecodeArguments { file, target, output } = arguments;
+    let bytes = read(file)?;
     if bytes.starts_with(b"murphy ") {
         let what = "is text already: `murphy encode` makes bytes of it";
-        return Err(Failure::WrongForm { path: arguments.convert.file.clone(), what });
+        return Err(Failure::WrongForm { path: file.clone(), what });
     }
     let schedule = Schedule::from_bytes(&bytes);
-    let document = match &arguments.target {
+    let document = match target {
         Some(name) => Harness::new(targets, name)?.document(&schedule),
         None => Document::new("any", schedule, &Vocabulary::default()),
     };
-    deliver(arguments.convert.output.as_ref(), document.to_string().as_bytes())
+    deliver(output, Some(file), document.to_string().as_bytes())
 }
 
 /// Lists what can be fuzzed.

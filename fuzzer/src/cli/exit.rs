@@ -1,6 +1,10 @@
 //! How the command ends: exit codes that scripts and `git bisect run` rely on, and errors for people.
 
-use std::path::PathBuf;
+use std::{
+    io::{self, ErrorKind, Write as _},
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
 
 use miette::{GraphicalReportHandler, LabeledSpan, MietteDiagnostic, NamedSource, Report};
 use murphy_schedule::nemesis::NemesisError;
@@ -44,13 +48,15 @@ pub(super) enum Failure {
     #[error(transparent)]
     Folder(#[from] FolderError),
     #[error("cannot {action} {}: {source}", path.display())]
-    File { action: &'static str, path: PathBuf, source: std::io::Error },
+    File { action: &'static str, path: PathBuf, source: io::Error },
     #[error("{} {}", path.display(), what)]
     WrongForm { path: PathBuf, what: &'static str },
     #[error("the schedule does not name its target: say `--target NAME`")]
     NoTarget,
     #[error("{} is there already: `--force` writes over it", .0.display())]
     Exists(PathBuf),
+    #[error("{} is what is read, and is not written over: write elsewhere", .0.display())]
+    Itself(PathBuf),
     #[error(transparent)]
     Nemesis(#[from] NemesisError),
     #[error("no fault is called `{found}`{}: `murphy faults` lists them", hint(suggestion))]
@@ -69,7 +75,7 @@ fn hint(suggestion: &Option<String>) -> String {
 
 impl Failure {
     /// `action` on `path` was refused.
-    pub(super) fn file(action: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+    pub(super) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::File { action, path: path.to_path_buf(), source }
     }
 
@@ -85,7 +91,7 @@ impl Failure {
                 | SourceError::Neither { .. },
             ) => Exit::Usage,
             Self::Source(SourceError::Folder(_) | SourceError::Read { .. }) => Exit::Files,
-            Self::Folder(_) | Self::File { .. } | Self::Exists(_) => Exit::Files,
+            Self::Folder(_) | Self::File { .. } | Self::Exists(_) | Self::Itself(_) => Exit::Files,
             Self::Corpus(_) | Self::Worker(..) | Self::Signals(_) => Exit::Files,
         }
     }
@@ -106,14 +112,31 @@ impl Failure {
 
 /// A line on standard error; a closed pipe is the reader's choice and no error.
 pub(super) fn say(line: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// A line on standard output; a closed pipe is the reader's choice and no error.
+/// Why standard output was last refused.
+static REFUSED: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// A line on standard output.
 pub(super) fn put(line: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+    put_bytes(format!("{line}\n").as_bytes());
+}
+
+/// Bytes on standard output, where all data of the command goes. A closed pipe is the reader's choice and no error; anything
+/// else, such as a full disk, is what [`refused`] says in the end.
+pub(super) fn put_bytes(bytes: &[u8]) {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(bytes).and_then(|()| out.flush());
+    if let Some(error) = written.err().filter(|error| error.kind() != ErrorKind::BrokenPipe) {
+        *REFUSED.lock().expect("nobody panics while writing") = Some(error);
+    }
+}
+
+/// The failure to write to standard output, if there was one.
+pub(super) fn refused() -> Option<Failure> {
+    let refused = REFUSED.lock().expect("nobody panics while writing").take();
+    refused.map(Failure::file("write", Path::new("standard output")))
 }
 
 /// Every mistake with the line it stands on.

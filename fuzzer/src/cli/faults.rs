@@ -1,14 +1,14 @@
 //! `murphy faults`: the fault table for people, as a document, and as a dictionary for libFuzzer.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use murphy_schedule::{
-    FaultKind, Name,
+    Dice, Fault, FaultKind, Name, Vocabulary,
     diagnostic::nearest,
     fault::{FieldAbout, Length},
     text,
 };
-use murphy_sim::{AnyTarget, carries_out};
+use murphy_sim::{AnyTarget, carries_out, not_carried_out};
 use serde_json::{Value, json};
 
 use super::{
@@ -52,8 +52,31 @@ fn flow(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// How many faults of a kind are tried to see what is not carried out: enough for every value of every field.
+const TRIALS: u64 = 400;
+
+/// What of a kind is not carried out, though the rest of it is: a step that says so does nothing.
+fn left_out(kind: FaultKind) -> Vec<&'static str> {
+    if !carries_out(kind) {
+        return Vec::new();
+    }
+    let trial = |seed| Fault::random(kind, &Vocabulary::default(), &mut Dice::new(seed));
+    let reasons: BTreeSet<_> = (0..TRIALS).filter_map(|seed| not_carried_out(&trial(seed))).collect();
+    reasons.into_iter().collect()
+}
+
+/// How much of a kind this version carries out.
+fn now(kind: FaultKind) -> String {
+    match (carries_out(kind), &left_out(kind)[..]) {
+        (false, _) => "not carried out by this version".to_string(),
+        (true, []) => "carried out".to_string(),
+        (true, left_out) => format!("carried out, but not yet: {}", left_out.join(", ")),
+    }
+}
+
 fn row(kind: FaultKind) -> String {
-    let now = if carries_out(kind) { "" } else { "  (not carried out by this version)" };
+    let now = now(kind);
+    let now = if now == "carried out" { String::new() } else { format!("  ({now})") };
     format!("{:<14}{}{now}", kind.keyword(), kind.tests())
 }
 
@@ -87,6 +110,16 @@ fn default(field: &FieldAbout) -> String {
     }
 }
 
+/// The same, and what comes of it.
+fn now_and_then(kind: FaultKind) -> String {
+    let now = now(kind);
+    match (carries_out(kind), left_out(kind).is_empty()) {
+        (false, _) => now + ": such a step does nothing",
+        (true, false) => now + " (a step with that does nothing)",
+        (true, true) => now,
+    }
+}
+
 fn explanation(kind: FaultKind) -> String {
     let mut text = format!("{}\n  {}\n\n", kind.keyword(), flow(kind.meaning()));
     let mut line = |word: &str, value: &str| writeln!(text, "  {word:<10}{value}").expect("it is a string");
@@ -96,10 +129,7 @@ fn explanation(kind: FaultKind) -> String {
     if let Some(weaker) = kind.weaker() {
         line("weaker", weaker.keyword());
     }
-    line(
-        "now",
-        if carries_out(kind) { "carried out" } else { "not carried out by this version: such a step does nothing" },
-    );
+    line("now", &now_and_then(kind));
     for field in kind.fields() {
         let _ = write!(
             text,
@@ -129,7 +159,7 @@ fn object(kind: FaultKind) -> Value {
         "schema": "murphy/faults/1", "name": kind.keyword(), "tag": kind.tag(), "meaning": flow(kind.meaning()),
         "tests": kind.tests(), "example": kind.example(), "lasting": kind.length() == Length::Lasting,
         "length_words": kind.lasting_words(), "weaker": kind.weaker().map(FaultKind::keyword), "weight": kind.weight(),
-        "carried_out": carries_out(kind), "fields": fields,
+        "carried_out": carries_out(kind), "not_yet": left_out(kind), "fields": fields,
     })
 }
 
@@ -152,7 +182,11 @@ fn document() -> String {
             Some(format!("{} {}", if field.word.is_empty() { field.name } else { field.word }, code(&value)))
         };
         let defaults: Vec<String> = kind.fields().iter().filter_map(said).collect();
-        let now = if carries_out(*kind) { "yes" } else { "not yet" };
+        let now = match (carries_out(*kind), &left_out(*kind)[..]) {
+            (false, _) => "not yet".to_string(),
+            (true, []) => "yes".to_string(),
+            (true, left_out) => format!("yes; not yet: {}", left_out.join(", ")),
+        };
         let keyword = kind.keyword();
         let _ =
             writeln!(text, "| [`{keyword}`](#{keyword}) | {} | {} | {now} |", cell(kind.tests()), defaults.join(", "));
@@ -170,8 +204,8 @@ fn section(kind: FaultKind) -> String {
     if let Some(weaker) = kind.weaker() {
         let _ = writeln!(text, "- weaker: [`{0}`](#{0})", weaker.keyword());
     }
-    if !carries_out(kind) {
-        text.push_str("- not carried out by this version: such a step does nothing\n");
+    if now(kind) != "carried out" {
+        let _ = writeln!(text, "- {}", now_and_then(kind));
     }
     let fields = kind.fields();
     if !fields.is_empty() {

@@ -11,7 +11,10 @@ mod workers;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use murphy_schedule::tree;
 use murphy_sim::AnyTarget;
 
@@ -211,20 +214,21 @@ struct FmtArguments {
 }
 
 #[derive(Clone, Debug, Args)]
-struct ConvertArguments {
+// What is bytes already needs no encoding.
+#[command(mut_arg("form", |form| form.value_parser(written())))]
+struct EncodeArguments {
     /// A file, or `-`.
     file: PathBuf,
-    /// Where to write [default: standard output].
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
-}
-
-#[derive(Clone, Debug, Args)]
-struct EncodeArguments {
-    #[command(flatten)]
-    convert: ConvertArguments,
     #[command(flatten)]
     reading: ReadingArguments,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Reads the name of any form but bytes.
+fn written() -> impl TypedValueParser<Value = Form> {
+    let forms = Form::value_variants().iter().filter(|form| **form != Form::Bytes);
+    PossibleValuesParser::new(forms.filter_map(Form::to_possible_value)).try_map(|name| Form::from_str(&name, false))
 }
 
 #[derive(Clone, Debug, Args)]
@@ -267,7 +271,7 @@ enum ScheduleCommand {
     Convert(TranslateArguments),
 }
 
-/// Where a new schedule goes.
+/// Where what is made goes.
 #[derive(Clone, Debug, Args)]
 struct Output {
     /// Where to write [default: standard output].
@@ -396,11 +400,13 @@ struct TranslateArguments {
 
 #[derive(Clone, Debug, Args)]
 struct DecodeArguments {
-    #[command(flatten)]
-    convert: ConvertArguments,
+    /// A file, or `-`.
+    file: PathBuf,
     /// The target whose names to spell out.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// The whole command over `targets`. Does not return.
@@ -421,7 +427,8 @@ pub fn cli(targets: Vec<Box<dyn AnyTarget>>) -> ! {
         Command::Decode(decode) => commands::decode(&targets, decode),
         Command::Targets => commands::targets(&targets, arguments.json),
     };
-    let exit = done.unwrap_or_else(|failure| failure.report(arguments.json));
+    let exit = done.and_then(|exit| exit::refused().map_or(Ok(exit), Err));
+    let exit = exit.unwrap_or_else(|failure| failure.report(arguments.json));
     std::process::exit(exit as i32)
 }
 

@@ -9,7 +9,7 @@ use murphy_schedule::{
 use murphy_sim::AnyTarget;
 
 use super::{
-    Disk, ImportArguments, ImportFrom, NewArguments, Output, ScheduleArguments, ScheduleCommand, TranslateArguments,
+    Disk, ImportArguments, ImportFrom, NewArguments, ScheduleArguments, ScheduleCommand, TranslateArguments,
     commands::{deliver, read},
     exit::{Exit, Failure},
 };
@@ -25,12 +25,13 @@ pub(super) fn schedule(targets: &[Box<dyn AnyTarget>], arguments: &ScheduleArgum
         ScheduleCommand::Import(ImportArguments { from: ImportFrom::Jepsen(jepsen) }) => {
             let (name, text) = options(&jepsen.options)?;
             let target = known(targets, &jepsen.target)?;
-            write(&jepsen.output, &imported(&name, &text, import::jepsen(&text, &target))?)
+            let file = Path::new(&jepsen.options);
+            deliver(&jepsen.output, Some(file), &imported(&name, &text, import::jepsen(&text, &target))?)
         }
         ScheduleCommand::Import(ImportArguments { from: ImportFrom::Fdb(fdb) }) => {
             let (name, text) = text(&fdb.file)?;
             let target = known(targets, &fdb.target)?;
-            write(&fdb.output, &imported(&name, &text, import::fdb(&text, &target))?)
+            deliver(&fdb.output, Some(&fdb.file), &imported(&name, &text, import::fdb(&text, &target))?)
         }
         ScheduleCommand::Convert(convert) => self::convert(targets, convert),
     }
@@ -41,16 +42,10 @@ fn known(targets: &[Box<dyn AnyTarget>], name: &str) -> Result<String, Failure> 
     if name == "any" { Ok(name.to_string()) } else { Ok(Harness::new(targets, name)?.name().to_string()) }
 }
 
-fn write(output: &Output, contents: &[u8]) -> Result<Exit, Failure> {
-    if let Some(path) = output.output.as_ref().filter(|path| path.is_file() && !output.force) {
-        return Err(Failure::Exists(path.clone()));
-    }
-    deliver(output.output.as_ref(), contents)
-}
-
 fn new(targets: &[Box<dyn AnyTarget>], arguments: &NewArguments) -> Result<Exit, Failure> {
     let plan = plan(known(targets, &arguments.target)?, arguments)?;
-    write(&arguments.output, plan.text().as_bytes())
+    plan.check()?;
+    deliver(&arguments.output, None, plan.text().as_bytes())
 }
 
 fn plan(target: String, arguments: &NewArguments) -> Result<Plan, Failure> {
@@ -129,5 +124,5 @@ fn convert(targets: &[Box<dyn AnyTarget>], arguments: &TranslateArguments) -> Re
     if arguments.to != super::Form::Bytes && !contents.ends_with(b"\n") {
         contents.push(b'\n');
     }
-    write(&arguments.output, &contents)
+    deliver(&arguments.output, Some(&arguments.file), &contents)
 }

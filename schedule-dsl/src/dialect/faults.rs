@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     fault::FaultKind as Kind,
+    schedule::STEPS_MAX,
     tree::{Key, Tree, Value},
 };
 
@@ -377,7 +378,8 @@ impl Translator<'_, '_> {
 
     /// Ends the pauses that are resumed.
     pub(super) fn resumed(&mut self, mut steps: Vec<Tree>) -> Vec<Tree> {
-        for at in 0..steps.len() {
+        // Nobody reads those beyond the limit.
+        for at in 0..steps.len().min(STEPS_MAX) {
             let Value::Map(entries) = &mut steps[at].value else { continue };
             let Some(found) = entries.iter().position(|(key, _)| key.text == RESUMED) else { continue };
             let (_, nodes) = entries.remove(found);

@@ -66,7 +66,8 @@ impl Names {
         names.groups(topology.and_then(|topology| topology.get("groups")));
         names.groups(tree.get("dcs"));
         names.groups(topology.and_then(|topology| topology.get("dcs")));
-        for (number, node) in (1..).zip(topology.and_then(|topology| topology.get("nodes")).into_iter().flat_map(nodes))
+        for (number, node) in
+            (1..=NODES_MAX).zip(topology.and_then(|topology| topology.get("nodes")).into_iter().flat_map(nodes))
         {
             let mut bag = Bag::new(&node);
             let called = [bag.take(&["name", "id"]), bag.take(&["address", "ip", "host"])];
@@ -159,7 +160,9 @@ impl Names {
             Some((_, value)) => self.selector(&value, strict, source).map(|tree| Some((value.span, text(&tree)))),
             None => Some(None),
         };
-        let (from, to) = (side(SOURCES)?, side(DESTINATIONS)?);
+        // Both are taken, whatever is wrong with one of them: what has been understood is not left over.
+        let (from, to) = (side(SOURCES), side(DESTINATIONS));
+        let (from, to) = (from?, to?);
         if from.is_none() && to.is_none() {
             return self.aim_at_nodes(bag, strict, source);
         }

@@ -3,7 +3,7 @@
 use super::{
     Base, Translator,
     bag::Bag,
-    is_duration, key,
+    key,
     values::{plain_of, said, text_of, time},
     words,
 };
@@ -12,6 +12,11 @@ use crate::tree::{Key, Tree, Value};
 const KNOWN: [&str; 10] =
     ["after", "at", "immediate", "on_event", "after_fault", "delay", "duration", "every", "times", "until"];
 const MOMENTS: [&str; 4] = ["at", "start_time", "start", "after_duration"];
+
+/// Whether a value was meant as a time: no step or fact begins with a digit.
+fn is_time(value: &Tree) -> bool {
+    text_of(value).is_none_or(|text| text.trim_start().starts_with(|c: char| c.is_ascii_digit()))
+}
 
 impl Translator<'_, '_> {
     pub(super) fn timing(&mut self, bag: &mut Bag, base: &mut Base) {
@@ -27,7 +32,7 @@ impl Translator<'_, '_> {
             rest.entries.extend(bag.take(&[word]));
         }
         if let Some(after) = bag.take(&["after"]) {
-            let moment = base.strict && is_duration(&after.1);
+            let moment = base.strict && is_time(&after.1);
             if moment { base.entries.push((key("at", &after.0.span), after.1)) } else { bag.entries.push(after) }
         }
         if base.strict {
@@ -70,8 +75,7 @@ impl Translator<'_, '_> {
             base.entries.push((key("at", &found.span), value));
         }
         if let Some((found, value)) = bag.take(&["after"]) {
-            let duration = is_duration(&value) || !matches!(value.value, Value::Text(_));
-            base.entries.push((key(if duration { "at" } else { "after" }, &found.span), value));
+            base.entries.push((key(if is_time(&value) { "at" } else { "after" }, &found.span), value));
         }
         let span = bag.span.clone();
         if self.flag(&mut bag, &["immediate"]) == Some(true) {
@@ -97,6 +101,9 @@ impl Translator<'_, '_> {
         let name = named.as_ref().unwrap_or(value);
         let Some(word) = text_of(name).filter(|word| !word.contains('"')) else {
             self.source.complain_of_kind(value, "the name of an event");
+            // What belongs to it is understood all the same.
+            bag.take(&["nth", "occurrence"]);
+            self.delay(bag);
             return None;
         };
         let (stem, edge) = match words::snake(word) {

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     dialect::bag::Bag,
+    select::NODES_MAX,
     tree::{Key, Tree, Value},
 };
 
@@ -61,7 +62,7 @@ impl Translator<'_, '_> {
         let count = Value::Number(nodes.len().to_string()).at(found.span.clone());
         let mut entries = vec![(key("nodes", &found.span), count)];
         let (mut groups, mut centres): (Vec<Members>, Vec<Members>) = (Vec::new(), Vec::new());
-        for (number, node) in (1..).zip(&nodes) {
+        for (number, node) in (1..=NODES_MAX).zip(&nodes) {
             let mut bag = Bag::new(node);
             let _called = (bag.take(&["name", "id"]), bag.take(&["address", "ip", "host"]), bag.take(&["port"]));
             if let Some((_, name)) = bag.take(&["group"]) {

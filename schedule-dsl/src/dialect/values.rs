@@ -208,42 +208,44 @@ fn latency(value: &Tree, source: &mut Source<'_>) -> Option<Tree> {
 }
 
 fn parts(shape: &Shape, bag: &mut Bag, span: &Range<usize>, source: &mut Source<'_>) -> Option<String> {
-    let mut words = vec![shape.ours.to_owned()];
-    for part in shape.parts {
-        let Some((_, value)) = bag.take(part.keys) else {
-            if part.optional {
-                continue;
-            }
-            source.complain(span.clone(), format!("a key `{}` beside `{}`", part.keys[0], shape.theirs[0]));
-            return None;
-        };
-        words.push(part.word.to_owned());
-        words.push(if part.word == "share" {
-            text_of(&share(&value, source)?)?.to_owned()
-        } else {
-            time(&value, source)?
-        });
-    }
-    words.retain(|word| !word.is_empty());
+    // Each part is taken, whatever is wrong with the others.
+    let said: Vec<Option<String>> = shape.parts.iter().map(|part| words(part, shape, bag, span, source)).collect();
+    let said = said.into_iter().collect::<Option<Vec<String>>>()?;
+    let words: Vec<String> = [shape.ours.to_owned()].into_iter().chain(said).filter(|word| !word.is_empty()).collect();
     Some(words.join(" "))
+}
+
+/// A parameter of a distribution in our words; nothing at all if it may be left out and is. `None` if a complaint was made.
+fn words(part: &Part, shape: &Shape, bag: &mut Bag, span: &Range<usize>, source: &mut Source<'_>) -> Option<String> {
+    let Some((_, value)) = bag.take(part.keys) else {
+        if !part.optional {
+            source.complain(span.clone(), format!("a key `{}` beside `{}`", part.keys[0], shape.theirs[0]));
+        }
+        return part.optional.then(String::new);
+    };
+    let text = if part.word == "share" { text_of(&share(&value, source)?)?.to_owned() } else { time(&value, source)? };
+    Some(format!("{} {text}", part.word).trim_start().to_owned())
 }
 
 /// `{time: 100ms, jitter: 10ms}`: uniform around the time.
 fn jittery(bag: &mut Bag, value: &Tree, source: &mut Source<'_>) -> Option<Tree> {
     let Some((_, mean)) = bag.take(&["time", "delay", "value", "mean", "latency"]) else {
         if let (Some((_, low)), Some((_, high))) = (bag.take(&["min", "from"]), bag.take(&["max", "to"])) {
-            return Some(said(format!("uniform {} to {}", time(&low, source)?, time(&high, source)?), &value.span));
+            let (low, high) = (time(&low, source), time(&high, source));
+            return Some(said(format!("uniform {} to {}", low?, high?), &value.span));
         }
         source.complain(value.span.clone(), "a key `distribution`, or `time`");
         return None;
     };
-    let middle = time(&mean, source)?;
+    let middle = time(&mean, source);
     if let Some((_, dev)) = bag.take(&["std_dev", "stddev"]) {
-        return Some(said(format!("normal {middle} dev {}", time(&dev, source)?), &value.span));
+        let dev = time(&dev, source);
+        return Some(said(format!("normal {} dev {}", middle?, dev?), &value.span));
     }
-    let Some((_, jitter)) = bag.take(&["jitter"]) else { return Some(said(middle, &value.span)) };
+    let Some((_, jitter)) = bag.take(&["jitter"]) else { return Some(said(middle?, &value.span)) };
     let micros = |text: &str| crate::units::micros(text).unwrap_or(0);
-    let (middle, jitter) = (micros(&middle), micros(&time(&jitter, source)?));
+    let jitter = time(&jitter, source);
+    let (middle, jitter) = (micros(&middle?), micros(&jitter?));
     let print = crate::units::print_micros;
     Some(said(
         format!("uniform {} to {}", print(middle.saturating_sub(jitter)), print(middle.saturating_add(jitter))),

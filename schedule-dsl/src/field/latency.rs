@@ -64,7 +64,8 @@ pub enum Distribution {
 }
 
 /// How long something takes. Where nothing is said: uniform from `LEAST` to `MOST` microseconds, or fixed if they are equal;
-/// if both are 0 it has to be said.
+/// if both are 0 it has to be said. Its times are [`Span`]s: `Latency(Distribution::fixed(1_234_567))` is 1.2345 s, rounded down
+/// to what a span can say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Latency<const LEAST: u32 = 0, const MOST: u32 = 0>(pub Distribution);
 
@@ -200,6 +201,22 @@ impl<const LEAST: u32, const MOST: u32> Field for Latency<LEAST, MOST> {
             5 => Distribution::Bimodal { usual: less, other: more, share: Percent(500) },
             _ => Distribution::Fixed(a),
         })
+    }
+    fn flaw(&self) -> Option<(String, &'static str)> {
+        let time = |span: Span<0>| print_micros(span.micros().into());
+        match self.0 {
+            Distribution::Uniform { from, to } if from > to => {
+                let what = format!("`uniform {} to {}` has its ends the wrong way round", time(from), time(to));
+                Some((what, "say the lesser one first"))
+            }
+            Distribution::Pareto { least, mean } if mean < least => {
+                let what = format!("`pareto {} mean {}` has a mean below its least value", time(least), time(mean));
+                Some((what, "say a mean above it"))
+            }
+            Distribution::Fixed(_) | Distribution::Uniform { .. } | Distribution::Normal { .. } => None,
+            Distribution::Exponential { .. } | Distribution::LogNormal { .. } => None,
+            Distribution::Pareto { .. } | Distribution::Bimodal { .. } => None,
+        }
     }
     /// A fixed time first: nothing is left to chance. None is longer.
     fn simpler(&self) -> Vec<Self> {

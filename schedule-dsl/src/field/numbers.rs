@@ -63,6 +63,11 @@ const SIZE_UNITS: [u64; 4] = [1, 1_000, 1_000_000, 1_000_000_000];
 /// The largest [`Cut`].
 const CUT_MAX: u8 = 31;
 
+/// Whether a share comes next. A bare number is taken for one, so that the complaint asks for its unit.
+fn at_share(cursor: &Cursor<'_>) -> bool {
+    at_number(cursor, &["%"]) || cursor.at_bare_number()
+}
+
 fn at_number(cursor: &Cursor<'_>, suffix: &[&str]) -> bool {
     let token = cursor.peek().filter(|token| token.kind == Kind::Number);
     token.is_some_and(|token| suffix.is_empty() || suffix.iter().any(|end| token.text.ends_with(end)))
@@ -105,7 +110,7 @@ impl<const DEFAULT: u16> Field for Percent<DEFAULT> {
         print_percent(self.0)
     }
     fn at(cursor: &Cursor<'_>) -> bool {
-        at_number(cursor, &["%"])
+        at_share(cursor)
     }
     fn parse(cursor: &mut Cursor<'_>) -> Result<Self, Diagnostic> {
         cursor.percent().map(Self)
@@ -142,10 +147,11 @@ impl<const DEFAULT: u16> Field for FinePercent<DEFAULT> {
         decimal(self.0.into(), 1_000) + "%"
     }
     fn at(cursor: &Cursor<'_>) -> bool {
-        at_number(cursor, &["%"])
+        at_share(cursor)
     }
     fn parse(cursor: &mut Cursor<'_>) -> Result<Self, Diagnostic> {
         let read = |text: &str| u16::try_from(scaled(text.strip_suffix('%')?, 1_000)?).ok();
+        cursor.without_unit()?;
         cursor.number(read, "a share from `0%` to `65.535%`, in steps of 0.001%").map(Self)
     }
     fn random(_: &Vocabulary, dice: &mut Dice) -> Self {
@@ -428,6 +434,12 @@ impl Field for Cut {
 impl Factor {
     /// As fast as time.
     const ONE: u16 = 1_000;
+}
+
+impl Default for Factor {
+    fn default() -> Self {
+        Self(Self::ONE)
+    }
 }
 
 impl Field for Factor {

@@ -242,7 +242,7 @@ words! {
     Damage {
         /// Bits are flipped.
         Bitflip "bitflip" 0 4,
-        /// The end is cut off: so many bytes, records or segments.
+        /// The end is cut off: so many bytes, records or segments; of `bytes A to B`, all from A on.
         Truncate "truncate" 1 3,
         /// The checksum is changed.
         Checksum "checksum" 0 2,

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     bytes::VERSION,
-    diagnostic::Diagnostic,
-    document::{Document, Line},
+    diagnostic::{Complaints, Diagnostic},
+    document::{Document, Line, at_most},
     fault::{Fault, FaultKind, Fields, Length},
     field::{Field, default_text},
     header,
@@ -25,27 +25,11 @@ use crate::{
     vocabulary::Vocabulary,
 };
 
-/// The keys of a file.
-const KEYS: [&str; 18] = [
-    "murphy",
-    "target",
-    "seed",
-    "nodes",
-    "clients",
-    "keys",
-    "ops",
-    "rate",
-    "mix",
-    "phases",
-    "ambient",
-    "budget",
-    "dcs",
-    "groups",
-    "latency",
-    "resources",
-    "comment",
-    "steps",
-];
+/// The keys of a file: those of the header, and two more.
+fn keys() -> impl Iterator<Item = &'static str> {
+    header::keys().chain(["comment", "steps"])
+}
+
 /// Those whose value is what stands behind them in the text form.
 const PLAIN: [&str; 7] = ["target", "seed", "nodes", "clients", "keys", "ops", "rate"];
 /// Those whose value is a map of what stands behind them in the text form.
@@ -57,14 +41,23 @@ const ROUND: [&str; 6] = ["label", "fault", "for", "until", "again", "comment"];
 
 type Entries = [(Key, Tree)];
 
-/// Reads a document from its tree. The version may be left out if `unversioned`.
-pub(super) fn document(tree: &Tree, unversioned: bool, source: Source<'_>) -> Result<Document, Vec<Diagnostic>> {
-    let mut reader = Reader::new(source);
+/// What a file need not say.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spared {
+    /// The version of the format.
+    pub(super) version: bool,
+    /// When a step begins: at once, where nothing is said.
+    pub(super) moments: bool,
+}
+
+/// Reads a document from its tree.
+pub(super) fn document(tree: &Tree, spared: Spared, source: Source<'_>) -> Result<Document, Vec<Diagnostic>> {
+    let mut reader = Reader::new(source, spared);
     if !matches!(tree.value, Value::Map(_) | Value::Null) {
         reader.source.complain_of_kind(tree, "a map with keys such as `murphy`, `target` and `steps`");
         return reader.finish();
     }
-    if !reader.version(tree, unversioned) {
+    if !reader.version(tree) {
         return reader.finish();
     }
     reader.header(tree);
@@ -83,22 +76,26 @@ fn given<'e>(entries: &'e Entries, key: &str) -> Option<&'e (Key, Tree)> {
 /// A document in the making.
 struct Reader<'t> {
     source: Source<'t>,
+    spared: Spared,
     target: String,
     schedule: Schedule,
     names: BTreeMap<Name, String>,
     labels: Labels,
     comments: BTreeMap<Line, Vec<String>>,
+    places: BTreeMap<Line, (u32, u32)>,
 }
 
 impl<'t> Reader<'t> {
-    fn new(source: Source<'t>) -> Self {
+    fn new(source: Source<'t>, spared: Spared) -> Self {
         Self {
             source,
+            spared,
             target: "any".to_owned(),
             schedule: Schedule::default(),
             names: BTreeMap::new(),
             labels: Labels::default(),
             comments: BTreeMap::new(),
+            places: BTreeMap::new(),
         }
     }
 
@@ -108,13 +105,14 @@ impl<'t> Reader<'t> {
         document.names = self.names;
         document.labels = self.labels.by_id();
         document.comments.above = self.comments;
+        document.places = self.places;
         Ok(document)
     }
 
     /// Checks the version. Of another one, nothing else can be trusted.
-    fn version(&mut self, tree: &Tree, unversioned: bool) -> bool {
+    fn version(&mut self, tree: &Tree) -> bool {
         let Some((_, version)) = given(tree.entries(), "murphy") else {
-            if !unversioned {
+            if !self.spared.version {
                 let first =
                     tree.entries().first().map_or(tree.span.start..tree.span.start, |(key, _)| key.span.clone());
                 self.source.complain(first, format!("a key `murphy` with the version, {VERSION}"));
@@ -133,7 +131,7 @@ impl<'t> Reader<'t> {
     /// What `read` makes of a draft, if it is right to its end.
     fn value<T>(&mut self, draft: &Draft, read: impl FnOnce(&mut Cursor<'_>) -> Result<T, Diagnostic>) -> Option<T> {
         let lexed = lexer::lex(draft.text());
-        let place = Place { number: 1, start: 0, text: draft.text() };
+        let place = Place::new(1, 0, draft.text(), &lexed.tokens).brief_if(self.source.is_full());
         let mut cursor = Cursor::new(place, &lexed.tokens, &self.labels, &mut self.names);
         let result = read(&mut cursor).and_then(|value| cursor.finish().map(|()| value));
         let result = match (result, lexed.comment) {
@@ -149,19 +147,25 @@ impl<'t> Reader<'t> {
 
     fn header_line(&mut self, draft: &Draft) {
         let (mut target, mut header) = (self.target.clone(), self.schedule.header);
-        if self.value(draft, |cursor| header::parse(cursor, &mut target, &mut header)).is_some() {
+        if let Some(line) = self.value(draft, |cursor| header::parse(cursor, &mut target, &mut header)) {
             (self.target, self.schedule.header) = (target, header);
+            let place = self.source.place(draft.first().start);
+            // The shape has several keys: it stands where it says how many nodes there are.
+            if draft.text().starts_with("nodes") {
+                self.places.insert(line, place);
+            }
+            self.places.entry(line).or_insert(place);
         }
     }
 
     fn header(&mut self, tree: &Tree) {
         for (key, _) in tree.entries() {
-            if !KEYS.contains(&key.text.as_str()) {
-                let expected = format!("one of {}", list(KEYS));
-                self.source.complain_unknown(key.span.clone(), &key.text, expected, KEYS);
+            if keys().all(|known| known != key.text) {
+                let expected = format!("one of {}", list(keys()));
+                self.source.complain_unknown(key.span.clone(), &key.text, expected, keys());
             }
         }
-        for word in KEYS {
+        for word in keys() {
             if let Some((key, value)) = given(tree.entries(), word) {
                 self.item(word, key, value);
             }
@@ -303,7 +307,7 @@ impl<'t> Reader<'t> {
         self.collect_labels(steps.items());
         for (at, step) in steps.items().iter().enumerate() {
             if at == STEPS_MAX {
-                return self.source.complain(step.span.clone(), format!("at most {STEPS_MAX} steps"));
+                return self.source.complain(step.span.clone(), at_most(steps.items().len() - STEPS_MAX));
             }
             if !matches!(step.value, Value::Map(_)) {
                 self.source.complain_of_kind(step, "a step: a map with keys such as `at` and `fault`");
@@ -312,6 +316,8 @@ impl<'t> Reader<'t> {
                     let lines = self.comment(comment);
                     self.comments.insert(Line::Step(self.schedule.steps.len()), lines);
                 }
+                let line = Line::Step(self.schedule.steps.len());
+                self.places.insert(line, self.source.place(step.span.start));
                 self.schedule.steps.push(read);
             }
         }
@@ -333,21 +339,27 @@ impl<'t> Reader<'t> {
         }
         let lines: Vec<String> = steps.iter().map(outline).collect();
         let lexed: Vec<lexer::Line<'_>> = lines.iter().map(|line| lexer::lex(line)).collect();
-        let places = lines.iter().map(|text| Place { number: 0, start: 0, text });
-        let tokens = places.zip(lexed.iter().map(|line| line.tokens.as_slice()));
-        self.labels = Labels::collect(tokens, &mut Vec::new());
+        let tokens =
+            lines.iter().zip(&lexed).map(|(text, line)| (Place::new(0, 0, text, &line.tokens), &line.tokens[..]));
+        self.labels = Labels::collect(tokens, &mut Complaints::default());
     }
 
     fn step(&mut self, step: &Tree) -> Option<Step> {
         let entries = step.entries();
         let id = self.label(entries);
-        let when = self.when(entries);
         let Some((_, word)) = given(entries, "fault") else {
+            self.when(entries);
             self.source.complain(step.span.clone(), "a key `fault`, such as `fault: crash`");
             return None;
         };
+        let when = self.when(entries);
         let kind = self.kind(word)?;
-        self.known_keys(entries, kind);
+        // What nobody knows may have been meant to say when.
+        if self.known_keys(entries, kind) && !timed(entries) && !self.spared.moments {
+            let expected =
+                format!("a key `at`, `after`, `before` or `on` beside `{}`, such as `at: 1.2s`", kind.keyword());
+            self.source.complain(word.span.clone(), expected);
+        }
         let fault = Fault::gather(kind, &mut StepFields { reader: self, entries, word, kind });
         let lasts = self.lasts(entries, kind);
         let again = self.again(entries);
@@ -368,7 +380,9 @@ impl<'t> Reader<'t> {
         kind
     }
 
-    fn known_keys(&mut self, entries: &Entries, kind: FaultKind) {
+    /// Complains about keys that nobody knows. Whether there are none.
+    fn known_keys(&mut self, entries: &Entries, kind: FaultKind) -> bool {
+        let mut all = true;
         let fields = kind.fields();
         let length = length_key(kind.lasting_words());
         let round = WHENS.into_iter().chain(ROUND).chain([length.as_str()]);
@@ -379,6 +393,7 @@ impl<'t> Reader<'t> {
             if known.contains(&word) || words.contains(&word) {
                 continue;
             }
+            all = false;
             let own: Vec<&str> = fields.iter().map(|field| field.name).collect();
             let expected = match own.as_slice() {
                 [] => format!("no such key: `{}` has no fields", kind.keyword()),
@@ -387,6 +402,7 @@ impl<'t> Reader<'t> {
             let likely = known.iter().copied().chain(crate::dialect::keys().map(|key| -> &str { key }));
             self.source.complain_unknown(key.span.clone(), word, expected, likely);
         }
+        all
     }
 
     fn label(&mut self, entries: &Entries) -> Option<StepId> {
@@ -400,7 +416,7 @@ impl<'t> Reader<'t> {
         }
         let line = format!("{word}:");
         let lexed = lexer::lex(&line);
-        let place = Place { number: 1, start: 0, text: &line };
+        let place = Place::new(1, 0, &line, &lexed.tokens);
         let wrong = definition(&lexed.tokens).and_then(|(token, _)| misnamed(place, token));
         if let Some(wrong) = wrong {
             self.source.complain(label.span.clone(), wrong.expected);
@@ -412,7 +428,8 @@ impl<'t> Reader<'t> {
     fn when(&mut self, entries: &Entries) -> Option<When> {
         let mut said =
             entries.iter().filter(|(key, value)| WHENS.contains(&key.text.as_str()) && value.value != Value::Null);
-        let Some((key, moment)) = said.next() else { return Some(When::At(0)) };
+        // Of one that is there and says nothing, a complaint has been made.
+        let Some((key, moment)) = said.next() else { return (!timed(entries)).then_some(When::At(0)) };
         if let Some((second, _)) = said.next() {
             self.source.complain(second.span.clone(), format!("one of {}, and `{}` is there", list(WHENS), key.text));
             return None;
@@ -518,6 +535,11 @@ impl StepFields<'_, '_, '_> {
         }
         Some(draft)
     }
+}
+
+/// Whether a step says when it begins.
+pub(crate) fn timed(entries: &Entries) -> bool {
+    entries.iter().any(|(key, _)| WHENS.contains(&key.text.as_str()))
 }
 
 /// A step as a line, as far as labels go.

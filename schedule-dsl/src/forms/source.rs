@@ -3,29 +3,36 @@
 use std::ops::Range;
 
 use crate::{
-    diagnostic::{Diagnostic, nearest},
-    tree::Tree,
+    diagnostic::{Complaints, Diagnostic, nearest},
+    tree::{Tree, line_starts},
 };
 
 /// How much of what stands in the wrong place is repeated, in characters.
 const FOUND_MAX: usize = 60;
-/// How many mistakes are reported of one text.
-const COMPLAINTS_MAX: usize = 64;
 
 /// A text and the mistakes that were found in it.
 pub(crate) struct Source<'t> {
     text: &'t str,
-    found: Vec<Diagnostic>,
+    /// Where each line starts.
+    starts: Vec<usize>,
+    found: Complaints,
 }
 
 impl<'t> Source<'t> {
-    pub(crate) fn new(text: &'t str) -> Self {
-        Self { text, found: Vec::new() }
+    /// A text in which these mistakes were found already.
+    pub(crate) fn new(text: &'t str, found: Complaints) -> Self {
+        Self { text, starts: line_starts(text), found }
     }
 
     /// The line on which the byte `at` stands, from 1.
     pub(crate) fn line(&self, at: usize) -> usize {
-        self.text[..at].matches('\n').count() + 1
+        self.starts.partition_point(|start| *start <= at)
+    }
+
+    /// The line and the column of the byte `at`, from 1.
+    pub(crate) fn place(&self, at: usize) -> (u32, u32) {
+        let line = self.line(at);
+        (line as u32, self.text[self.starts[line - 1]..at].chars().count() as u32 + 1)
     }
 
     /// Complains about the bytes `span`.
@@ -40,14 +47,10 @@ impl<'t> Source<'t> {
         expected: impl Into<String>,
         suggestion: Option<String>,
     ) {
-        if self.found.len() == COMPLAINTS_MAX {
-            return;
-        }
-        let before = &self.text[..span.start];
-        let begin = before.rfind('\n').map_or(0, |at| at + 1);
-        self.found.push(Diagnostic {
-            line: before.matches('\n').count() as u32 + 1,
-            column: self.text[begin..span.start].chars().count() as u32 + 1,
+        let (line, column) = if self.found.is_full() { (0, 0) } else { self.place(span.start) };
+        self.found.push(|| Diagnostic {
+            line,
+            column,
             found: excerpt(&self.text[span.clone()]),
             span,
             expected: expected.into(),
@@ -63,6 +66,9 @@ impl<'t> Source<'t> {
         expected: impl Into<String>,
         known: impl IntoIterator<Item = &'k str>,
     ) {
+        if self.found.is_full() {
+            return self.complain(span, "");
+        }
         let within = self.text[span.clone()].find(word).filter(|_| !word.is_empty());
         let span = within.map_or(span.clone(), |at| span.start + at..span.start + at + word.len());
         self.complain_near(span, expected, nearest(word, known));
@@ -75,6 +81,9 @@ impl<'t> Source<'t> {
 
     /// Takes over a complaint about `draft`.
     pub(crate) fn carry(&mut self, draft: &Draft, complaint: Diagnostic) {
+        if self.found.is_full() {
+            return self.complain(0..0, "");
+        }
         let expected = complaint.expected.replace("the end of the line", "the end of the value");
         if complaint.span.is_empty() && !draft.said().is_empty() {
             self.complain_near(draft.whole(), expected + " after it", complaint.suggestion);
@@ -84,10 +93,13 @@ impl<'t> Source<'t> {
     }
 
     /// All mistakes in the order of the text; nothing if there are none.
-    pub(crate) fn finish(mut self) -> Result<(), Vec<Diagnostic>> {
-        self.found.sort_by_key(|complaint| (complaint.span.start, complaint.span.end));
-        self.found.dedup();
-        if self.found.is_empty() { Ok(()) } else { Err(self.found) }
+    pub(crate) fn finish(self) -> Result<(), Vec<Diagnostic>> {
+        if self.found.is_empty() { Ok(()) } else { Err(self.found.finish()) }
+    }
+
+    /// Whether further mistakes are only counted.
+    pub(crate) fn is_full(&self) -> bool {
+        self.found.is_full()
     }
 }
 
@@ -157,7 +169,8 @@ impl Draft {
         start.zip(end).map_or_else(|| self.first(), |(start, end)| start..end.max(start))
     }
 
-    fn first(&self) -> Range<usize> {
+    /// Where the first piece comes from.
+    pub(crate) fn first(&self) -> Range<usize> {
         self.pieces.first().map_or(0..0, |piece| piece.span.clone())
     }
 

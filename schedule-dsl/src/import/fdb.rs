@@ -3,9 +3,15 @@
 //! Five of its workloads are known, as they are in FoundationDB's simulation: `Cycle` gives the load, `RandomClogging`,
 //! `Rollback`, `Attrition` and `ChangeConfig` what goes wrong. Its tests run one after another; so do their faults here,
 //! within one chaos phase. Where FoundationDB draws the length of a clog anew each time, a step has the mean of it.
+//!
+//! Workloads that check or load something else beside these five, and faults that no step stands for, are left out and named
+//! in a comment; but a file with none of the five is no nemesis, and an error.
+
+mod others;
 
 use std::{collections::BTreeSet, fmt::Write, ops::Range};
 
+use self::others::{FAULTS, LOADS};
 use super::{complaint, misspelling, number};
 use crate::{
     diagnostic::Diagnostic,
@@ -23,6 +29,11 @@ const KEYS_MAX: f64 = 63.0;
 const OPS_MAX: f64 = 65_534.0;
 /// The most steps that are written.
 const STEPS_MAX: usize = 120;
+/// The most nodes of a cluster, and the fewest beside those that an attrition leaves.
+const NODES_MAX: u64 = 16;
+const SPARE: u64 = 2;
+/// How long an attrition leaves a machine down that is started again, as `attrition` does by itself.
+const REBOOT_US: u64 = 1_000_000;
 /// The mean of FoundationDB's `10 * exp(-10 * random01())`, for a scale of 1.
 const CLOG_US: f64 = 1_000_000.0;
 
@@ -32,17 +43,23 @@ const CLOG_US: f64 = 1_000_000.0;
 /// 655 s.
 ///
 /// # Errors
-/// Every mistake in the TOML, or else every workload that is not one of the five and every parameter of the wrong type.
+/// Every mistake in the TOML; or else every workload that FoundationDB does not have and every parameter of the wrong type;
+/// or else all workloads, if none of them is one of the five.
 pub fn fdb(text: &str, target: &str) -> Result<String, Vec<Diagnostic>> {
     let tree = Form::Toml.read(text)?;
-    let mut import = Import { text, complaints: Vec::new(), out: Output::default() };
+    let mut import = Import { text, complaints: Vec::new(), known: 0, others: Vec::new(), out: Output::default() };
     import.file(&tree);
+    import.nothing_known();
     if import.complaints.is_empty() { Ok(import.out.finish(target)) } else { Err(import.complaints) }
 }
 
 struct Import<'t> {
     text: &'t str,
     complaints: Vec<Diagnostic>,
+    /// How many workloads are one of the five.
+    known: usize,
+    /// Where the others are named.
+    others: Vec<Range<usize>>,
     out: Output,
 }
 
@@ -52,6 +69,11 @@ struct Output {
     titles: Vec<String>,
     remarks: Vec<String>,
     left_out: Vec<String>,
+    /// Workloads that are left out, without and with faults.
+    loads: BTreeSet<&'static str>,
+    faults: BTreeSet<&'static str>,
+    /// How many nodes there have to be.
+    nodes: u64,
     rate: f64,
     ops: f64,
     keys: f64,
@@ -63,7 +85,7 @@ struct Output {
     labels: BTreeSet<String>,
 }
 
-/// How often a step comes again.
+/// How often a step comes again. More often than a step can is cut off.
 #[derive(Clone, Copy)]
 struct Again {
     times: u64,
@@ -116,25 +138,56 @@ impl Import<'_> {
             self.wrong(tree.span.clone(), "the name of a workload: `testName = 'Cycle'`");
             return 0;
         };
+        let Value::Text(text) = &name.value else {
+            self.wrong(name.span.clone(), "the name of a workload in quotes");
+            return 0;
+        };
+        if !WORKLOADS.contains(&text.as_str()) {
+            self.other(text, name.span.clone());
+            return 0;
+        }
+        self.known += 1;
         let mut parameters = Parameters { tree, known: vec!["testName"] };
         let length = self.seconds(&mut parameters, "testDuration", 10.0);
-        match &name.value {
-            Value::Text(text) => match text.as_str() {
-                "Cycle" => self.cycle(&mut parameters, length),
-                "RandomClogging" => self.clogging(&mut parameters, length),
-                "Rollback" => self.rollback(&mut parameters, length),
-                "Attrition" => self.attrition(&mut parameters, length),
-                "ChangeConfig" => return self.change_config(&mut parameters),
-                _ => {
-                    let expected = format!("one of the workloads {}", listed(&WORKLOADS));
-                    self.complaints.push(misspelling(self.text, name.span.clone(), text, expected, WORKLOADS));
-                    return 0;
-                }
-            },
-            _ => self.wrong(name.span.clone(), "the name of a workload in quotes"),
+        match text.as_str() {
+            "Cycle" => self.cycle(&mut parameters, length),
+            "RandomClogging" => self.clogging(&mut parameters, length),
+            "Rollback" => self.rollback(&mut parameters, length),
+            "Attrition" => self.attrition(&mut parameters, length),
+            _ => return self.change_config(&mut parameters),
         }
         self.forget(&parameters);
         length
+    }
+
+    /// Notes a workload that is left out, if FoundationDB has it.
+    fn other(&mut self, name: &str, span: Range<usize>) {
+        let find = |names: &[&'static str]| names.iter().find(|known| **known == name).copied();
+        if let Some(load) = find(LOADS) {
+            self.out.loads.insert(load);
+        } else if let Some(fault) = find(FAULTS) {
+            self.out.faults.insert(fault);
+        } else {
+            let expected = format!("one of the workloads {}", listed(&WORKLOADS));
+            let names = WORKLOADS.iter().chain(LOADS).chain(FAULTS).copied();
+            self.complaints.push(misspelling(self.text, span, name, expected, names));
+            return;
+        }
+        self.others.push(span);
+    }
+
+    /// Complains of every workload if all of them would be left out.
+    fn nothing_known(&mut self) {
+        if self.known > 0 || !self.complaints.is_empty() {
+            return;
+        }
+        let expected = format!("at least one of the workloads {} in the file", listed(&WORKLOADS));
+        if self.others.is_empty() {
+            self.wrong(0..0, &expected);
+        }
+        for span in std::mem::take(&mut self.others) {
+            self.wrong(span, &expected);
+        }
     }
 
     fn cycle(&mut self, parameters: &mut Parameters<'_>, length: u64) {
@@ -201,7 +254,7 @@ impl Import<'_> {
 
     fn attrition(&mut self, parameters: &mut Parameters<'_>, length: u64) {
         let kill = self.number(parameters, "machinesToKill", 2.0) as u64;
-        let leave = (self.number(parameters, "machinesToLeave", 1.0) as u64).min(255);
+        let leave = self.number(parameters, "machinesToLeave", 1.0) as u64;
         let reboot = self.flag(parameters, "reboot", false);
         let data_centre = self.flag(parameters, "killDc", false);
         if kill == 0 || length == 0 {
@@ -217,6 +270,7 @@ impl Import<'_> {
             self.out.step("attrition", gap / 2, "crash group dc1", ", restart after ", down, ONCE);
             return;
         }
+        let leave = self.make_room(leave, down_at_once(kill, gap, reboot));
         self.out.paragraph(&format!(
             "Attrition: up to {kill} machines are taken down one by one, {fate}; at least {leave} are left."
         ));
@@ -225,6 +279,18 @@ impl Import<'_> {
         let most = if kill > 255 { String::new() } else { format!(" kill {kill}") };
         let words = format!("attrition all{most} leave {leave} gap {}{down}", span(gap));
         self.out.step("attrition", 0, &words, " for ", length, ONCE);
+    }
+
+    /// Has enough nodes in the cluster that so many can be down while so many are left, and says how many are left then.
+    fn make_room(&mut self, leave: u64, down: u64) -> u64 {
+        let kept = leave.min(NODES_MAX - SPARE);
+        if kept < leave {
+            self.out.remarks.push(format!(
+                "Attrition is to leave {leave} machines, but there are at most {NODES_MAX}: it leaves {kept}."
+            ));
+        }
+        self.out.nodes = self.out.nodes.max((kept + down.max(SPARE)).clamp(SPARE + 1, NODES_MAX));
+        kept
     }
 
     fn change_config(&mut self, parameters: &mut Parameters<'_>) -> u64 {
@@ -334,12 +400,19 @@ impl Output {
         if !ending.is_empty() {
             let _ = write!(self.steps, "{ending}{}", span(length));
         }
-        if again.times > 0 {
+        let times = again.times.min(AGAIN_MAX);
+        if times > 0 {
             let about = if again.about { "about " } else { "" };
             let every = span(again.every_us);
-            let _ = write!(self.steps, " again {} times every {about}{every}", again.times);
+            let _ = write!(self.steps, " again {times} times every {about}{every}");
         }
         self.steps.push('\n');
+        if times < again.times {
+            let last = print_micros(tidy(at + times * again.every_us));
+            let remark =
+                format!("`{label}` begins for the last time at {last}: a step comes again at most {AGAIN_MAX} times.");
+            comment(&mut self.steps, &remark);
+        }
     }
 
     fn label(&mut self, name: &str) -> String {
@@ -358,6 +431,7 @@ impl Output {
             let left_out = self.left_out.join(", ");
             comment(&mut text, &format!("Left out, since a schedule has no use for them: {left_out}."));
         }
+        self.left_out_workloads(&mut text);
         if self.begin_us > CHAOS_MAX_US || self.keys > KEYS_MAX || self.ops > OPS_MAX {
             comment(
                 &mut text,
@@ -365,6 +439,9 @@ impl Output {
             );
         }
         let _ = writeln!(text, "murphy 1\ntarget {target}\nseed 0x1");
+        if self.nodes > 0 {
+            let _ = writeln!(text, "nodes {}", self.nodes);
+        }
         if self.rate > 0.0 {
             let (keys, ops) = (self.keys.clamp(1.0, KEYS_MAX) as u8, self.ops.clamp(1.0, OPS_MAX) as u16);
             let _ = writeln!(text, "keys {keys}, ops {ops}, rate {}", self.rate.clamp(1.0, 65_535.0) as u16);
@@ -377,12 +454,28 @@ impl Output {
         text.push_str(&self.steps);
         canonical(text)
     }
+
+    fn left_out_workloads(&self, text: &mut String) {
+        let named = |names: &BTreeSet<&str>| names.iter().copied().collect::<Vec<_>>().join(", ");
+        if !self.loads.is_empty() {
+            let loads = named(&self.loads);
+            comment(text, &format!("Left out, since the target brings its own load and checks: {loads}."));
+        }
+        if !self.faults.is_empty() {
+            let faults = named(&self.faults);
+            comment(text, &format!("Left out, although they are faults: {faults}. Add steps of your own for them."));
+        }
+    }
 }
 
 /// How often something comes again within a test of this length that has begun after one gap.
 fn again(length: u64, gap: u64, about: bool) -> Again {
-    let times = (length.saturating_sub(gap) / gap.max(1)).min(AGAIN_MAX);
-    Again { times, every_us: gap, about }
+    Again { times: length.saturating_sub(gap) / gap.max(1), every_us: gap, about }
+}
+
+/// How many machines are down at once.
+fn down_at_once(kill: u64, gap: u64, reboot: bool) -> u64 {
+    if reboot { kill.min(REBOOT_US.div_ceil(gap.max(1))) } else { kill }
 }
 
 fn micros(micros: f64) -> u64 {

@@ -1,8 +1,9 @@
 //! The options of a Jepsen test as a schedule.
 //!
 //! What the options of Jepsen's own command line mean is in `jepsen.cli`; those of the suites for etcd, TiDB, TiKV,
-//! fuzz_dist and Elastickv are known too. Options that say how a cluster is reached, installed or judged have no place in a
-//! schedule: they are accepted and named in a comment, without their values, since some are passwords.
+//! YugabyteDB, Dgraph, Redis-Raft, fuzz_dist and Elastickv are known too. Options that say how a cluster is reached,
+//! installed or judged have no place in a schedule: they are accepted and named in a comment, without their values, since
+//! some are passwords.
 
 use std::ops::Range;
 
@@ -31,15 +32,23 @@ enum About {
     Seed,
     Lazyfs,
     RouteShuffle,
+    Skew,
     /// Not for a schedule; it has a value.
     Value,
+    /// Not for a schedule; it has a value in one suite and none in another.
+    Maybe,
     /// Not for a schedule; it has none.
     Flag,
 }
 
 impl About {
     fn has_value(self) -> bool {
-        !matches!(self, Self::LongRecovery | Self::Lazyfs | Self::RouteShuffle | Self::Flag)
+        !matches!(self, Self::LongRecovery | Self::Lazyfs | Self::RouteShuffle | Self::Flag | Self::Maybe)
+    }
+
+    /// Whether the next word is its value rather than a mistake.
+    fn takes_value(self) -> bool {
+        self.has_value() || self == Self::Maybe
     }
 }
 
@@ -49,7 +58,7 @@ const DATABASE: &[Family] = &[Family::Kill, Family::Pause, Family::Packet, Famil
 /// The options by all their names.
 const OPTIONS: &[(&[&str], About)] = &[
     (&["--nemesis", "--nemeses", "--faults"], About::Nemesis),
-    (&["--nemesis-interval", "--fault-interval", "--interval"], About::Interval),
+    (&["--nemesis-interval", "--nemesis-stagger", "--fault-interval", "--interval"], About::Interval),
     (&["--time-limit"], About::TimeLimit),
     (&["--nemesis-schedule", "--schedule"], About::Spacing),
     (&["--nemesis-long-recovery", "--long-recovery"], About::LongRecovery),
@@ -71,9 +80,15 @@ const OPTIONS: &[(&[&str], About)] = &[
     (&["--seed"], About::Seed),
     (&["--lazyfs"], About::Lazyfs),
     (&["--composed1-route-shuffle"], About::RouteShuffle),
+    (&["--skew"], About::Skew),
     (&["--nodes-file", "--username", "--password", "--ssh-private-key", "--ssh-key", "--ssh-user"], About::Value),
     (&["--version", "-v", "--tarball", "--package-url", "--db-dir", "--host", "--grpc-port"], About::Value),
-    (&["--workload", "-w", "--test-count", "--client-type", "--db"], About::Value),
+    (&["--workload", "-w", "--test-count", "--test-number", "--client-type", "--db", "-d", "--os", "-o"], About::Value),
+    (&["--url", "--local-binary", "--replicas", "--replication-factor", "--table-count"], About::Value),
+    (&["--master-flags", "--tserver-flags", "--locking", "--rebalance-interval"], About::Value),
+    (&["--tracing", "--dgraph-jaeger-collector", "--dgraph-jaeger-agent", "--sequencing"], About::Value),
+    (&["--raft-log-max-size", "--raft-log-max-file-size", "--raft-log-max-cache-size"], About::Value),
+    (&["--raft-version", "--raft-repo", "--redis-version", "--redis-repo"], About::Value),
     (&["--max-txn-length", "--min-txn-length", "--key-dist", "--counter-strategy", "--txn-types"], About::Value),
     (&["--consistency-model", "--consistency-models", "--expected-consistency-model", "--isolation"], About::Value),
     (&["--snapshot-count", "--retry-max-attempts", "--auto-retry", "--auto-retry-limit"], About::Value),
@@ -83,9 +98,18 @@ const OPTIONS: &[(&[&str], About)] = &[
     (&["--linearizable?", "--antidote-sync-log?"], About::Value),
     (&["--leave-db-running", "--no-ssh", "--strict-host-key-checking", "--logging-json"], About::Flag),
     (&["--help", "-h", "--debug", "--tcpdump", "--local", "--antithesis", "-a"], About::Flag),
-    (&["--corrupt-check", "--unsafe-no-fsync", "--serializable", "-s", "--quorum", "-q"], About::Flag),
-    (&["--only-workloads-expected-to-pass", "--force-reinstall"], About::Flag),
+    (&["--corrupt-check", "--unsafe-no-fsync", "--serializable", "--quorum", "-q"], About::Flag),
+    (&["--only-workloads-expected-to-pass", "--force-reinstall", "--force-download", "-f"], About::Flag),
+    (&["--follower-proxy", "--nuke-after-leave", "--retry-db-setup", "--defer-db-teardown"], About::Flag),
+    (&["--experimental-tuning-flags", "--heartbeat-flags", "--connection-manager", "--stress-tuning"], About::Flag),
+    (&["--clock-skew-flags", "--extreme-skew", "--geo-partition", "--table-locks", "--trace-cql"], About::Flag),
+    (&["--linearizable-keys", "--no-linearizable-keys", "--yugabyte-ssh", "--nemesis-no-recovery"], About::Flag),
+    // etcd's `--serializable` and Dgraph's `--sequencing MODE`; a flag, or `--upsert-schema false`.
+    (&["-s", "--upsert-schema"], About::Maybe),
 ];
+
+/// Dgraph's sizes of a skewed clock, in microseconds.
+const SKEWS: [(&str, u64); 4] = [("tiny", 100_000), ("small", 250_000), ("big", 2_000_000), ("huge", 7_500_000)];
 
 /// The longest time in seconds that is understood.
 const SECONDS_MAX: f64 = 1e6;
@@ -106,8 +130,9 @@ const KEYS_MAX: u64 = 63;
 /// # Errors
 /// Every option that is unknown, has no value, or has one that makes no sense.
 pub fn jepsen(line: &str, target: &str) -> Result<String, Vec<Diagnostic>> {
-    let mut reader = Reader { line, complaints: Vec::new(), said: Said::default() };
+    let mut reader = Reader { line, complaints: Vec::new(), said: Said::default(), targets: Vec::new() };
     reader.read();
+    reader.missing_nodes();
     if reader.complaints.is_empty() { Ok(reader.said.plan(target).text()) } else { Err(reader.complaints) }
 }
 
@@ -141,12 +166,15 @@ struct Said {
     seed: Option<u64>,
     lazyfs: bool,
     route_shuffle: bool,
+    skew_us: Option<u64>,
 }
 
 struct Reader<'t> {
     line: &'t str,
     complaints: Vec<Diagnostic>,
     said: Said,
+    /// Where nodes are named, and the highest of them.
+    targets: Vec<(Range<usize>, u8)>,
 }
 
 impl Reader<'_> {
@@ -169,7 +197,7 @@ impl Reader<'_> {
                 rest.next_if(|next| given.is_none() && !is_option(&next.text));
                 continue;
             };
-            let wants = about.has_value() && given.is_none();
+            let wants = about.takes_value() && given.is_none();
             let value =
                 given.or_else(|| rest.next_if(|next| wants && (!is_option(&next.text) || is_number(&next.text))));
             self.option(about, &name, value);
@@ -193,7 +221,7 @@ impl Reader<'_> {
             return;
         };
         match about {
-            About::Value | About::Flag => self.said.left_out.push(name.text.clone()),
+            About::Value | About::Flag | About::Maybe => self.said.left_out.push(name.text.clone()),
             _ => {
                 self.said.used.push(format!("{} {}", name.text, value.text));
                 self.value(about, &value);
@@ -202,7 +230,8 @@ impl Reader<'_> {
     }
 
     fn flag(&mut self, about: About, name: &str) {
-        let list = if about == About::Flag { &mut self.said.left_out } else { &mut self.said.used };
+        let list =
+            if matches!(about, About::Flag | About::Maybe) { &mut self.said.left_out } else { &mut self.said.used };
         list.push(name.to_owned());
         match about {
             About::LongRecovery => self.said.long_recovery = true,
@@ -240,9 +269,12 @@ impl Reader<'_> {
                 "nodes" => self.said.data_centres = false,
                 _ => self.choice(value, &["dcs", "nodes"]),
             },
-            About::LongRecovery | About::Lazyfs | About::RouteShuffle | About::Value | About::Flag => {
-                self.wrong(value, "no value");
-            }
+            About::Skew => match SKEWS.iter().find(|(size, _)| *size == value.text) {
+                Some((_, micros)) => self.said.skew_us = Some(*micros),
+                None => self.choice(value, &SKEWS.map(|(size, _)| size)),
+            },
+            About::LongRecovery | About::Lazyfs | About::RouteShuffle => self.wrong(value, "no value"),
+            About::Value | About::Flag | About::Maybe => unreachable!("an option that is left out is not read"),
         }
     }
 
@@ -271,6 +303,7 @@ impl Reader<'_> {
             Ok(shapes) => shapes,
             Err(error) => return self.unknown_name(value, &error, Shape::names()),
         };
+        self.targets.extend(shapes.iter().filter_map(|shape| Some((value.span.clone(), shape.highest()?))));
         if families.is_empty() {
             self.said.shapes = shapes;
             return;
@@ -289,6 +322,14 @@ impl Reader<'_> {
         let suggestion = error.suggestion().map(str::to_owned);
         let expected = format!("one of {}", listed(&names));
         self.complaints.push(Diagnostic { suggestion, ..complaint(self.line, span, expected) });
+    }
+
+    /// Points at nodes that are to be struck and are not there. Only at the end it is known how many there are.
+    fn missing_nodes(&mut self) {
+        let count = self.said.node_count();
+        for (span, _) in self.targets.iter().filter(|(_, highest)| *highest > count) {
+            self.complaints.push(complaint(self.line, span.clone(), format!("nodes from n1 to n{count}")));
+        }
     }
 
     fn time(&mut self, value: &Word, range: &str, least_us: u64) -> Option<u64> {
@@ -339,11 +380,15 @@ impl Said {
         }
     }
 
+    fn node_count(&self) -> u8 {
+        if self.nodes.is_empty() { NODES } else { self.nodes.len() as u8 }
+    }
+
     fn plan(mut self, target: &str) -> Plan {
         if self.route_shuffle {
             self.add(Family::RouteShuffle);
         }
-        let nodes = if self.nodes.is_empty() { NODES } else { self.nodes.len() as u8 };
+        let nodes = self.node_count();
         let time_limit_us = self.time_limit_us.unwrap_or(60_000_000);
         let rate = self.rate.unwrap_or(RATE);
         let (count, per_node) = self.concurrency.unwrap_or((1, true));
@@ -352,6 +397,7 @@ impl Said {
             let ops = u64::from(rate) * time_limit_us.min(CHAOS_MAX_US) / 1_000_000;
             self.ops_per_key.map(|each| ops.div_ceil(each).max(1))
         });
+        let plan = Plan::new(target, self.families.clone());
         Plan {
             seed: self.seed.unwrap_or(1),
             interval: Interval { micros: self.interval_us.unwrap_or(10_000_000), random: !self.fixed },
@@ -367,7 +413,8 @@ impl Said {
             remarks: self.remarks(time_limit_us, clients, keys),
             shapes: self.shapes,
             shapes_of: self.shapes_of,
-            ..Plan::new(target, self.families)
+            skew_us: self.skew_us.unwrap_or(plan.skew_us),
+            ..plan
         }
     }
 

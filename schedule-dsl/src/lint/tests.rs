@@ -1,7 +1,7 @@
 //! Every warning, each beside a twin that gets none.
 
 use super::{System, Warning, lint, position};
-use crate::{Document, Fault, Vocabulary, document::Line, vocabulary::Names};
+use crate::{Document, Fault, Vocabulary, document::Line, forms::parse, tree::Form, vocabulary::Names};
 
 fn raft() -> Vocabulary {
     Vocabulary {
@@ -217,7 +217,7 @@ fn rules_that_other_rules_hide() {
 #[test]
 fn disks_wiped_beyond_the_promise() {
     check("at 1s crash n1 wiped", &["promise", "`budget off`"], "budget off\nat 1s crash n1 wiped");
-    check("at 1s restart n1 cold", &["void"], "at 1s restart n1");
+    check("at 0s crash n1\nat 1s restart n1 cold", &["void"], "at 0s crash n1\nat 1s restart n1");
     let (bold, vocabulary) = (document("raft-kv", "at 1s crash n1 wiped"), raft());
     let system = System { vocabulary: &vocabulary, survives_wiped_disks: true };
     assert_eq!(lint(&bold, Some(system), carried_out), []);
@@ -293,4 +293,136 @@ fn a_warning_has_its_place_in_the_text() {
         assert_eq!(position(text, line), Some(place), "{line:?}");
     }
     assert_eq!(position(text, Line::Step(3)), None);
+}
+
+#[test]
+fn sides_that_are_drawn_alike_are_others() {
+    for step in ["partition one | one", "partition half | half", "partition some | some", "block one->one"] {
+        assert_eq!(warnings(&format!("at 1s {step}")), [], "{step}");
+    }
+    check("at 1s partition last-voter | last-voter", &["nothing is cut"], "at 1s partition last-voter | one");
+}
+
+#[test]
+fn distributions_that_cannot_be() {
+    let delay = |latency: &str| format!("at 1s delay n1->n2 {latency}");
+    check(&delay("uniform 11ms to 1ms"), &["wrong way round", "lesser one first"], &delay("uniform 1ms to 1ms"));
+    check(&delay("pareto 30ms mean 10ms"), &["mean below its least"], &delay("pareto 10ms mean 30ms"));
+    check(
+        "at 1s socket n1->n2 takes uniform 2ms to 1ms",
+        &["`uniform 2ms to 1ms`"],
+        "at 1s socket n1->n2 takes uniform 1ms to 2ms",
+    );
+}
+
+#[test]
+fn values_that_are_missing_or_contradict_each_other() {
+    check("at 1s corrupt min 8 max 2", &["at least 8", "at most 2"], "at 1s corrupt min 2 max 2");
+    check("at 1s corrupt min 10", &["at most 8"], "at 1s corrupt min 8");
+    check("at 1s memory n1", &["`memory` without a value", "`limit 64MB`"], "at 1s memory n1 use 1%");
+    check("at 1s clock n1", &["`clock` without a value"], "at 1s clock n1 rate 1.1");
+    check("at 1s clock n1 of wall", &["`clock` without a value"], "at 1s clock n1 behind 1ms of wall");
+    check("at 1s bump n1", &["`bump` without a value"], "at 1s bump n1 ahead 1ms");
+    check("at 1s strobe n1", &["`strobe` without a value"], "at 1s strobe n1 ahead 1ms");
+    check("at 1s attrition all leave 3", &["3 nodes", "none is taken down"], "at 1s attrition all leave 2");
+    assert_eq!(warnings("nodes 4\nat 1s attrition all leave 3"), []);
+}
+
+#[test]
+fn members_beyond_the_cluster() {
+    check("group east {n1,n4}", &["n4 is n1", "`nodes 4`"], "nodes 4\ngroup east {n1,n4}");
+    check("dc east {n5}\ndc {n1}", &["n5 is n2"], "dc east {n3}\ndc {n1}");
+    assert_eq!(warnings("group east {n1}\ngroup west {n4}")[0].line, Line::Group(1));
+    assert_eq!(lint(&document("any", "group east {n16}"), None, carried_out), []);
+}
+
+#[test]
+fn latencies_of_data_centres_that_are_not_there() {
+    check("latency within 1ms", &["no data centre", "`dcs 2`"], "dcs 2\nlatency within 1ms");
+    check("latency between 40ms", &["no data centre"], "dcs 2\nlatency between 40ms");
+    check("dcs 1\nlatency between 40ms", &["one data centre"], "dcs 1\nlatency within 1ms");
+    check("dcs 2\nlatency dc1 to dc3 1ms", &["2 data centres", "`dcs 3`"], "dcs 3\nlatency dc1 to dc3 1ms");
+    assert_eq!(warnings("latency within 1ms")[0].line, Line::Latency);
+}
+
+#[test]
+fn restarts_of_nodes_that_cannot_be_down() {
+    check("at 1s restart n1", &["takes a node down"], "at 1s crash n1\nat 2s restart n1");
+    assert_eq!(warnings("at 1s disk-full n1\nat 2s restart n1"), [], "a program may give up");
+    assert_eq!(warnings("on call crash n1\nat 1s restart n1").len(), 2, "what never begins takes nobody down");
+}
+
+#[test]
+fn beginnings_that_never_come_again() {
+    check(
+        "at 1s pause n1 for 1s again 3 times every 200ms",
+        &["0 times, not 3"],
+        "at 1s pause n1 for 200ms again 3 times every 200ms",
+    );
+    check(
+        "at 1s pause n1 for 500ms again 3 times every 200ms",
+        &["1 times, not 3"],
+        "at 1s pause n1 for 500ms again 3 times every about 200ms",
+    );
+    check(
+        "at 1s pause n1 again 3 times every 1s",
+        &["does not begin again"],
+        "at 1s pause n1 again 3 times every 1s\nat 2500ms heal",
+    );
+    for twin in [
+        "at 1s pause n1 for 1s again 3 times",
+        "at 1s reseed again 3 times every 200ms",
+        "phases active 500ms, calm 500ms\nat 0s pause n1 for 1s again 3 times every 600ms",
+        "x: at 1s pause n1 for 1s again 3 times every 600ms\nat 1s deactivate x",
+        "after send loss for 1s again 3 times every 100ms",
+    ] {
+        assert_eq!(warnings(twin), [], "{twin}");
+    }
+}
+
+#[test]
+fn windows_that_are_none() {
+    check("phases active 2s", &["`active` without `calm`"], "phases active 2s, calm 1s");
+    check("phases calm 2s", &["`calm` without `active`"], "phases chaos 2s");
+    assert_eq!(warnings("phases calm 2s")[0].line, Line::Phases);
+}
+
+#[test]
+fn steps_that_begin_as_a_calm_window_does() {
+    let windows = |step: &str| format!("phases chaos 9s, active 2s, calm 1s\n{step}");
+    check(&windows("at 2s pause n1"), &["begins at 2s", "as soon as it begins"], &windows("at 1999ms pause n1"));
+    check(&windows("at 5s crash n1, restart after 1s"), &["begins at 5s"], &windows("at 3s crash n1"));
+    assert_eq!(warnings(&windows("at 2s bump n1 ahead 5s")), [], "it is over before");
+    assert_eq!(warnings(&windows("at 2s pause n1 again once every 1s")), []);
+}
+
+#[test]
+fn a_node_with_a_large_letter_is_a_role() {
+    check("at 1s crash N1", &["role `N1`", "did you mean `n1`?"], "at 1s crash n1");
+}
+
+#[test]
+fn what_is_read_from_any_form_knows_where_it_stands() {
+    let text = "\u{feff}murphy 1\nclients 2\nnodes 5\nphases active 1s\n\n  at 1s note\n";
+    let places = Document::parse(text).expect("valid").places;
+    assert_eq!(places[&Line::Step(0)], (6, 3));
+    assert_eq!((places[&Line::Shape], places[&Line::Phases]), ((3, 1), (4, 1)));
+    for (form, text, line, place) in [
+        (
+            Form::Yaml,
+            "murphy: 1\nnodes: 3\nsteps:\n- {at: 1s, fault: note}\n- at: 2s\n  fault: note\n",
+            Line::Step(1),
+            (5, 3),
+        ),
+        (Form::Yaml, "murphy: 1\nclients: 1\nnodes: 3\n", Line::Shape, (3, 1)),
+        (Form::Json, "{\"murphy\": 1,\n \"steps\": [{\"at\": \"1s\", \"fault\": \"note\"}]}", Line::Step(0), (2, 12)),
+        (Form::Toml, "[faults.a]\ntype = \"note\"\n\n[faults.b]\ntype = \"note\"\n", Line::Step(1), (4, 1)),
+        (Form::Script, "reseed()\n\nb = crash(\"n1\")\n", Line::Step(1), (3, 1)),
+    ] {
+        let document = parse(form, text).expect("valid");
+        assert_eq!(document.places.get(&line), Some(&place), "{text}");
+        let mut elsewhere = document.clone();
+        elsewhere.places.clear();
+        assert_eq!(elsewhere, document);
+    }
 }

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use super::{Complaints, DEPTH_MAX, Key, Tree, Value, is_decimal, leads_with_zero, quote, spell, word};
+use super::{
+    Complaints, DEPTH_MAX, Key, Readable, Tree, Value, is_decimal, leads_with_zero, mark_length, quote, spell, word,
+};
 use crate::diagnostic::Diagnostic;
 
 const VALUE: &str = "a value: text in double quotes, a number, true, false, null, a list or a map";
@@ -10,8 +12,8 @@ const VALUE: &str = "a value: text in double quotes, a number, true, false, null
 /// Reading stopped: the complaint has been made.
 struct Stop;
 
-pub(super) fn read(text: &str) -> Result<Tree, Vec<Diagnostic>> {
-    let mut reader = Reader { text, at: 0, complaints: Complaints::new(text) };
+pub(super) fn read(text: &str) -> Result<Readable, Vec<Diagnostic>> {
+    let mut reader = Reader { text, at: mark_length(text), complaints: Complaints::new(text) };
     let tree = reader.document().ok();
     reader.complaints.finish(tree)
 }
@@ -116,7 +118,7 @@ impl<'t> Reader<'t> {
                 return self.fail("`,` or `}`");
             }
         }
-        self.complaints.unique(&entries);
+        self.complaints.unique(&mut entries);
         Ok(Value::Map(entries))
     }
 

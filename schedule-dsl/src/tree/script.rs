@@ -12,7 +12,7 @@
 
 use std::{fmt::Write, ops::Range};
 
-use super::{Complaints, DEPTH_MAX, Key, Tree, Value, is_toml_number, quote_with, spell};
+use super::{Complaints, DEPTH_MAX, Key, Readable, Tree, Value, is_toml_number, mark_length, quote_with, spell};
 use crate::diagnostic::Diagnostic;
 
 const VALUE: &str = "a value: text in double quotes, a number, true, false, a list or a map";
@@ -45,7 +45,7 @@ struct Token {
 /// Takes the text apart. The last token is always [`Kind::End`].
 fn lex(text: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
-    let mut at = 0;
+    let mut at = mark_length(text);
     while let Some(first) = text[at..].chars().next() {
         let rest = &text[at..];
         let (kind, length) = match first {
@@ -111,7 +111,7 @@ fn is_identifier(text: &str) -> bool {
 /// The statement cannot be read on: the complaint has been made.
 struct Stop;
 
-pub(super) fn read(text: &str) -> Result<Tree, Vec<Diagnostic>> {
+pub(super) fn read(text: &str) -> Result<Readable, Vec<Diagnostic>> {
     let mut reader = Reader { text, tokens: lex(text), at: 0, enclosed: false, complaints: Complaints::new(text) };
     let tree = reader.document();
     reader.complaints.finish(Some(tree))
@@ -141,7 +141,7 @@ impl<'t> Reader<'t> {
             let key = Key { text: "steps".to_owned(), span: first.span.start..first.span.start };
             entries.push((key, Value::List(steps).at(span)));
         }
-        self.complaints.unique(&entries);
+        self.complaints.unique(&mut entries);
         Value::Map(entries).at(0..self.text.len())
     }
 
@@ -248,7 +248,7 @@ impl<'t> Reader<'t> {
         if is_schedule {
             entries.append(&mut arguments);
         } else {
-            self.complaints.unique(&arguments);
+            self.complaints.unique(&mut arguments);
             steps.push(Value::Map(arguments).at(span));
         }
         match self.peek().kind {
@@ -371,7 +371,7 @@ impl<'t> Reader<'t> {
             }
         }
         self.expect('}', "`,` or `}`")?;
-        self.complaints.unique(&entries);
+        self.complaints.unique(&mut entries);
         Ok(Value::Map(entries).at(start..self.tokens[self.at - 1].span.end))
     }
 

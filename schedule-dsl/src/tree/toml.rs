@@ -2,7 +2,10 @@
 //!
 //! Written here, because what people want to see is `[[steps]]` with everything below on one line.
 
-use std::ops::Range;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use ::toml::{
     Spanned,
@@ -10,28 +13,41 @@ use ::toml::{
 };
 use toml_parser::{Source, lexer::TokenKind};
 
-use super::{COMPLAINTS_MAX, Complaints, DEPTH_MAX, Key, Tree, Value, is_toml_number, quote, spell, word};
+use super::{Complaints, DEPTH_MAX, Key, Readable, Tree, Value, is_toml_number, quote, spell, word};
 use crate::diagnostic::Diagnostic;
 
+/// Among how many keys that are written alike the one is looked for that stands twice.
+const CANDIDATES_MAX: usize = 16;
 /// What `toml` says of a value that is no value.
 const UNQUOTED: &str = "string values must be quoted";
+/// What `toml` says of a key that its table has already.
+const REPEATED: &str = "duplicate key";
 
-pub(super) fn read(text: &str) -> Result<Tree, Vec<Diagnostic>> {
+pub(super) fn read(text: &str) -> Result<Readable, Vec<Diagnostic>> {
     let mut complaints = Complaints::new(text);
     if let Some(at) = too_deep(text) {
         complaints.too_deep(at);
         return complaints.finish(None);
     }
     let (table, errors) = DeTable::parse_recoverable(text);
-    for error in errors.iter().take(COMPLAINTS_MAX) {
-        complain(error, &mut complaints);
-    }
+    let mut errors: Vec<(Range<usize>, &Error)> = errors.iter().map(|error| (place(text, error), error)).collect();
+    errors.sort_by_key(|(span, _)| span.start);
     // What follows on the same line is most often a consequence.
-    complaints.found.sort_by_key(|complaint| complaint.span.start);
-    complaints.found.dedup_by_key(|complaint| complaint.line);
-    let mut reader = Reader { text, complaints };
+    errors.dedup_by_key(|(span, _)| complaints.line(span.start));
+    let mut reader = Reader { text, complaints, keys: BTreeMap::new() };
     let tree = reader.table(table.get_ref(), 1).at(0..text.len());
+    for (span, error) in errors {
+        match reader.earlier(&span, error) {
+            Some(earlier) => reader.complaints.repeated(span.clone(), &super::excerpt(&text[span]), earlier),
+            None => complain(span, error, &mut reader.complaints),
+        }
+    }
     reader.complaints.finish(Some(tree))
+}
+
+/// The whole word that an error is about.
+fn place(text: &str, error: &Error) -> Range<usize> {
+    whole_word(text, error.span().unwrap_or(text.len()..text.len()))
 }
 
 /// Where nesting goes too deep. `toml` bounds brackets and dotted keys each by itself, and their product overflows its stack.
@@ -65,15 +81,13 @@ fn too_deep(text: &str) -> Option<usize> {
     None
 }
 
-fn complain(error: &Error, complaints: &mut Complaints<'_>) {
-    let text = complaints.text;
-    let span = whole_word(text, error.span().unwrap_or(text.len()..text.len()));
-    let found = &text[span.clone()];
+fn complain(span: Range<usize>, error: &Error, complaints: &mut Complaints<'_>) {
+    let found = &complaints.text[span.clone()];
     let (problem, expected) = error.message().split_once(", expected ").unwrap_or((error.message(), ""));
     let is_word = !found.is_empty() && !found.contains(['"', '\'', ' ']);
     let suggestion = (problem == UNQUOTED && is_word).then(|| quote(found));
     let expected = match problem {
-        "duplicate key" => format!("`{}` once", super::excerpt(found)),
+        REPEATED => format!("`{}` once", super::excerpt(found)),
         UNQUOTED => "text in quotes, a number, true, false, a list or a map".to_owned(),
         "invalid unquoted key" if found.starts_with(':') => "`=` between key and value".to_owned(),
         "unexpected leading zero" => "a number without a leading zero".to_owned(),
@@ -101,15 +115,49 @@ fn whole_word(text: &str, span: Range<usize>) -> Range<usize> {
 struct Reader<'t> {
     text: &'t str,
     complaints: Complaints<'t>,
+    /// Where each key stands that the tree has, by what is written there.
+    keys: BTreeMap<&'t str, BTreeSet<usize>>,
 }
 
 impl Reader<'_> {
+    /// Where the key stands for the first time that an error says stands twice. `toml` does not tell: it is the nearest one
+    /// above that is written alike, as a table's name or within one, and not between other brackets.
+    fn earlier(&self, span: &Range<usize>, error: &Error) -> Option<usize> {
+        if error.message() != REPEATED {
+            return None;
+        }
+        let sort = |at: usize| {
+            let line = self.complaints.starts[self.complaints.line(at)];
+            (self.text[line..].trim_start().starts_with('['), self.text[..at].ends_with('.'))
+        };
+        let closed = |at: usize| {
+            let between = &self.text[at..span.start];
+            between.matches(['}', ']']).count() > between.matches(['{', '[']).count()
+        };
+        // Of a table that is opened again the tree has only the last header.
+        let line = |number: usize| {
+            let end = self.complaints.starts.get(number + 1).copied().unwrap_or(self.text.len());
+            self.text[self.complaints.starts[number]..end].trim()
+        };
+        let own = self.complaints.line(span.start);
+        if sort(span.start).0 && !self.complaints.found.is_full() {
+            let first = (0..own).find(|number| line(*number) == line(own));
+            return first.map(|number| self.complaints.starts[number]);
+        }
+        let same = self.keys.get(&self.text[span.clone()])?.range(..span.start);
+        let alike = same.rev().take(CANDIDATES_MAX).find(|at| sort(**at) == sort(span.start) && !closed(**at));
+        alike.copied()
+    }
+
     fn table(&mut self, table: &DeTable<'_>, depth: usize) -> Value {
         let mut rows: Vec<_> = table.iter().collect();
         // `toml` sorts the keys by name.
         rows.sort_by_key(|(key, _)| key.span().start);
         let mut entries = Vec::with_capacity(rows.len());
         for (key, value) in rows {
+            if let Some(written) = self.text.get(key.span()) {
+                self.keys.entry(written).or_default().insert(key.span().start);
+            }
             let key = Key { text: key.get_ref().clone().into_owned(), span: key.span() };
             let tree = self.value(value, depth);
             entries.push((key, tree));
@@ -236,8 +284,13 @@ mod tests {
 
     #[test]
     fn a_key_stands_once() {
-        check("[a]\nb = 1\n[c]\n[a]\n", &["4:2 `a`: `a` once"]);
-        check("\"é\" = { b = 1, b = 2 }\n\"é\" = 1\n", &["1:16 `b`: `b` once", "2:1 `\"é\"`: `\"é\"` once"]);
+        check("[a]\nb = 1\n[c]\na = 1\n[a]\n", &["5:2 `a`: `a` once (line 1 has it)"]);
+        check(
+            "\"é\" = { b = 1, b = 2 }\n\"é\" = 1\n",
+            &["1:16 `b`: `b` once (line 1 has it)", "2:1 `\"é\"`: `\"é\"` once (line 1 has it)"],
+        );
+        check("b = 1\nc = { b = 2 }\nb = 3\n", &["3:1 `b`: `b` once (line 1 has it)"]);
+        check("[[s]]\nb = 1\n[[s]]\nb = 2\nx.b = 1\nb = 3\n", &["6:1 `b`: `b` once (line 4 has it)"]);
     }
 
     #[test]

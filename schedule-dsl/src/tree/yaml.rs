@@ -8,15 +8,17 @@ use std::{borrow::Cow, ops::Range};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput};
 
-use super::{Complaints, DEPTH_MAX, Key, Tree, Value, is_decimal, is_digits, quote, spell, word};
+use super::{
+    Complaints, DEPTH_MAX, Key, Readable, Tree, Value, is_decimal, is_digits, mark_length, quote, spell, word,
+};
 use crate::diagnostic::Diagnostic;
 
 /// Reading stopped: the complaint has been made.
 struct Stop;
 
-pub(super) fn read(text: &str) -> Result<Tree, Vec<Diagnostic>> {
-    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let start = text.len() - body.len();
+pub(super) fn read(text: &str) -> Result<Readable, Vec<Diagnostic>> {
+    let start = mark_length(text);
+    let body = &text[start..];
     let offsets = body.char_indices().map(|(at, _)| start + at).chain([text.len()]).collect();
     let complaints = Complaints::new(text);
     let mut reader = Reader { parser: Parser::new_from_str(body), text, offsets, last: 0, complaints };
@@ -190,7 +192,7 @@ impl<'t> Reader<'t> {
             let next = self.next()?;
             if matches!(next.0, Event::MappingEnd) {
                 let end = self.end(&span, &next.1, entries.last().map(|(_, tree)| tree));
-                self.complaints.unique(&entries);
+                self.complaints.unique(&mut entries);
                 return Ok(Value::Map(entries).at(span.start..end));
             }
             let key = self.key(next, depth + 1)?;
