@@ -35,7 +35,7 @@ pub use inject::{StepReport, Struck, carries_out, not_carried_out};
 pub use node::{DiskError, File, Input, Node, NodeId, ReplyTo, RequestId, Timer};
 pub use run::{AnyTarget, Options, Outcome, Run, Runner, Shared, resolve};
 pub use state::{RANKS_MAX, Signals, StateView};
-pub use target::{About, Boot, Bug, Cluster, Property, Target, Transport, vocabulary};
+pub use target::{About, Boot, Bug, Cluster, Promise, Property, Quota, Target, Transport, vocabulary};
 pub use trace::{Chance, TraceEvent, What};
 
 /// What [`Operations`] are made of.

@@ -1,6 +1,6 @@
 //! A system under test: what it is made of, what its clients do, how it is judged.
 
-use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
+use std::{collections::BTreeSet, fmt, ops::RangeInclusive, time::Duration};
 
 use murphy_schedule::{FaultKind, Vocabulary, vocabulary::Names};
 
@@ -64,6 +64,50 @@ pub enum Transport {
     Stream,
 }
 
+/// How many nodes something may befall in one run before a target's promises end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Quota {
+    /// No node.
+    #[default]
+    None,
+    /// Fewer than half of the nodes.
+    Minority,
+    /// So many nodes.
+    Exactly(u16),
+    /// Every node.
+    Any,
+}
+
+impl fmt::Display for Quota {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("no node"),
+            Self::Minority => f.write_str("a minority"),
+            Self::Exactly(1) => f.write_str("1 node"),
+            Self::Exactly(most) => write!(f, "{most} nodes"),
+            Self::Any => f.write_str("any number of nodes"),
+        }
+    }
+}
+
+/// What a target bears beyond crashes, pauses, partitions and lost, late or repeated messages, which every target must.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Promise {
+    /// Nodes that may lose what was durable: a wiped disk, a replaced node, a disk that acknowledges what it does not keep.
+    pub lost_disks: Quota,
+    /// Nodes whose durable data may be damaged or read back wrong.
+    pub damaged_disks: Quota,
+    /// The largest error of a node's clock.
+    pub clock_error: Duration,
+}
+
+impl Default for Promise {
+    /// Disks keep what they acknowledge; nothing depends on clocks.
+    fn default() -> Self {
+        Self { lost_disks: Quota::None, damaged_disks: Quota::None, clock_error: Duration::MAX }
+    }
+}
+
 /// A defect that can be planted: `target name+BUG`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bug {
@@ -90,8 +134,8 @@ pub struct About {
     pub recovers_within: Duration,
     /// Panics whose message contains this are crashes, not violations.
     pub fail_stop: Option<&'static str>,
-    /// Whether it keeps its promises when a crash wipes disks. If not, such a crash is void.
-    pub survives_wiped_disks: bool,
+    /// What it promises to bear beyond crashes, pauses, partitions and lost messages. Steps that go beyond it are void.
+    pub promise: Promise,
     /// How its messages travel.
     pub transport: Transport,
     /// Defects that can be planted.
@@ -111,7 +155,7 @@ impl About {
             constants: Vec::new(),
             recovers_within: Duration::from_secs(2),
             fail_stop: None,
-            survives_wiped_disks: false,
+            promise: Promise::default(),
             transport: Transport::Datagram,
             bugs: Vec::new(),
             modules: Vec::new(),
@@ -154,9 +198,9 @@ impl About {
         self
     }
 
-    /// It keeps its promises even when crashes wipe disks.
-    pub fn survives_wiped_disks(mut self) -> Self {
-        self.survives_wiped_disks = true;
+    /// What it promises to bear beyond crashes, pauses, partitions and lost messages.
+    pub fn survives(mut self, promise: Promise) -> Self {
+        self.promise = promise;
         self
     }
 

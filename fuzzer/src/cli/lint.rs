@@ -8,7 +8,7 @@ use murphy_schedule::{
     document::Line,
     lint::{self, System, Warning},
 };
-use murphy_sim::{AnyTarget, not_carried_out};
+use murphy_sim::{AnyTarget, Quota, not_carried_out};
 use serde_json::{Value, json};
 
 use super::{
@@ -65,7 +65,7 @@ fn check(
     }
     let system = known.map(|harness| System {
         vocabulary: harness.vocabulary(),
-        survives_wiped_disks: harness.about().survives_wiped_disks,
+        survives_wiped_disks: harness.about().promise.lost_disks != Quota::None,
     });
     let warnings = lint::lint(&file.document, system, not_carried_out);
     Ok((file, unknown.into_iter().chain(warnings).collect()))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use murphy_sim::{Boot, Input, RegisterOp, Routing, Timer};
 
 use crate::probe::{
-    Answer, Cx, LOG, MS, Numbered, Probe, ProbeNode, chatter, completions, fates, idle, report, second, story,
+    Answer, Cx, LOG, MS, Numbered, Probe, ProbeNode, WIPED, chatter, completions, fates, idle, report, second, story,
 };
 
 fn found(_: &mut ProbeNode, _: &Boot<'_>, cx: &mut Cx<'_>) {
@@ -85,7 +85,7 @@ fn a_disk_is_wiped_only_where_the_target_promises_to_survive_it() {
     let steps = "at 200ms invoke write k1 7 by c1 via n1\nat 300ms crash n1 wiped, restart after 100ms";
     let handler = "request write sync Tick->n2 write sync agree [done]";
     check(steps, &format!("start [] {handler}"), "ok");
-    let outcome = second(Probe { about: idle().about.survives_wiped_disks(), ..scripted() }, steps);
+    let outcome = second(Probe { about: idle().about.survives(WIPED), ..scripted() }, steps);
     assert_eq!(story(&outcome, 1), format!("start [] {handler} crash start [] request"));
 }
 

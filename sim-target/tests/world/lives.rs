@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use murphy_schedule::{Document, FaultKind};
 use murphy_sim::{Boot, Input, RegisterOp, Timer, TraceEvent, What, carries_out, not_carried_out};
 
-use crate::probe::{Cx, LOG, MS, Probe, ProbeNode, answer, chatter, idle, report, run, second, story};
+use crate::probe::{Cx, LOG, MS, Probe, ProbeNode, WIPED, answer, chatter, idle, report, run, second, story};
 
 /// Nodes that say at each start which records they find, append two and sync one in between, at every start.
 fn writer() -> Probe {
@@ -57,11 +57,13 @@ fn a_node_starts_with_an_empty_disk_only_where_that_is_promised_or_the_budget_is
     let steps = "at 100ms crash n1 keep, restart after 300ms\nat 200ms restart n1 cold";
     check(steps, "0 [] 400 [s0 u0]");
     let void = second(writer(), steps);
-    assert!(void.trace.iter().any(|event| matches!(&event.what, What::Void(why) if why.contains("wiped disks"))));
+    assert!(
+        void.trace.iter().any(|event| matches!(&event.what, What::Void(why) if why.contains("lost disks of no node")))
+    );
     assert_eq!(report(&void, "cold").effects, 0);
     let header = "seed 11\nnodes 3, clients 1, keys 1, ops 0\nphases chaos 1s, heal 10ms, settle 2s";
     assert_eq!(starts(&run(writer(), &format!("{header}\nbudget off\n{steps}"))), "0 [] 200 []");
-    let promises = Probe { about: idle().about.survives_wiped_disks(), ..writer() };
+    let promises = Probe { about: idle().about.survives(WIPED), ..writer() };
     assert_eq!(starts(&second(promises, steps)), "0 [] 200 []");
     let wiped = "at 100ms crash n1 wiped, restart after 100ms";
     check(wiped, "0 []");

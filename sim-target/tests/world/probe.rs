@@ -10,13 +10,17 @@ use std::{
 use murphy_checker::history::{Completion, Value};
 use murphy_schedule::{Document, Schedule};
 use murphy_sim::{
-    About, Boot, Context, File, First, Input, Node, NodeId, Options, Outcome, Property, Register, RegisterOp, Retry,
-    Routing, Run, Runner, StateView, StepReport, Target, Timer, What, Workload, sometimes, vocabulary,
+    About, Boot, Context, File, First, Input, Node, NodeId, Options, Outcome, Promise, Property, Quota, Register,
+    RegisterOp, Retry, Routing, Run, Runner, StateView, StepReport, Target, Timer, What, Workload, sometimes,
+    vocabulary,
 };
 
 pub(crate) type Cx<'a> = Context<'a, ProbeNode>;
 pub(crate) const LOG: File = File("log");
 pub(crate) const MS: u64 = 1_000_000;
+/// Every disk may be wiped.
+pub(crate) const WIPED: Promise =
+    Promise { lost_disks: Quota::Any, damaged_disks: Quota::None, clock_error: Duration::MAX };
 /// How often a chatter sends.
 const PERIOD: u64 = 10 * MS;
 

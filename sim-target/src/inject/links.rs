@@ -1,0 +1,175 @@
+//! Faults of links: partitions and their shapes, and rules for messages.
+
+use murphy_schedule::{
+    Link, Nodes, Side, When,
+    field::{OfKind, Sides},
+};
+
+use super::{Moment, plan::Struck};
+use crate::{
+    core::Core,
+    distribution::sample,
+    draw::{Purpose, mix},
+    network::{Active, Links, Rule, Treatment},
+    node::Node,
+    select::{between, set},
+    target::Transport,
+};
+
+impl<N: Node> Core<N> {
+    pub(super) fn partition(&mut self, at: usize, sides: Sides) {
+        match sides {
+            Sides::Two(a, b) => {
+                let both = a == Nodes::Rest;
+                let second = self.select_second(at, b, if both { 0 } else { self.select(at, a, 0) });
+                let first = self.select(at, a, second) & !second;
+                self.remember(at, first, second);
+                self.cut(at, both_ways(first, second));
+            }
+            Sides::Three(a, b, c) => self.cut_three(at, [a, b, c]),
+            Sides::Ring => {
+                let ring = self.shuffled(at);
+                let stream = self.about.transport == Transport::Stream;
+                self.cut(at, if stream { majorities_both_ways(&ring) } else { majorities_ring(&ring) });
+            }
+            Sides::Bridge(middle) => {
+                let middle = self.select(at, middle, 0);
+                let others: Vec<usize> =
+                    self.shuffled(at).into_iter().filter(|node| middle & (1 << node) == 0).collect();
+                let (a, b) = others.split_at(others.len() / 2);
+                self.remember(at, set(a), set(b));
+                self.cut(at, both_ways(set(a), set(b)));
+            }
+        }
+    }
+
+    /// Cuts three sides from each other. `rest` is who is on no other side; who is on two is on the first of them.
+    pub(super) fn cut_three(&mut self, at: usize, sides: [Nodes; 3]) {
+        let meant = |index: usize, all: u16| match index {
+            1 => self.select_second(at, sides[1], all),
+            _ => self.select(at, sides[index], all),
+        };
+        let named = |index: usize| if sides[index] == Nodes::Rest { 0 } else { meant(index, 0) };
+        let all = (0..3).fold(0, |all, index| all | named(index));
+        let mut taken = 0;
+        let mut sets = [0; 3];
+        for (index, set) in sets.iter_mut().enumerate() {
+            *set = meant(index, all) & !taken;
+            taken |= *set;
+        }
+        let [a, b, c] = sets;
+        self.remember(at, a, b | c);
+        let mut links = both_ways(a, b | c);
+        links.iter_mut().zip(both_ways(b, c)).for_each(|(row, more)| *row |= more);
+        self.cut(at, links);
+    }
+
+    pub(super) fn cut(&mut self, at: usize, links: Links) {
+        self.treat_links(at, links, OfKind::default(), Treatment::Cut, Rule::NONE);
+    }
+
+    /// Remembers whom a step strikes.
+    pub(super) fn remember(&mut self, at: usize, first: u16, second: u16) {
+        let mut roles = [0; 16];
+        for (role, host) in roles.iter_mut().zip(&self.hosts) {
+            *role = if host.up { host.role.wrapping_add(1) as u8 } else { 0 };
+        }
+        self.plan.steps[at].struck = Struck { first, second, roles };
+    }
+
+    pub(super) fn treat_links(&mut self, at: usize, links: Links, kind: OfKind, treatment: Treatment, rule: Rule) {
+        if self.plan.steps[at].struck == Struck::default() {
+            let senders = (0..16).filter(|from| links[*from] != 0).fold(0, |set, from| set | 1 << from);
+            self.remember(at, senders, links.iter().fold(0, |set, to| set | to));
+        }
+        let kind = if kind.0.0 == 0 { None } else { self.vocabulary.kinds.resolve(kind.0) };
+        for from in (0..self.hosts.len()).filter(|from| links[*from] != 0) {
+            self.struck(self.plan.steps[at].tag(), from);
+        }
+        let salt = self.plan.content(at).into();
+        self.network.active.push(Active { step: at, links, kind, treatment, rule, salt });
+        self.plan.steps[at].effects += self.refresh_links();
+    }
+
+    /// Treats the message that is being sent or delivered, if a step names no link; the links it names, otherwise.
+    pub(super) fn treat_messages(
+        &mut self,
+        at: usize,
+        link: Link,
+        kind: OfKind,
+        treatment: Treatment,
+        rule: Rule,
+        moment: Option<Moment>,
+    ) -> bool {
+        let Some(Moment::Send { .. } | Moment::Deliver { .. }) = moment.filter(|_| link == Link::ALL) else {
+            self.treat_links(at, self.links(at, link), kind, treatment, rule);
+            return false;
+        };
+        // A stream delivers everything once and in order: what is about to be delivered cannot be held back.
+        let stream = self.about.transport == Transport::Stream;
+        let delivered = matches!(moment, Some(Moment::Deliver { .. }));
+        if stream && (delivered || matches!(treatment, Treatment::Repeat(..))) {
+            return true;
+        }
+        let handled = matches!(self.plan.steps[at].step.when, When::Fact { side: Side::After, .. });
+        if (delivered && handled) || !self.is_meant(kind, moment) {
+            return true;
+        }
+        let key = [self.plan.content(at).into(), self.plan.steps[at].turn.into(), self.network.epoch()];
+        let draw = mix(self.header.seed, Purpose::Latency, key);
+        let fate = &mut self.network.fate;
+        match treatment {
+            Treatment::Cut | Treatment::Lose(_) => fate.lost = true,
+            Treatment::Hold => {}
+            Treatment::Delay(latency) => fate.extra += sample(latency, draw),
+            Treatment::Repeat(_, lag) => fate.copy = Some(lag),
+        }
+        self.plan.steps[at].effects += 1;
+        if let Some(Moment::Send { from, to, .. } | Moment::Deliver { from, to, .. }) = moment {
+            self.remember(at, 1 << from, 1 << to);
+        }
+        true
+    }
+
+    /// Whether the message that triggered a step is of the kind that the step treats.
+    pub(super) fn is_meant(&self, only: OfKind, moment: Option<Moment>) -> bool {
+        let Some(Moment::Send { kind, .. } | Moment::Deliver { kind, .. }) = moment else { return false };
+        only.0.0 == 0 || self.vocabulary.kinds.resolve(only.0) == Some(kind)
+    }
+}
+
+/// The links between two sides.
+pub(super) fn both_ways(a: u16, b: u16) -> Links {
+    let mut links = between(a, b);
+    links.iter_mut().zip(between(b, a)).for_each(|(row, back)| *row |= back);
+    links
+}
+
+/// The links to cut so that everybody in a ring hears a majority around itself, no two of them the same (Jepsen).
+fn majorities_ring(ring: &[usize]) -> Links {
+    let (count, majority) = (ring.len(), ring.len() / 2 + 1);
+    let mut links = [0; 16];
+    for (place, receiver) in ring.iter().enumerate() {
+        let first = place + count - (majority - 1) / 2;
+        let heard = (0..majority).fold(0, |set, i| set | 1u16 << ring[(first + i) % count]);
+        for sender in ring.iter().filter(|sender| heard & (1 << **sender) == 0) {
+            links[*sender] |= 1 << receiver;
+        }
+    }
+    links
+}
+
+/// The same for ordered streams, which need both ways: only links that the ring cuts both ways are cut, or else those between
+/// its neighbours would be, and everybody of three would be alone. Of three, the first and the last are cut off.
+fn majorities_both_ways(ring: &[usize]) -> Links {
+    if let [first, _, last] = ring {
+        return both_ways(1 << first, 1 << last);
+    }
+    let one_way = majorities_ring(ring);
+    let mut links = [0; 16];
+    for from in ring {
+        let cut = ring.iter().filter(|to| one_way[*from] & (1 << **to) != 0 && one_way[**to] & (1 << from) != 0);
+        links[*from] = cut.fold(0, |set, to| set | 1 << to);
+    }
+    links
+}

@@ -1,0 +1,197 @@
+//! The steps of a run while it goes on, and what is reported of each.
+
+use murphy_schedule::{Document, Fault, Header, Lasts, Schedule, Step, StepId, Vocabulary, When, field::Span};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{MARK, Moment, SORTS, budget::Harmed};
+use crate::select::members;
+
+/// What a step did in a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepReport {
+    /// The step.
+    pub step: Step,
+    /// When it began, in nanoseconds; `None`: never.
+    pub begun: Option<u64>,
+    /// When it ended, in nanoseconds.
+    pub ended: Option<u64>,
+    /// How many messages, nodes or operations it touched. A step without effects changed nothing.
+    pub effects: u32,
+    /// Whom it struck, as it began.
+    pub struck: Struck,
+}
+
+/// Whom a step struck, and which roles they had as it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Struck {
+    /// The victims, the senders, or one side of a partition, as bits; bit 0 is node 1.
+    pub(super) first: u16,
+    /// The receivers, or the other side.
+    pub(super) second: u16,
+    /// The role of each node, plus one; 0: none.
+    pub(super) roles: [u8; 16],
+}
+
+impl Struck {
+    /// The roles of the nodes on the first side, sorted; a node without one counts as "down".
+    pub fn first<'a>(&self, roles: &'a [&'a str]) -> Vec<&'a str> {
+        self.side(self.first, roles)
+    }
+
+    /// The roles of the nodes on the second side, sorted.
+    pub fn second<'a>(&self, roles: &'a [&'a str]) -> Vec<&'a str> {
+        self.side(self.second, roles)
+    }
+
+    pub(super) fn side<'a>(&self, set: u16, roles: &'a [&'a str]) -> Vec<&'a str> {
+        let role = |node: usize| usize::from(self.roles[node]).checked_sub(1).and_then(|at| roles.get(at).copied());
+        let mut names: Vec<&str> = members(set).map(|node| role(node).unwrap_or("down")).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+/// A step while its run goes on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Planned {
+    pub(super) step: Step,
+    /// Occurrences of its fact count from now on.
+    pub(super) counting: bool,
+    pub(super) count: u32,
+    /// Beginnings that are still to come of themselves.
+    pub(super) left: u8,
+    /// How often it has begun.
+    pub(crate) turn: u16,
+    pub(super) active: bool,
+    /// When it first began.
+    pub(super) begun: Option<u64>,
+    /// When it last ended.
+    pub(super) ended: Option<u64>,
+    pub(crate) effects: u32,
+    pub(super) victims: u16,
+    pub(super) struck: Struck,
+    /// The index of the name that its fact waits for; `None`: any.
+    pub(super) name: Option<usize>,
+}
+
+impl Planned {
+    /// The tag of its fault.
+    pub(crate) fn tag(&self) -> u8 {
+        self.step.fault.kind().tag()
+    }
+
+    /// Whether its fact, or the edge of a step, that comes now is one at which it begins.
+    pub(super) fn hits(&mut self, nth: u32) -> bool {
+        self.count += 1;
+        let again = if self.step.again.every == 0 { u32::from(self.step.again.times) } else { 0 };
+        (nth..=nth + again).contains(&self.count)
+    }
+}
+
+/// Who holds each role, and who held it before.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Holders(Vec<[Option<usize>; 2]>);
+
+impl Holders {
+    pub(super) fn reset(&mut self, roles: usize) {
+        self.0.clear();
+        self.0.resize(roles, [None; 2]);
+    }
+
+    /// Who holds a role, and who held it before.
+    pub(crate) fn of(&self, role: usize) -> [Option<usize>; 2] {
+        self.0[role]
+    }
+
+    /// `node` takes `role`.
+    pub(crate) fn take(&mut self, role: usize, node: usize) {
+        let [present, before] = &mut self.0[role];
+        if *present != Some(node) {
+            *before = *present;
+            *present = Some(node);
+        }
+    }
+}
+
+/// All steps of a run, and who waits for what.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) steps: Vec<Planned>,
+    pub(crate) holders: Holders,
+    /// The steps that wait for facts of each sort.
+    pub(super) watchers: [Vec<usize>; SORTS],
+    /// All is calm for a while: nothing begins.
+    pub(crate) calm: bool,
+    /// Whose durable data was harmed.
+    pub(super) harmed: Harmed,
+}
+
+impl Plan {
+    /// Whether a step waits for a mark.
+    pub(crate) fn watches_marks(&self) -> bool {
+        !self.watchers[MARK].is_empty()
+    }
+
+    /// The steps that watch over a node now, and how long they leave it down.
+    pub(super) fn watchmen(&mut self, node: usize) -> impl Iterator<Item = (&mut Planned, Span<1_000_000>)> {
+        let watching = move |planned: &&mut Planned| planned.active && planned.victims & (1 << node) != 0;
+        self.steps.iter_mut().filter(watching).filter_map(|planned| match planned.step.fault {
+            Fault::AutoRestart { delay, .. } => Some((planned, delay)),
+            _ => None,
+        })
+    }
+
+    pub(super) fn watchers(&self, moment: Moment) -> &Vec<usize> {
+        &self.watchers[moment.sort()]
+    }
+
+    /// What each step did.
+    pub(crate) fn reports(&self) -> impl Iterator<Item = StepReport> {
+        self.steps.iter().map(|planned| StepReport {
+            step: planned.step,
+            begun: planned.begun,
+            ended: planned.ended,
+            effects: planned.effects,
+            struck: planned.struck,
+        })
+    }
+}
+
+impl Plan {
+    /// Whether the step at `at` is the one that others mean by `id`: the first of those that carry it.
+    pub(super) fn owns(&self, at: usize, id: StepId) -> bool {
+        id != 0 && self.steps.iter().position(|planned| planned.step.id == id) == Some(at)
+    }
+
+    /// A hash of what the step at `at` says and of how often it has begun.
+    pub(crate) fn occasion(&self, at: usize) -> u32 {
+        let later = u32::from(self.steps[at].turn.saturating_sub(1));
+        self.content(at).wrapping_add(later.wrapping_mul(0x9e37_79b9))
+    }
+
+    /// A hash of what the step at `at` says, but for the ids of steps, which shift when other steps get one.
+    pub(crate) fn content(&self, at: usize) -> u32 {
+        let when = match self.steps[at].step.when {
+            When::Step { edge, delay, .. } => When::Step { step: 1, edge, delay },
+            When::Fact { fact, side, nth, delay, .. } => When::Fact { fact, side, nth, from: None, delay },
+            at => at,
+        };
+        let lasts = match self.steps[at].step.lasts {
+            Lasts::Until(_, edge) => Lasts::Until(1, edge),
+            length => length,
+        };
+        let mut step = Step { id: 0, when, lasts, ..self.steps[at].step };
+        if step.fault.reference() != 0 {
+            step.fault = Fault::Note {};
+        }
+        xxh3_64(&Schedule { header: Header::default(), steps: vec![step] }.to_bytes()) as u32
+    }
+
+    /// A step in its text form.
+    pub(super) fn text(&self, at: usize, vocabulary: &Vocabulary) -> String {
+        let step = Schedule { header: Header::default(), steps: vec![self.steps[at].step] };
+        let text = Document::new("any", step, vocabulary).to_string();
+        let line = text.lines().last().unwrap_or_default();
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
