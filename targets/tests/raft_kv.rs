@@ -69,7 +69,8 @@ fn without_faults_every_operation_is_answered() {
 #[test]
 fn random_schedules_blame_nobody() {
     let mut runner = runner(None);
-    for index in 0..3000 {
+    let execs = std::env::var("MURPHY_EXECS").map_or(3000, |execs| execs.parse().expect("a number of executions"));
+    for index in 0..execs {
         let schedule = random(index);
         let outcome = runner.run(&schedule, Options::SEARCH);
         assert!(matches!(outcome.verdict, Verdict::Valid), "schedule {index}: {:?}\n{schedule:?}", outcome.verdict);
