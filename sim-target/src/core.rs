@@ -162,6 +162,8 @@ pub(crate) struct Core<N: Node> {
     pub(crate) trace: Option<Vec<TraceEvent>>,
     pub(crate) seen: Seen,
     pub(crate) signals: Signals,
+    /// A node went down while the present event was handled.
+    pub(crate) went_down: bool,
     fresh_marks: Vec<u16>,
 }
 
@@ -193,6 +195,7 @@ impl<N: Node> Core<N> {
             trace: None,
             seen: Seen::new(),
             signals: Signals::default(),
+            went_down: false,
             fresh_marks: Vec::new(),
         }
     }
@@ -216,6 +219,7 @@ impl<N: Node> Core<N> {
         self.hash = TraceHash::default();
         self.seen.reset();
         self.signals.states.clear();
+        self.went_down = false;
         self.fresh_marks.clear();
         self.reset_clients();
     }
@@ -241,10 +245,11 @@ impl<N: Node> Core<N> {
     /// Records what happened, if a trace is kept.
     #[inline]
     pub(crate) fn note(&mut self, node: Option<usize>, what: impl FnOnce(&Self) -> What) {
-        if let Some(mut trace) = self.trace.take() {
-            trace.push(TraceEvent { time: self.now, node: node.map(number), what: what(self) });
-            self.trace = Some(trace);
+        if self.trace.is_none() {
+            return;
         }
+        let event = TraceEvent { time: self.now, node: node.map(number), what: what(self) };
+        self.trace.get_or_insert_default().push(event);
     }
 
     /// Whether this node can still act: it is up, and its handler has not reached the point of its crash.
@@ -495,6 +500,7 @@ impl<N: Node> Core<N> {
         let seed = mix(self.header.seed, Purpose::Disk, [me as u64, life]);
         let host = &mut self.hosts[me];
         host.up = false;
+        self.went_down = true;
         host.incarnation += 1;
         host.timers.clear();
         host.backlog.clear();
@@ -513,11 +519,10 @@ impl<N: Node> Core<N> {
 
     /// Takes in what a node says of itself after it handled an event of sort `cause`.
     pub(crate) fn observe(&mut self, me: usize, view: StateView, cause: u64) {
-        if view == self.hosts[me].view {
+        if view.is_unchanged(&self.hosts[me].view) {
             return;
         }
-        let role = view.role.and_then(|role| self.about.roles.iter().position(|known| *known == role));
-        let (role, before) = (role.unwrap_or(usize::MAX), self.hosts[me].role);
+        let (role, before) = (view.role_among(self.about.roles), self.hosts[me].role);
         let old = self.hosts[me].local;
         self.hosts[me].view = view;
         self.hosts[me].role = role;

@@ -23,9 +23,16 @@ thread_local! {
 /// Runs `code` and catches its panic. The program's panic hook hears nothing of it.
 pub(crate) fn catch<R>(code: impl FnOnce() -> R) -> Result<R, Panic> {
     let before = QUIET.replace(true);
-    let result = catch_unwind(AssertUnwindSafe(code));
+    let result = catch_again(code);
     QUIET.set(before);
-    result.map_err(|payload| Panic { message: message(&*payload), location: LOCATION.take() })
+    result
+}
+
+/// The same within code that [`catch`] runs already: once an event, so it costs next to nothing.
+#[inline]
+pub(crate) fn catch_again<R>(code: impl FnOnce() -> R) -> Result<R, Panic> {
+    catch_unwind(AssertUnwindSafe(code))
+        .map_err(|payload| Panic { message: message(&*payload), location: LOCATION.take() })
 }
 
 /// Makes the program's panic hook pass over panics that are caught here. Once for the whole program.

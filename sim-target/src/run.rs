@@ -429,7 +429,7 @@ impl<T: Target> World<'_, T> {
         self.core.enter(node);
         let target = self.target;
         let core = &mut *self.core;
-        let started = panics::catch(|| target.start(&boot, &mut Context { core, me: node }));
+        let started = panics::catch_again(|| target.start(&boot, &mut Context { core, me: node }));
         let started = self.leave(node, started);
         if self.core.hosts[node].up {
             self.nodes[node] = started;
@@ -445,7 +445,7 @@ impl<T: Target> World<'_, T> {
         let process = self.nodes[node].as_mut().expect("a node that is up has a process");
         self.core.enter(node);
         let core = &mut *self.core;
-        let done = panics::catch(|| process.on(input, &mut Context { core, me: node }));
+        let done = panics::catch_again(|| process.on(input, &mut Context { core, me: node }));
         self.leave(node, done);
         if self.core.hosts[node].up {
             self.look(node, cause);
@@ -478,6 +478,7 @@ impl<T: Target> World<'_, T> {
         }
         self.core.violate(Some(panicked(number(node), panic)));
         self.core.hosts[node].up = false;
+        self.core.went_down = true;
     }
 
     /// Looks at a node after it handled something, and at what must hold of all.
@@ -498,6 +499,9 @@ impl<T: Target> World<'_, T> {
 
     /// Drops the processes of nodes that crashed.
     fn drop_crashed(&mut self) {
+        if !std::mem::take(&mut self.core.went_down) {
+            return;
+        }
         for (host, process) in self.core.hosts.iter().zip(self.nodes.iter_mut()) {
             if !host.up && process.is_some() {
                 *process = None;
@@ -519,10 +523,12 @@ impl<N: Node> Core<N> {
             self.fire_marks(Side::After);
         }
         self.running = None;
-        marks::mute(false);
         let host = &mut self.hosts[node];
         let left = std::mem::replace(&mut host.effects_left, u32::MAX);
         let crashed = !host.up || left == 0;
+        if crashed {
+            marks::mute(false);
+        }
         if let Some((step, _, disk)) = host.doom.take_if(|_| left != u32::MAX) {
             self.take_down(step, node, disk);
         }
@@ -554,6 +560,7 @@ fn template(message: &str) -> String {
 }
 
 /// An event in one word, for the trace hash.
+#[inline]
 fn header_word(event: &Event) -> u64 {
     let pack = |tag: u64, a: u8, b: u8, c: u32| tag << 56 | u64::from(a) << 48 | u64::from(b) << 40 | u64::from(c);
     match *event {

@@ -115,6 +115,9 @@ impl<N: Node> Core<N> {
 
     /// The least latency from one node to another in nanoseconds, if the schedule says one.
     pub(crate) fn distance(&self, from: usize, to: usize) -> Option<u64> {
+        if self.header.dcs == 0 {
+            return None;
+        }
         let [a, b] = [from, to].map(|node| data_center(&self.header, node, self.hosts.len()));
         let span = match Header::pair(a?, b?) {
             None => self.header.within,

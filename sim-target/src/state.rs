@@ -9,9 +9,9 @@ use murphy_checker::history::NodeId;
 use crate::draw::fold;
 
 /// How a node describes its state.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct StateView {
-    pub(crate) role: Option<&'static str>,
+    role: Option<&'static str>,
     pub(crate) ranks: [u64; RANKS_MAX],
     pub(crate) ranks_len: usize,
     pub(crate) facts: u64,
@@ -25,6 +25,23 @@ pub const RANKS_MAX: usize = 6;
 const LAG_MAX: u64 = 3;
 
 impl StateView {
+    /// Whether nothing changed. Roles are compared by their addresses: two copies of one word count as a change, which only costs
+    /// time.
+    pub(crate) fn is_unchanged(&self, before: &Self) -> bool {
+        let ranks = || self.ranks[..self.ranks_len].iter().zip(&before.ranks);
+        self.ranks_len == before.ranks_len
+            && ranks().all(|(now, before)| now == before)
+            && (self.facts, self.peer, self.progress) == (before.facts, before.peer, before.progress)
+            && self.role.map(str::as_ptr) == before.role.map(str::as_ptr)
+    }
+
+    /// The index of the role among those that the target names; `usize::MAX` if it is none of them.
+    pub(crate) fn role_among(&self, roles: &[&str]) -> usize {
+        let Some(role) = self.role else { return usize::MAX };
+        let at = roles.iter().position(|known| std::ptr::eq(*known, role));
+        at.or_else(|| roles.iter().position(|known| *known == role)).unwrap_or(usize::MAX)
+    }
+
     /// The role that the node plays now: one of those its target names.
     pub fn role(&mut self, role: &'static str) -> &mut Self {
         self.role = Some(role);

@@ -159,9 +159,12 @@ impl<N: Node> Core<N> {
     /// Something observable happens: begins the steps that waited for it.
     #[inline]
     pub(crate) fn fire(&mut self, side: Side, moment: Moment) {
-        if self.plan.watchers(moment).is_empty() || self.phase != Phase::Chaos {
-            return;
+        if !self.plan.watchers(moment).is_empty() && self.phase == Phase::Chaos {
+            self.begin_watchers(side, moment);
         }
+    }
+
+    fn begin_watchers(&mut self, side: Side, moment: Moment) {
         // What begins now is no anchor for the very occurrence that began it.
         let counting = |set: u128, at: &usize| set | u128::from(self.plan.steps[*at].counting) << at;
         let counting = self.plan.watchers(moment).iter().fold(0, counting);
