@@ -212,6 +212,7 @@ fn row(outcome: &Outcome, index: usize, flights: &Flights, background: &[&str], 
         What::FailStop(message) => here(format!("✖ stops: {message}")),
         What::Pause => here("‖ paused".to_string()),
         What::Resume => here("▶ goes on".to_string()),
+        What::Clock(by) => here(format!("◷ clock moved by {}", signed(*by))),
         What::Role(role) => here(format!("◆ {role}")),
         What::Agree { what, key, value } => here(format!("= {what} {key}: {}", short(*value))),
         What::Begin(step) => wide(format!("▒ {step}")),
@@ -233,6 +234,10 @@ fn row(outcome: &Outcome, index: usize, flights: &Flights, background: &[&str], 
 /// A small number as it is, and of a hash the end.
 fn short(value: u64) -> String {
     if value <= 0xffff { format!("{value:#x}") } else { format!("…{:04x}", value & 0xffff) }
+}
+
+fn signed(nanos: i64) -> String {
+    format!("{:+} ms", nanos as f64 / 1e6)
 }
 
 fn client(outcome: &Outcome, op: OpId, verb: &str) -> String {
@@ -285,6 +290,7 @@ pub(crate) fn words(outcome: &Outcome, event: &TraceEvent) -> String {
         What::Void(why) => format!("void: {why}"),
         What::Pause => "is paused".to_string(),
         What::Resume => "goes on".to_string(),
+        What::Clock(by) => format!("its wall clock is moved by {}", signed(*by)),
         What::Send { to, text, arrives: Some(at), .. } => {
             format!("→ n{to}  {text}  (arrives {:.3} ms)", *at as f64 / 1e6)
         }

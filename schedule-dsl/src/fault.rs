@@ -621,14 +621,14 @@ faults! {
         victims: Nodes,
         /// How far.
         offset: Offset,
-        /// How long it stays on each side.
+        /// How long it stays on each side; at least a millisecond.
         ["period"] period: Span<100_000>,
     } weight 2 weaker Bump tests "clocks that are corrected all the time" example "at 1s  strobe n1 ahead 200ms period 10ms for 2s";
     /// Has the wall clock of each node drift away at a rate of its own, up to a bound.
     0x33 "drift" Lasting Drift {
         /// Whose clocks.
         victims: Nodes,
-        /// The largest error.
+        /// The largest error, if it drifts on for as long as it can.
         ["within"] within: Span<100_000>,
     } weight 2 weaker Clock tests "clocks as they are: never quite equal" example "at 0s  drift all within 250ms";
 

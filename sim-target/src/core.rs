@@ -14,6 +14,7 @@ use murphy_schedule::{Dice, Header, Side, Vocabulary, field::DiskFate};
 
 use crate::{
     client::{Answer, Clients},
+    clock::Clock,
     disk::Disk,
     draw::{Keying, Purpose, mix},
     inject::{Moment, Plan},
@@ -87,6 +88,16 @@ pub(crate) enum Event {
         node: u8,
         incarnation: u32,
     },
+    /// A step does again what it does all the time that it lasts.
+    Beat {
+        step: u8,
+        turn: u16,
+    },
+    /// A node hears that its wall clock was moved.
+    Clock {
+        node: u8,
+        incarnation: u32,
+    },
     Calm,
     Rouse,
     Heal,
@@ -107,6 +118,7 @@ pub(crate) struct Host {
     /// Effects left in the handler that runs now.
     pub(crate) effects_left: u32,
     pub(crate) disk: Disk,
+    pub(crate) clock: Clock,
     pub(crate) timers: Vec<TimerState>,
     /// What reached the node while it was paused.
     pub(crate) backlog: Vec<Event>,
@@ -119,9 +131,9 @@ pub(crate) struct Host {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimerState {
     timer: Timer,
-    /// `None`: not set.
+    /// On the node's monotonic clock; `None`: not set.
     deadline: Option<u64>,
-    /// When a pending event looks at it, so that setting it later needs no new event.
+    /// When, in true time, a pending event looks at it, so that setting it later needs no new event.
     looked_at: Option<u64>,
 }
 
@@ -234,6 +246,7 @@ impl<N: Node> Core<N> {
             host.doom = None;
             host.effects_left = u32::MAX;
             host.disk.reset();
+            host.clock.reset();
             host.timers.clear();
             host.backlog.clear();
             host.view = StateView::default();
@@ -367,19 +380,32 @@ impl<N: Node> Core<N> {
             return;
         }
         // A timer of centuries is one that never goes off.
-        let deadline = self.now.saturating_add(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX));
+        let deadline = self.mono(me).saturating_add(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX));
         let host = &mut self.hosts[me];
         let index = host.timers.iter().position(|state| state.timer == timer).unwrap_or_else(|| {
             host.timers.push(TimerState { timer, deadline: None, looked_at: None });
             host.timers.len() - 1
         });
+        host.timers[index].deadline = Some(deadline);
+        self.look_at_timer(me, index);
+    }
+
+    /// One event looks at a timer when its deadline comes, as the node's clock runs now; none if the clock stands still.
+    fn look_at_timer(&mut self, me: usize, index: usize) {
+        let host = &mut self.hosts[me];
         let state = &mut host.timers[index];
-        state.deadline = Some(deadline);
-        if state.looked_at.is_none_or(|at| at > deadline) {
-            state.looked_at = Some(deadline);
+        let Some(at) = state.deadline.and_then(|deadline| host.clock.when(deadline)) else { return };
+        let at = at.max(self.now);
+        if state.looked_at.is_none_or(|looked_at| looked_at > at) {
+            state.looked_at = Some(at);
             let event = Event::Timer { node: me as u8, index: index as u16, incarnation: host.incarnation };
-            self.queue.push(deadline, event);
+            self.queue.push(at, event);
         }
+    }
+
+    /// A node's clock runs otherwise from now on: its deadlines come sooner, or later.
+    pub(crate) fn look_at_timers(&mut self, me: usize) {
+        (0..self.hosts[me].timers.len()).for_each(|index| self.look_at_timer(me, index));
     }
 
     pub(crate) fn cancel_timer(&mut self, me: usize, timer: Timer) {
@@ -400,22 +426,20 @@ impl<N: Node> Core<N> {
         }
         state.looked_at = None;
         let deadline = state.deadline?;
-        if deadline <= now {
+        if deadline <= host.clock.mono(now) {
             state.deadline = None;
             return Some(state.timer);
         }
-        state.looked_at = Some(deadline);
-        self.queue.push(deadline, Event::Timer { node: me as u8, index, incarnation });
+        self.look_at_timer(me, index.into());
         None
     }
 
-    /// All nodes' clocks run true in this version; the wall clock starts at some day of 2026.
-    pub(crate) fn wall(&self, _me: usize) -> u64 {
-        1_780_000_000_000_000_000 + self.now
+    pub(crate) fn wall(&self, me: usize) -> u64 {
+        self.hosts[me].clock.wall(self.now)
     }
 
-    pub(crate) fn mono(&self, _me: usize) -> u64 {
-        self.now
+    pub(crate) fn mono(&self, me: usize) -> u64 {
+        self.hosts[me].clock.mono(self.now)
     }
 
     pub(crate) fn draw_for(&self, me: usize, key: &[u64]) -> u64 {

@@ -23,6 +23,7 @@ pub(crate) enum Purpose {
     Again,
     Correlation,
     Rule,
+    Drift,
 }
 
 /// How latencies are keyed. All but [`Keying::Slots`] exist to be compared with it.

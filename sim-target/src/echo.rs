@@ -72,7 +72,7 @@ impl Node for EchoNode {
                     cx.reply(reply, answer);
                 }
             }
-            Input::Link { .. } => {}
+            Input::Link { .. } | Input::ClockChanged => {}
         }
     }
 

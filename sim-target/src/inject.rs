@@ -4,6 +4,7 @@
 //! effects it had; a step without any can leave a finding for free.
 
 mod budget;
+mod clocks;
 mod facts;
 mod links;
 mod lives;
@@ -12,7 +13,7 @@ mod plan;
 use murphy_schedule::{
     Edge, Fact, Fault, FaultKind, Lasts, Name, Nodes, Side, StepId, When,
     fault::Length,
-    field::{OfKind, PauseMode, Scope, Sides},
+    field::{OfKind, Scope, Sides},
 };
 
 pub use self::plan::{StepReport, Struck};
@@ -57,6 +58,10 @@ pub fn carries_out(kind: FaultKind) -> bool {
         FaultKind::Pause => true,
         FaultKind::Restart => true,
         FaultKind::AutoRestart => true,
+        FaultKind::Clock => true,
+        FaultKind::Bump => true,
+        FaultKind::Strobe => true,
+        FaultKind::Drift => true,
         FaultKind::Admin => false,
         FaultKind::Reorder => false,
         FaultKind::Corrupt => false,
@@ -70,10 +75,6 @@ pub fn carries_out(kind: FaultKind) -> bool {
         FaultKind::Stop => false,
         FaultKind::Attrition => false,
         FaultKind::Redeploy => false,
-        FaultKind::Clock => false,
-        FaultKind::Bump => false,
-        FaultKind::Strobe => false,
-        FaultKind::Drift => false,
         FaultKind::Cpu => false,
         FaultKind::Memory => false,
         FaultKind::Leak => false,
@@ -95,7 +96,6 @@ pub fn carries_out(kind: FaultKind) -> bool {
 pub fn not_carried_out(fault: &Fault) -> Option<&'static str> {
     match fault {
         Fault::Delay { queue, .. } if queue.0 > 0 => Some("a queue of limited length"),
-        Fault::Pause { clocks: PauseMode::Stopped, .. } => Some("clocks that stand still"),
         fault if carries_out(fault.kind()) => None,
         _ => Some("this kind of fault"),
     }
@@ -177,6 +177,23 @@ impl<N: Node> Core<N> {
     pub(crate) fn end_turn(&mut self, at: usize, turn: u16) {
         if self.plan.steps[at].turn == turn {
             self.end(at);
+        }
+    }
+
+    /// A step that does something again and again does so once more after so many nanoseconds.
+    fn beat_after(&mut self, at: usize, after: u64) {
+        let turn = self.plan.steps[at].turn;
+        self.queue.push(self.now + after, Event::Beat { step: at as u8, turn });
+    }
+
+    /// A step does again what it does all the time that it lasts.
+    pub(crate) fn beat(&mut self, at: usize, turn: u16) {
+        let planned = self.plan.steps[at];
+        if !planned.active || planned.turn != turn {
+            return;
+        }
+        if let Fault::Strobe { offset, period, .. } = planned.step.fault {
+            self.strobe_again(at, offset, period);
         }
     }
 
@@ -273,9 +290,13 @@ impl<N: Node> Core<N> {
                 return self.treat_messages(at, link, kind, treatment, Rule::new(rule, each, correlation), moment);
             }
             Fault::Crash { victims, disk, cut } => self.crash_nodes(at, victims, disk, cut.0.into()),
-            Fault::Pause { victims, clocks: _ } => self.pause_nodes(at, victims),
+            Fault::Pause { victims, clocks } => self.pause_nodes(at, victims, clocks),
             Fault::Restart { victims, state } => self.restart_nodes(at, victims, state),
             Fault::AutoRestart { victims, delay: _ } => self.watch_over(at, victims),
+            Fault::Clock { victims, offset, rate, which } => self.set_clocks(at, victims, offset, rate, which),
+            Fault::Bump { victims, offset } => self.bump(at, victims, offset),
+            Fault::Strobe { victims, offset, period } => self.strobe(at, victims, offset, period),
+            Fault::Drift { victims, within } => self.drift(at, victims, within),
             Fault::Admin { .. } => not_yet(),
             Fault::Reorder { .. } => not_yet(),
             Fault::Corrupt { .. } => not_yet(),
@@ -289,10 +310,6 @@ impl<N: Node> Core<N> {
             Fault::Stop { .. } => not_yet(),
             Fault::Attrition { .. } => not_yet(),
             Fault::Redeploy { .. } => not_yet(),
-            Fault::Clock { .. } => not_yet(),
-            Fault::Bump { .. } => not_yet(),
-            Fault::Strobe { .. } => not_yet(),
-            Fault::Drift { .. } => not_yet(),
             Fault::Cpu { .. } => not_yet(),
             Fault::Memory { .. } => not_yet(),
             Fault::Leak { .. } => not_yet(),
@@ -414,6 +431,7 @@ impl<N: Node> Core<N> {
     /// Undoes what a step applied.
     fn heal(&mut self, at: usize) {
         self.network.active.retain(|active| active.step != at);
+        self.set_clocks_right(at);
         for host in &mut self.hosts {
             host.doom = host.doom.filter(|(step, ..)| *step != at);
         }

@@ -7,6 +7,7 @@
 //! Nothing in this crate judges a history; it feeds observers that a target names.
 
 mod client;
+mod clock;
 mod context;
 mod core;
 mod disk;

@@ -61,6 +61,9 @@ pub enum Input<N: Node> {
         /// Made again, rather than broken.
         up: bool,
     },
+    /// The wall clock was moved, as a runtime reports it: how far, a node sees by what [`Context::wall`] and [`Context::mono`] say.
+    /// That a clock runs fast or slow, nobody reports.
+    ClockChanged,
 }
 
 /// The identity of an operation across its retries.

@@ -306,6 +306,13 @@ impl<T: Target> World<'_, T> {
             Event::Begin { step } => self.core.begin_itself(usize::from(step), None),
             Event::End { step, turn } => self.core.end_turn(usize::from(step), turn),
             Event::Revive { node, incarnation } => self.core.revive_watched(usize::from(node), incarnation),
+            Event::Beat { step, turn } => self.core.beat(usize::from(step), turn),
+            Event::Clock { node, incarnation } => {
+                let node = usize::from(node);
+                if self.core.hosts[node].incarnation == incarnation && self.reaches(node, event) {
+                    self.feed(node, Input::ClockChanged, 6);
+                }
+            }
             Event::Calm => self.core.calm_down(),
             Event::Rouse => self.core.rouse(),
             Event::Heal => self.core.heal_all(),
@@ -422,6 +429,7 @@ impl<T: Target> World<'_, T> {
         self.core.hosts[node].up = true;
         self.core.note(Some(node), |_| What::Start(incarnation));
         self.core.refresh_condition(node);
+        self.core.credit_clocks(node);
         if incarnation > 0 {
             self.core.refresh_links();
         }
@@ -578,6 +586,8 @@ fn header_word(event: &Event) -> u64 {
         Event::Begin { step } => pack(10, step, 0, 0),
         Event::End { step, turn } => pack(11, step, 0, turn.into()),
         Event::Revive { node, incarnation } => pack(15, node, 0, incarnation),
+        Event::Beat { step, turn } => pack(18, step, 0, turn.into()),
+        Event::Clock { node, incarnation } => pack(19, node, 0, incarnation),
         Event::Calm => pack(16, 0, 0, 0),
         Event::Rouse => pack(17, 0, 0, 0),
         Event::Heal => pack(12, 0, 0, 0),

@@ -58,6 +58,8 @@ pub enum What {
     Pause,
     /// The node runs again.
     Resume,
+    /// The node's wall clock was moved by so many nanoseconds.
+    Clock(i64),
     /// The node sent a message.
     Send {
         /// To whom.

@@ -48,7 +48,6 @@ impl<N: Node> Core<N> {
     }
 
     /// Whether a step may have clocks be wrong by so many nanoseconds. If not it is void.
-    #[allow(dead_code, reason = "the faults of clocks come next")]
     pub(crate) fn may_err(&mut self, nanos: u64) -> bool {
         let most = self.about.promise.clock_error;
         let may = self.is_budget_off() || u128::from(nanos) <= most.as_nanos();

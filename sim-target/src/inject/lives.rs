@@ -2,7 +2,7 @@
 
 use murphy_schedule::{
     Fault, FaultKind, Nodes,
-    field::{DiskFate, State},
+    field::{DiskFate, PauseMode, State},
 };
 
 use super::{Harm, Planned};
@@ -100,16 +100,25 @@ impl<N: Node> Core<N> {
         }
     }
 
-    pub(super) fn pause_nodes(&mut self, at: usize, victims: Nodes) {
+    pub(super) fn pause_nodes(&mut self, at: usize, victims: Nodes, clocks: PauseMode) {
         let victims = self.select(at, victims, 0);
+        let stopped = clocks == PauseMode::Stopped;
+        if stopped && !self.may_stop_clocks(at, victims) {
+            return;
+        }
         self.plan.steps[at].victims = victims;
         self.remember(at, victims, 0);
         for node in members(victims) {
             self.struck(self.plan.steps[at].tag(), node);
             self.hosts[node].paused_by += 1;
-            self.plan.steps[at].effects += u32::from(self.hosts[node].up && self.hosts[node].paused_by == 1);
+            let host = &self.hosts[node];
+            // A node that is down finds its clock behind when it starts.
+            self.plan.steps[at].effects += u32::from(stopped || (host.up && host.paused_by == 1));
             self.note(Some(node), |_| What::Pause);
             self.refresh_condition(node);
+            if stopped {
+                self.stop_clocks(at, node);
+            }
         }
     }
 

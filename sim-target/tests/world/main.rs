@@ -4,6 +4,7 @@
 
 mod again;
 mod clients;
+mod clocks;
 mod crashes;
 mod effects;
 mod lives;
