@@ -393,7 +393,7 @@ faults! {
         ["each"] each: Number,
         /// How many messages can wait on a link at once; 0 is any number.
         ["queue"] queue: Count<0>,
-        /// What becomes of a message that finds the queue full.
+        /// What becomes of a message that finds the queue full. What an ordered stream loses so is sent again.
         ["overflow"] overflow: Overflow,
         /// Its place among the rules for a message.
         ["rule"] rule: Number,
@@ -432,7 +432,8 @@ faults! {
         /// Its place among the rules for a message, as for `delay`.
         ["rule"] rule: Number,
     } weight 6 tests "idempotence, stale votes and snapshots, double execution" example "at 1s  duplicate n1->n3 of Snapshot 50% lag 2s for 3s";
-    /// Holds messages in a buffer for each link and lets them go in another order.
+    /// Holds messages in a buffer at the end of each link and lets them go in another order. An ordered stream undoes that, so
+    /// there it does nothing.
     0x15 "reorder" Lasting Reorder {
         /// The links that mix up.
         link: Link,
@@ -442,7 +443,7 @@ faults! {
         share: Percent<10_000>,
         /// How the next message to go is chosen.
         ["by"] strategy: Strategy,
-        /// By what a strategy that sorts does so.
+        /// By what a strategy that sorts does so. Sorted by senders or by their clocks, the links to one receiver share a buffer.
         ["order"] order: Order,
         /// How many messages the buffer holds; a message that finds it full pushes the oldest out.
         ["buffer"] buffer: Count<8>,

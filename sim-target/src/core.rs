@@ -40,6 +40,10 @@ pub(crate) enum Event {
         slot: u32,
         judged: bool,
     },
+    /// A message that can be recalled may be due.
+    Parcel {
+        ticket: u32,
+    },
     Timer {
         node: u8,
         index: u16,
@@ -316,12 +320,16 @@ impl<N: Node> Core<N> {
         if !self.effect(me) {
             return;
         }
+        self.network.buffers.tick(me);
         let arrives = self.transmit(me, to, kind);
         let (before, chance, session) = (self.network.fate, self.chance(), self.network.session(me, to));
         self.fire(Side::After, moment);
         self.keep_stream_promise();
         // A step that begins after the sending may still act on this very message.
         let arrives = arrives.filter(|_| !self.network.fate.lost).map(|at| at + self.network.fate.extra - before.extra);
+        if let (Some(label), Some(at)) = (&mut self.network.fate.label, arrives) {
+            label.own = at;
+        }
         let stream = self.about.transport == Transport::Stream;
         let arrives = arrives.map(|at| if stream { self.network.in_order(me, to, at) } else { at });
         self.note(Some(me), |_| What::Send {
@@ -342,12 +350,17 @@ impl<N: Node> Core<N> {
             let (from, to, kind) = (from as u8, to as u8, kind as u16);
             Event::Deliver { from, to, kind, session, slot, judged: false }
         };
-        let copy = self.network.fate.copy.map(|later| (at + later, self.messages.put(message.clone())));
-        let first = (at, self.messages.put(message));
+        let stamp = self.network.buffers.clock(from);
+        let copy = self.network.fate.copy.map(|later| (at + later, self.put_stamped(message.clone(), stamp)));
+        let first = (at, self.put_stamped(message, stamp));
         for (at, slot) in copy.into_iter().chain([first]) {
+            let event = match self.network.fate.label {
+                Some(label) => self.wrap(label, at, deliver(slot), slot == first.1),
+                None => deliver(slot),
+            };
             match held {
-                Some(step) => self.network.held.push((step, at, deliver(slot))),
-                None => self.queue.push(at, deliver(slot)),
+                Some(step) => self.network.held.push((step, at, event)),
+                None => self.queue.push(at, event),
             }
         }
     }

@@ -24,6 +24,8 @@ pub(crate) enum Purpose {
     Correlation,
     Rule,
     Drift,
+    Buffer,
+    Shuffle,
 }
 
 /// How latencies are keyed. All but [`Keying::Slots`] exist to be compared with it.

@@ -13,7 +13,7 @@ mod plan;
 use murphy_schedule::{
     Edge, Fact, Fault, FaultKind, Lasts, Name, Nodes, Side, StepId, When,
     fault::Length,
-    field::{OfKind, Scope, Sides},
+    field::{Number, OfKind, Release, Scope, Sides},
 };
 
 pub use self::plan::{StepReport, Struck};
@@ -27,7 +27,7 @@ use self::{
 use crate::{
     core::{Core, Event, Phase},
     draw::{Purpose, below, mix},
-    network::{Rule, Treatment},
+    network::{Limit, Rule, Treatment},
     node::Node,
     select::members,
     trace::What,
@@ -53,6 +53,7 @@ pub fn carries_out(kind: FaultKind) -> bool {
         FaultKind::Delay => true,
         FaultKind::Loss => true,
         FaultKind::Duplicate => true,
+        FaultKind::Reorder => true,
         FaultKind::Clog => true,
         FaultKind::Crash => true,
         FaultKind::Pause => true,
@@ -63,7 +64,6 @@ pub fn carries_out(kind: FaultKind) -> bool {
         FaultKind::Strobe => true,
         FaultKind::Drift => true,
         FaultKind::Admin => false,
-        FaultKind::Reorder => false,
         FaultKind::Corrupt => false,
         FaultKind::Swizzle => false,
         FaultKind::Bandwidth => false,
@@ -94,11 +94,7 @@ pub fn carries_out(kind: FaultKind) -> bool {
 
 /// What of a fault this version of the world does not carry out: its step is void. `None`: all of it is carried out.
 pub fn not_carried_out(fault: &Fault) -> Option<&'static str> {
-    match fault {
-        Fault::Delay { queue, .. } if queue.0 > 0 => Some("a queue of limited length"),
-        fault if carries_out(fault.kind()) => None,
-        _ => Some("this kind of fault"),
-    }
+    (!carries_out(fault.kind())).then_some("this kind of fault")
 }
 
 impl<N: Node> Core<N> {
@@ -277,8 +273,9 @@ impl<N: Node> Core<N> {
             Fault::Clog { link } => {
                 self.treat_links(at, self.links(at, link), OfKind::default(), Treatment::Hold, Rule::NONE);
             }
-            Fault::Delay { link, kind, latency, correlation, each, rule, queue: _, overflow: _ } => {
-                let treatment = Treatment::Delay(latency.0);
+            Fault::Delay { link, kind, latency, correlation, each, rule, queue, overflow } => {
+                let limit = (queue.0 > 0).then_some(Limit { most: queue.0, overflow });
+                let treatment = Treatment::Delay(latency.0, limit);
                 return self.treat_messages(at, link, kind, treatment, Rule::new(rule, each, correlation), moment);
             }
             Fault::Loss { link, kind, share, correlation, each, rule } => {
@@ -289,6 +286,11 @@ impl<N: Node> Core<N> {
                 let treatment = Treatment::Repeat(share.0, u64::from(lag.micros()) * 1_000);
                 return self.treat_messages(at, link, kind, treatment, Rule::new(rule, each, correlation), moment);
             }
+            Fault::Reorder { link, kind, share, release, correlation, rule, .. } => {
+                self.network.buffers.polled |= release == Release::Demand;
+                let rule = Rule::new(rule, Number(0), correlation);
+                self.treat_links(at, self.links(at, link), kind, Treatment::Reorder(share.0), rule);
+            }
             Fault::Crash { victims, disk, cut } => self.crash_nodes(at, victims, disk, cut.0.into()),
             Fault::Pause { victims, clocks } => self.pause_nodes(at, victims, clocks),
             Fault::Restart { victims, state } => self.restart_nodes(at, victims, state),
@@ -298,7 +300,6 @@ impl<N: Node> Core<N> {
             Fault::Strobe { victims, offset, period } => self.strobe(at, victims, offset, period),
             Fault::Drift { victims, within } => self.drift(at, victims, within),
             Fault::Admin { .. } => not_yet(),
-            Fault::Reorder { .. } => not_yet(),
             Fault::Corrupt { .. } => not_yet(),
             Fault::Swizzle { .. } => not_yet(),
             Fault::Bandwidth { .. } => not_yet(),
@@ -446,6 +447,7 @@ impl<N: Node> Core<N> {
             }
         }
         self.let_go(at);
+        self.close_buffers(at);
         self.plan.steps[at].effects += self.refresh_links();
     }
 

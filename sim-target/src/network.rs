@@ -3,7 +3,12 @@
 //! A message is judged when it is sent: a fault that begins later does not reach it, unless it breaks the session that
 //! carries it. Every message draws once, whatever becomes of it, so that a fault on one link shifts no draw of another.
 
+mod buffers;
+
 use murphy_schedule::field::{Distribution, Number, Percent};
+
+pub(crate) use self::buffers::Limit;
+use self::buffers::{Buffers, Label};
 
 use crate::{
     core::{Core, Event, Phase, number},
@@ -32,13 +37,18 @@ pub(crate) enum Treatment {
     Cut,
     /// Keeps them until the step ends.
     Hold,
-    /// Adds so much time.
-    Delay(Distribution),
+    /// Adds so much time, perhaps in a queue of limited length.
+    Delay(Distribution, Option<Limit>),
     /// Loses a share, in units of 0.01 %.
     Lose(u16),
     /// Repeats a share, in units of 0.01 %, so many nanoseconds later.
     Repeat(u16, u64),
+    /// Holds a share, in units of 0.01 %, in a buffer at the receiver's end.
+    Reorder(u16),
 }
+
+/// How many sorts of treatments there are.
+const SORTS: usize = 6;
 
 impl Treatment {
     /// Treatments of one sort compete for a message by the numbers of their rules.
@@ -46,9 +56,10 @@ impl Treatment {
         match self {
             Self::Cut => 0,
             Self::Hold => 1,
-            Self::Delay(_) => 2,
+            Self::Delay(..) => 2,
             Self::Lose(_) => 3,
             Self::Repeat(..) => 4,
+            Self::Reorder(_) => 5,
         }
     }
 }
@@ -124,6 +135,8 @@ pub(crate) struct Fate {
     pub(crate) copy: Option<u64>,
     /// The step that holds it back.
     pub(crate) held: Option<usize>,
+    /// It may be recalled before it arrives.
+    pub(crate) label: Option<Label>,
     /// A rate below one, rather than a certainty, lost it.
     lost_by_chance: bool,
     /// A rate below one repeats it.
@@ -158,6 +171,7 @@ pub(crate) struct Network {
     world_epoch: u64,
     node_epochs: [u64; 16],
     link_epochs: Vec<u64>,
+    pub(crate) buffers: Buffers,
 }
 
 impl Network {
@@ -175,6 +189,7 @@ impl Network {
         refill(&mut self.link_epochs);
         self.active.clear();
         self.held.clear();
+        self.buffers.reset();
         self.fate.clear();
         self.sessions.clear();
         self.sessions.resize(nodes * nodes, (0, true));
@@ -323,13 +338,19 @@ impl<N: Node> Core<N> {
         let (mut cut, stream) = (false, self.about.transport == Transport::Stream);
         let covers = |active: &Active| active.covers(from, to) && active.kind.is_none_or(|only| only == kind);
         // Of the numbered rules of each sort the lowest: its number, and the step that it belongs to.
-        let mut first: [Option<(u8, usize)>; 5] = [None; 5];
+        let mut first: [Option<(u8, usize)>; SORTS] = [None; SORTS];
         for active in self.network.active.iter().filter(|active| covers(active) && active.rule.number > 0) {
             let (least, own) = (&mut first[active.treatment.sort()], (active.rule.number, active.step));
             *least = Some(least.map_or(own, |least| least.min(own)));
         }
-        let fate = &mut self.network.fate;
-        for active in self.network.active.iter_mut().filter(|active| covers(active)) {
+        let link = self.network.link(from, to);
+        let Network { active, fate, buffers, last, .. } = &mut self.network;
+        let limits = |active: &Active| matches!(active.treatment, Treatment::Delay(_, Some(_)));
+        if stream && active.iter().any(|active| limits(active) && active.covers(from, to)) {
+            // A message that is recalled moves all that follow it.
+            buffers.label(&mut fate.label, draw, last[link]);
+        }
+        for active in active.iter_mut().filter(|active| covers(active)) {
             let (number, decides) = first[active.treatment.sort()].unwrap_or((0, active.step));
             if active.rule.number != number {
                 // Keeping another rule from a message is an effect.
@@ -343,8 +364,13 @@ impl<N: Node> Core<N> {
             let effective = match active.treatment {
                 Treatment::Cut => !std::mem::replace(&mut cut, true),
                 Treatment::Hold => *fate.held.get_or_insert(active.step) == active.step,
-                Treatment::Delay(latency) => {
+                Treatment::Delay(latency, limit) => {
                     let extra = sample(latency, draw);
+                    let fits = limit.filter(|_| extra > 0).is_none_or(|limit| {
+                        let ticket = buffers.label(&mut fate.label, draw, last[link]).ticket;
+                        buffers.admit(limit, active.step, link, self.now, extra, ticket)
+                    });
+                    fate.lost |= !fits;
                     fate.extra += extra;
                     if !matches!(latency, Distribution::Fixed(_)) {
                         fate.late_by_chance += extra;
@@ -365,9 +391,18 @@ impl<N: Node> Core<N> {
                     }
                     repeats
                 }
+                // What it did is known when its buffer lets the message go. A stream puts everything in order again.
+                Treatment::Reorder(share) => {
+                    if !stream && part(draw, 20, 10_000) < share.into() {
+                        let label = buffers.label(&mut fate.label, draw, last[link]);
+                        label.buffer = label.buffer.or(Some(active.step));
+                    }
+                    false
+                }
             };
             self.plan.steps[active.step].effects += u32::from(effective);
         }
+        self.recall();
         cut
     }
 
@@ -385,10 +420,12 @@ impl<N: Node> Core<N> {
 
     /// The step that holds the link of a delivery now.
     fn holder_of(&mut self, delivery: Event) -> Option<usize> {
-        let Event::Deliver { from, to, .. } = delivery else { return None };
-        let holds = |active: &&Active| {
-            matches!(active.treatment, Treatment::Hold) && active.covers(usize::from(from), usize::from(to))
+        let (from, to) = match delivery {
+            Event::Parcel { ticket } => self.network.buffers.ends(ticket)?,
+            Event::Deliver { from, to, .. } => (from.into(), to.into()),
+            _ => return None,
         };
+        let holds = |active: &&Active| matches!(active.treatment, Treatment::Hold) && active.covers(from, to);
         let holder = self.network.active.iter().find(holds)?.step;
         self.plan.steps[holder].effects += 1;
         Some(holder)

@@ -286,6 +286,7 @@ impl<T: Target> World<'_, T> {
     fn handle(&mut self, event: Event) {
         match event {
             Event::Deliver { from, to, .. } => self.deliver(event, usize::from(from), usize::from(to)),
+            Event::Parcel { ticket } => self.core.on_parcel(ticket),
             Event::Timer { node, index, incarnation } => self.timer(event, usize::from(node), index, incarnation),
             Event::Link { node, peer, up, incarnation } => {
                 let node = usize::from(node);
@@ -350,19 +351,21 @@ impl<T: Target> World<'_, T> {
             self.core.fire(Side::Before, moment);
         }
         let fate = self.core.network.fate;
+        let stamp = self.core.network.buffers.stamp_of(slot);
         let message = self.core.messages.take(slot);
         if fate.lost || gone(self.core) {
             return self.core.note(Some(to), lost);
         }
         let again = |slot, judged| Event::Deliver { from: from as u8, to: to as u8, kind, session, slot, judged };
         if let Some(lag) = fate.copy {
-            let slot = self.core.messages.put(message.clone());
+            let slot = self.core.put_stamped(message.clone(), stamp);
             self.core.queue.push(self.core.now + fate.extra + lag, again(slot, false));
         }
         if fate.extra > 0 || self.core.hosts[to].paused_by > 0 {
-            let event = again(self.core.messages.put(message), true);
+            let event = again(self.core.put_stamped(message, stamp), true);
             return self.core.queue.push(self.core.now + fate.extra, event);
         }
+        self.core.network.buffers.receive(to, stamp);
         self.core.note(Some(to), |_| What::Deliver {
             from: number(from),
             kind: T::Node::KINDS[usize::from(kind)],
@@ -457,6 +460,9 @@ impl<T: Target> World<'_, T> {
         self.leave(node, done);
         if self.core.hosts[node].up {
             self.look(node, cause);
+        }
+        if self.core.network.buffers.polled {
+            self.core.poll(node);
         }
     }
 
@@ -590,6 +596,7 @@ fn header_word(event: &Event) -> u64 {
         Event::Clock { node, incarnation } => pack(19, node, 0, incarnation),
         Event::Calm => pack(16, 0, 0, 0),
         Event::Rouse => pack(17, 0, 0, 0),
+        Event::Parcel { ticket } => pack(18, 0, 0, ticket),
         Event::Heal => pack(12, 0, 0, 0),
         Event::Settle => pack(13, 0, 0, 0),
         Event::Stop => pack(14, 0, 0, 0),

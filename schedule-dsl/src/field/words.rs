@@ -184,7 +184,7 @@ words! {
         Time "time" 0 2,
         /// When it is full, or the window is over.
         Full "full" 0 2,
-        /// When the receiver has nothing else to do, or the window is over.
+        /// One by one when the receiver has done what it did and asks for more, or when the window is over.
         Demand "demand" 0 1,
     }
     /// How a connection fails to come about.

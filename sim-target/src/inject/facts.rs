@@ -1,6 +1,6 @@
 //! What steps wait for: observable facts, as they happen.
 
-use murphy_schedule::{Edge, Fact, FaultKind, Link, Name, Nodes, Schedule, Side, When};
+use murphy_schedule::{Edge, Fact, Fault, FaultKind, Link, Name, Nodes, Schedule, Side, When, field::Order};
 
 use super::{Planned, budget::Harmed, plan::Struck};
 use crate::{
@@ -102,6 +102,8 @@ impl<N: Node> Core<N> {
             name: None,
         }));
         plan.steps.sort_unstable_by_key(|planned| planned.step);
+        let sorts = |planned: &Planned| matches!(planned.step.fault, Fault::Reorder { order: Order::Logical, .. });
+        self.network.buffers.clocks_matter = plan.steps.iter().any(sorts);
         for at in 0..self.plan.steps.len() {
             self.await_step(at);
         }

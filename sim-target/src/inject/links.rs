@@ -120,8 +120,8 @@ impl<N: Node> Core<N> {
         let fate = &mut self.network.fate;
         match treatment {
             Treatment::Cut | Treatment::Lose(_) => fate.lost = true,
-            Treatment::Hold => {}
-            Treatment::Delay(latency) => fate.extra += sample(latency, draw),
+            Treatment::Hold | Treatment::Reorder(_) => {}
+            Treatment::Delay(latency, _) => fate.extra += sample(latency, draw),
             Treatment::Repeat(_, lag) => fate.copy = Some(lag),
         }
         self.plan.steps[at].effects += 1;

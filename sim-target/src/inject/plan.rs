@@ -141,6 +141,16 @@ impl Plan {
         })
     }
 
+    /// What a step does.
+    pub(crate) fn fault(&self, at: usize) -> Fault {
+        self.steps[at].step.fault
+    }
+
+    /// Whether a step is in force.
+    pub(crate) fn is_active(&self, at: usize) -> bool {
+        self.steps[at].active
+    }
+
     pub(super) fn watchers(&self, moment: Moment) -> &Vec<usize> {
         &self.watchers[moment.sort()]
     }

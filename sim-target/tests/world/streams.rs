@@ -4,17 +4,17 @@ use murphy_sim::{Input, NodeId, Outcome, Transport, What};
 
 use crate::probe::{Cx, MS, Probe, ProbeNode, SECOND, chatter, chatter_on, messages, report, run, second};
 
-fn stream() -> Probe {
+pub(crate) fn stream() -> Probe {
     let probe = chatter();
     Probe { about: probe.about.transport(Transport::Stream), on: hears_links, ..chatter() }
 }
 
 /// Sends nothing, so that a session carries nothing but itself.
-fn silent() -> Probe {
+pub(crate) fn silent() -> Probe {
     Probe { start: |_, _, _| {}, ..stream() }
 }
 
-fn hears_links(node: &mut ProbeNode, input: Input<ProbeNode>, cx: &mut Cx<'_>) {
+pub(crate) fn hears_links(node: &mut ProbeNode, input: Input<ProbeNode>, cx: &mut Cx<'_>) {
     match input {
         Input::Link { .. } => {}
         other => chatter_on(node, other, cx),
@@ -22,7 +22,7 @@ fn hears_links(node: &mut ProbeNode, input: Input<ProbeNode>, cx: &mut Cx<'_>) {
 }
 
 /// The notices that a node got: `n2 down 505, n2 up 605`, in milliseconds.
-fn notices(outcome: &Outcome, node: NodeId) -> String {
+pub(crate) fn notices(outcome: &Outcome, node: NodeId) -> String {
     let notices = outcome.trace.iter().filter(|event| event.node == Some(node)).filter_map(|event| match event.what {
         What::Link { peer, up } => Some(format!("n{peer} {} {}", if up { "up" } else { "down" }, event.time / MS)),
         _ => None,
@@ -32,7 +32,7 @@ fn notices(outcome: &Outcome, node: NodeId) -> String {
 
 /// The messages on a link arrive in the order in which they were sent, each at most once; returns their numbers.
 #[track_caller]
-fn in_order(outcome: &Outcome, from: NodeId, to: NodeId) -> Vec<u64> {
+pub(crate) fn in_order(outcome: &Outcome, from: NodeId, to: NodeId) -> Vec<u64> {
     let arrived = outcome.trace.iter().filter(|event| event.node == Some(to)).filter_map(|event| match &event.what {
         What::Deliver { from: sender, text, kind } if *sender == from => {
             Some((text.parse::<u64>().expect("a number"), *kind))
@@ -44,7 +44,7 @@ fn in_order(outcome: &Outcome, from: NodeId, to: NodeId) -> Vec<u64> {
     arrived.into_iter().filter(|(_, kind)| *kind == "Tick").map(|(number, _)| number).filter(|n| *n < 100).collect()
 }
 
-fn all_in_order(outcome: &Outcome) -> usize {
+pub(crate) fn all_in_order(outcome: &Outcome) -> usize {
     let links = [(1, 2), (1, 3), (2, 1), (2, 3), (3, 1), (3, 2)];
     links.into_iter().map(|(from, to)| in_order(outcome, from, to).len()).sum()
 }
