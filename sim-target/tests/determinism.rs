@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, rc::Rc};
 
 use murphy_checker::verdict::Verdict;
-use murphy_schedule::{Dice, Document, Header, Schedule, mutate};
+use murphy_schedule::{Dice, Document, FaultKind, Header, Schedule, Vocabulary, mutate};
 use murphy_sim::{Keying, Options, Run, Runner, echo::Echo, vocabulary};
 
 fn runner(bug: &str) -> Runner<Echo> {
@@ -13,6 +13,14 @@ fn runner(bug: &str) -> Runner<Echo> {
 
 fn schedules(count: u64) -> Vec<Schedule> {
     let vocabulary = vocabulary(&Echo);
+    (0..count).map(|seed| mutate::random(&vocabulary, &mut Dice::new(seed))).collect()
+}
+
+/// Schedules that stay as they are when the world learns to carry out more kinds of faults.
+fn pinned(count: u64) -> Vec<Schedule> {
+    use FaultKind::{Block, Clog, Crash, Delay, Duplicate, Invoke, Loss, Partition, Pause, Reseed, Restart};
+    let faults = vec![Block, Clog, Crash, Delay, Duplicate, Invoke, Loss, Partition, Pause, Reseed, Restart];
+    let vocabulary = Vocabulary { faults, ..vocabulary(&Echo) };
     (0..count).map(|seed| mutate::random(&vocabulary, &mut Dice::new(seed))).collect()
 }
 
@@ -97,12 +105,12 @@ fn schedules_that_differ_give_runs_that_differ() {
 /// Two processes can differ where two runs of one agree, so the hashes of fifty runs are pinned. A deliberate change of the
 /// world (a latency, a new draw, a fault that means something else) changes the number: then write the new one here, and
 /// say in the commit that saved schedules run differently from now on.
-const GOLDEN: u64 = 0xe499_54e3_5036_13b6;
+const GOLDEN: u64 = 0x0357_4c42_93fb_6934;
 
 #[test]
 fn runs_are_the_same_in_every_process() {
     let mut runner = runner("early-ack");
-    let hashes = schedules(50).iter().map(|schedule| hash(&mut runner, schedule)).collect::<Vec<_>>();
+    let hashes = pinned(50).iter().map(|schedule| hash(&mut runner, schedule)).collect::<Vec<_>>();
     let digest = hashes.iter().fold(0u64, |digest, hash| digest.rotate_left(5).wrapping_mul(31) ^ hash);
     assert_eq!(digest, GOLDEN, "{hashes:x?}");
 }
