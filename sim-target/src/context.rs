@@ -65,6 +65,12 @@ impl<N: Node> Context<'_, N> {
         self.core.mono(self.me)
     }
 
+    /// Has this handler take so much longer: what it asks for from here on happens that much later, and its clocks show it.
+    /// Meanwhile what reaches the node waits. It costs a run nothing but the events.
+    pub fn spend(&mut self, time: Duration) {
+        self.core.spend(self.me, u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    }
+
     /// 64 random bits: a pure function of the schedule's seed, this node, its incarnation and `key`.
     pub fn draw_for(&self, key: &[u64]) -> u64 {
         self.core.draw_for(self.me, key)

@@ -2,7 +2,7 @@
 //!
 //! It is apart from the nodes so that a node can act on it while its own handler runs. Nothing here calls a node.
 
-use std::{fmt::Arguments, rc::Rc, time::Duration};
+use std::{borrow::Cow, collections::VecDeque, fmt::Arguments, rc::Rc, time::Duration};
 
 use murphy_checker::{
     agreement::Agreement,
@@ -15,12 +15,13 @@ use murphy_schedule::{Dice, Header, Side, Vocabulary, field::DiskFate};
 use crate::{
     client::{Answer, Clients},
     clock::Clock,
-    disk::Disk,
+    disk::{Disk, Operation},
     draw::{Keying, Purpose, mix},
     inject::{Moment, Plan},
     marks,
     network::Network,
     node::{File, Node, ReplyTo, RequestId, Timer},
+    outbox::{Deed, Due, Outbox},
     queue::{Queue, Slab},
     state::{Condition, Seen, Signals, StateView, global, local, pair},
     target::{About, Transport},
@@ -102,6 +103,10 @@ pub(crate) enum Event {
         node: u8,
         incarnation: u32,
     },
+    /// A node goes on with the handler that is under way, or turns to what waits for it.
+    Go {
+        node: u8,
+    },
     Calm,
     Rouse,
     Heal,
@@ -123,12 +128,25 @@ pub(crate) struct Host {
     pub(crate) effects_left: u32,
     pub(crate) disk: Disk,
     pub(crate) clock: Clock,
+    /// The disk as the node sees it, while operations that it has asked for are still to take place.
+    pub(crate) ahead: Option<Disk>,
     pub(crate) timers: Vec<TimerState>,
-    /// What reached the node while it was paused.
-    pub(crate) backlog: Vec<Event>,
+    /// What the running handler asked for and has not happened yet.
+    pub(crate) outbox: Outbox,
+    /// What reached the node while it was paused or busy.
+    pub(crate) backlog: VecDeque<Event>,
+    /// It handles what waited longest in its backlog.
+    pub(crate) turns: bool,
     pub(crate) view: StateView,
     pub(crate) role: usize,
     pub(crate) local: u64,
+}
+
+impl Host {
+    /// The node sees what an operation of its disk will have done.
+    fn look_ahead(&mut self, operation: &Operation<'_>) {
+        self.ahead.get_or_insert_with(|| self.disk.clone()).operate(operation);
+    }
 }
 
 /// One timer: its deadline, and the event that will look at it.
@@ -251,8 +269,11 @@ impl<N: Node> Core<N> {
             host.effects_left = u32::MAX;
             host.disk.reset();
             host.clock.reset();
+            host.ahead = None;
             host.timers.clear();
+            host.outbox.reset();
             host.backlog.clear();
+            host.turns = false;
             host.view = StateView::default();
             host.role = usize::MAX;
             host.local = 0;
@@ -270,26 +291,19 @@ impl<N: Node> Core<N> {
     }
 
     /// Whether this node can still act: it is up, and its handler has not reached the point of its crash.
-    fn alive(&self, me: usize) -> bool {
+    pub(crate) fn alive(&self, me: usize) -> bool {
         self.hosts[me].up && self.hosts[me].effects_left > 0
     }
 
-    /// Spends one effect of the running handler; false if there is none left.
-    fn effect(&mut self, me: usize) -> bool {
-        if self.plan.watches_marks() {
-            self.fire_marks(Side::Before);
-        }
-        if !self.alive(me) {
-            return false;
-        }
+    /// Takes one effect off those that the running handler has left.
+    fn take_effect(&mut self, me: usize) {
         let host = &mut self.hosts[me];
         if host.effects_left != u32::MAX {
             host.effects_left -= 1;
-            if host.effects_left == 0 {
-                marks::mute(true);
+            if host.effects_left == 0 && self.running == Some(me) {
+                marks::mute();
             }
         }
-        true
     }
 
     /// Steps that wait for marks begin between the effects of the handler that hit the mark, or when it has returned.
@@ -313,12 +327,23 @@ impl<N: Node> Core<N> {
         if !self.alive(me) {
             return;
         }
+        if self.hosts[me].outbox.is_open() {
+            let slot = self.messages.put(message);
+            return self.put_off(me, Deed::Send { to, slot });
+        }
+        self.send_now(me, to, message);
+    }
+
+    pub(crate) fn send_now(&mut self, me: usize, to: usize, message: N::Message) {
         let kind = N::kind(&message);
         let moment = Moment::Send { kind, from: me, to };
-        self.network.fate.clear();
-        self.fire(Side::Before, moment);
-        if !self.effect(me) {
-            return;
+        match self.announce(me, Some(moment)) {
+            Due::Now => self.take_effect(me),
+            Due::Void => return,
+            Due::Later => {
+                let slot = self.messages.put(message);
+                return self.put_back(me, Deed::Send { to, slot });
+            }
         }
         self.network.buffers.tick(me);
         let arrives = self.transmit(me, to, kind);
@@ -368,23 +393,41 @@ impl<N: Node> Core<N> {
     pub(crate) fn reply(&mut self, me: usize, to: ReplyTo, response: N::Response) {
         let token = Token::unpack(to);
         let Some(call) = self.answerable(me, token) else { return };
-        if self.effect(me) {
+        if self.alive(me) {
             let completion = (self.workload.hear)(&call, response);
-            self.answer(me, token, Answer::Completed(completion));
+            self.give(me, token, Answer::Completed(completion));
         }
     }
 
     pub(crate) fn redirect(&mut self, me: usize, to: ReplyTo, leader: Option<NodeId>) {
-        let token = Token::unpack(to);
-        if self.answerable(me, token).is_some() && self.effect(me) {
-            self.answer(me, token, Answer::Redirected(leader));
-        }
+        self.give(me, Token::unpack(to), Answer::Redirected(leader));
     }
 
     pub(crate) fn refuse(&mut self, me: usize, to: ReplyTo) {
-        let token = Token::unpack(to);
-        if self.answerable(me, token).is_some() && self.effect(me) {
-            self.answer(me, token, Answer::Completed(Completion::Fail));
+        self.give(me, Token::unpack(to), Answer::Completed(Completion::Fail));
+    }
+
+    fn give(&mut self, me: usize, token: Token, answer: Answer) {
+        if !self.alive(me) {
+            return;
+        }
+        if self.hosts[me].outbox.is_open() {
+            return self.put_off(me, Deed::Answer(token, answer));
+        }
+        self.answer_now(me, token, answer);
+    }
+
+    pub(crate) fn answer_now(&mut self, me: usize, token: Token, answer: Answer) {
+        if self.answerable(me, token).is_none() {
+            return;
+        }
+        match self.announce(me, None) {
+            Due::Now => {
+                self.take_effect(me);
+                self.answer(me, token, answer);
+            }
+            Due::Void => {}
+            Due::Later => self.put_back(me, Deed::Answer(token, answer)),
         }
     }
 
@@ -392,8 +435,16 @@ impl<N: Node> Core<N> {
         if !self.alive(me) {
             return;
         }
+        if self.hosts[me].outbox.is_open() {
+            return self.put_off(me, Deed::Set(timer, after));
+        }
+        self.set_timer_now(me, timer, after);
+    }
+
+    pub(crate) fn set_timer_now(&mut self, me: usize, timer: Timer, after: Duration) {
         // A timer of centuries is one that never goes off.
-        let deadline = self.mono(me).saturating_add(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX));
+        let now = self.hosts[me].clock.mono(self.now);
+        let deadline = now.saturating_add(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX));
         let host = &mut self.hosts[me];
         let index = host.timers.iter().position(|state| state.timer == timer).unwrap_or_else(|| {
             host.timers.push(TimerState { timer, deadline: None, looked_at: None });
@@ -422,6 +473,13 @@ impl<N: Node> Core<N> {
     }
 
     pub(crate) fn cancel_timer(&mut self, me: usize, timer: Timer) {
+        if self.hosts[me].outbox.is_open() {
+            return self.put_off(me, Deed::Cancel(timer));
+        }
+        self.cancel_timer_now(me, timer);
+    }
+
+    pub(crate) fn cancel_timer_now(&mut self, me: usize, timer: Timer) {
         if let Some(state) = self.hosts[me].timers.iter_mut().find(|state| state.timer == timer) {
             state.deadline = None;
         }
@@ -448,11 +506,16 @@ impl<N: Node> Core<N> {
     }
 
     pub(crate) fn wall(&self, me: usize) -> u64 {
-        self.hosts[me].clock.wall(self.now)
+        self.hosts[me].clock.wall(self.time_at(me))
     }
 
     pub(crate) fn mono(&self, me: usize) -> u64 {
-        self.hosts[me].clock.mono(self.now)
+        self.hosts[me].clock.mono(self.time_at(me))
+    }
+
+    /// How far time has come for the running handler of a node, in nanoseconds.
+    fn time_at(&self, me: usize) -> u64 {
+        self.now.saturating_add(self.hosts[me].outbox.lag())
     }
 
     pub(crate) fn draw_for(&self, me: usize, key: &[u64]) -> u64 {
@@ -462,49 +525,71 @@ impl<N: Node> Core<N> {
     }
 
     pub(crate) fn append(&mut self, me: usize, file: File, record: &[u8]) {
-        if self.disk_effect(me, Moment::Write(me)) {
-            self.hosts[me].disk.append(file, record);
-            self.note(Some(me), |_| What::Write(file.0));
-            self.fire(Side::After, Moment::Write(me));
-        }
+        self.operate(me, Operation::Append(file, Cow::Borrowed(record)));
     }
 
     pub(crate) fn replace(&mut self, me: usize, file: File, contents: &[u8]) {
-        if self.disk_effect(me, Moment::Sync(me)) {
-            self.hosts[me].disk.replace(file, contents);
-            self.note(Some(me), |_| What::Sync(file.0));
-            self.fire(Side::After, Moment::Sync(me));
-        }
+        self.operate(me, Operation::Replace(file, Cow::Borrowed(contents)));
     }
 
     pub(crate) fn sync(&mut self, me: usize, file: File) {
-        if self.disk_effect(me, Moment::Sync(me)) {
-            self.hosts[me].disk.sync(file);
-            self.note(Some(me), |_| What::Sync(file.0));
-            self.fire(Side::After, Moment::Sync(me));
-        }
+        self.operate(me, Operation::Sync(file));
     }
 
-    fn disk_effect(&mut self, me: usize, moment: Moment) -> bool {
+    /// An operation of a node's disk. The node sees at once what it does, even if it takes place later.
+    fn operate(&mut self, me: usize, operation: Operation<'_>) {
         if !self.alive(me) {
-            return false;
+            return;
         }
-        self.fire(Side::Before, moment);
-        self.effect(me)
+        if self.hosts[me].outbox.is_open() {
+            self.hosts[me].look_ahead(&operation);
+            return self.put_off(me, Deed::Disk(operation.into_owned()));
+        }
+        self.operate_now(me, operation);
+    }
+
+    /// An operation of a node's disk takes place.
+    pub(crate) fn operate_now(&mut self, me: usize, operation: Operation<'_>) {
+        let (moment, what) = match &operation {
+            Operation::Append(file, _) => (Moment::Write(me), What::Write(file.0)),
+            Operation::Replace(file, _) | Operation::Sync(file) => (Moment::Sync(me), What::Sync(file.0)),
+        };
+        match self.announce(me, Some(moment)) {
+            Due::Now => self.take_effect(me),
+            Due::Void => return,
+            Due::Later => {
+                self.hosts[me].look_ahead(&operation);
+                return self.put_back(me, Deed::Disk(operation.into_owned()));
+            }
+        }
+        self.hosts[me].disk.operate(&operation);
+        self.note(Some(me), |_| what);
+        self.fire(Side::After, moment);
     }
 
     pub(crate) fn records(&mut self, me: usize, file: File) -> Vec<Vec<u8>> {
-        self.hosts[me].disk.records(file)
+        // The read cuts off what is torn.
+        let host = &mut self.hosts[me];
+        let records = host.disk.records(file);
+        host.ahead.as_mut().map_or(records, |ahead| ahead.records(file))
     }
 
     pub(crate) fn contents(&mut self, me: usize, file: File) -> Option<Vec<u8>> {
-        self.hosts[me].disk.contents(file)
+        let host = &mut self.hosts[me];
+        host.ahead.as_mut().unwrap_or(&mut host.disk).contents(file)
     }
 
     pub(crate) fn agree(&mut self, me: usize, what: &'static str, key: u64, value: u64) {
         if !self.alive(me) {
             return;
         }
+        if self.hosts[me].outbox.is_open() {
+            return self.put_off(me, Deed::Agree { what, key, value });
+        }
+        self.agree_now(me, what, key, value);
+    }
+
+    pub(crate) fn agree_now(&mut self, me: usize, what: &'static str, key: u64, value: u64) {
         self.hash.add(value);
         self.note(Some(me), |_| What::Agree { what, key, value });
         let anomaly = self.agreement.report(what, key, number(me), value);
@@ -512,9 +597,13 @@ impl<N: Node> Core<N> {
     }
 
     pub(crate) fn log(&mut self, me: usize, line: Arguments<'_>) {
-        if self.alive(me) {
-            self.note(Some(me), |_| What::Log(line.to_string()));
+        if self.trace.is_none() || !self.alive(me) {
+            return;
         }
+        if self.hosts[me].outbox.is_open() {
+            return self.put_off(me, Deed::Log(line.to_string()));
+        }
+        self.note(Some(me), |_| What::Log(line.to_string()));
     }
 
     /// Keeps the first anomaly; it ends the run.
@@ -541,16 +630,21 @@ impl<N: Node> Core<N> {
         host.incarnation += 1;
         host.timers.clear();
         host.backlog.clear();
+        host.ahead = None;
         host.disk.crash(disk, &mut Dice::new(seed));
         host.view = StateView::default();
         host.role = usize::MAX;
         if self.running == Some(me) {
-            marks::mute(true);
+            marks::mute();
         }
+        let handled = self.void_outbox(me);
         self.note(Some(me), |_| What::Crash);
         self.refresh_condition(me);
         self.refresh_links();
         self.fire(Side::After, Moment::Stops(me));
+        if let Some(moment) = handled {
+            self.fire(Side::After, moment);
+        }
         true
     }
 

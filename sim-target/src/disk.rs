@@ -3,12 +3,33 @@
 //! A write is visible at once and durable after a sync. At a crash the writes since the last sync are lost, survive, or
 //! survive as a prefix whose last write is torn. Records carry their length and a checksum, so that a torn one is seen.
 
+use std::borrow::Cow;
+
 use murphy_schedule::{Dice, field::DiskFate};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::node::File;
 
 const FRAME: usize = 8;
+
+/// A call that changes a disk.
+#[derive(Clone, Debug)]
+pub(crate) enum Operation<'a> {
+    Append(File, Cow<'a, [u8]>),
+    Replace(File, Cow<'a, [u8]>),
+    Sync(File),
+}
+
+impl Operation<'_> {
+    /// The same with data of its own.
+    pub(crate) fn into_owned(self) -> Operation<'static> {
+        match self {
+            Self::Append(file, record) => Operation::Append(file, Cow::Owned(record.into_owned())),
+            Self::Replace(file, contents) => Operation::Replace(file, Cow::Owned(contents.into_owned())),
+            Self::Sync(file) => Operation::Sync(file),
+        }
+    }
+}
 
 /// The disk of one node.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +68,15 @@ impl Disk {
         &mut self.files[at].1
     }
 
-    pub(crate) fn append(&mut self, file: File, record: &[u8]) {
+    pub(crate) fn operate(&mut self, operation: &Operation<'_>) {
+        match operation {
+            Operation::Append(file, record) => self.append(*file, record),
+            Operation::Replace(file, contents) => self.replace(*file, contents),
+            Operation::Sync(file) => self.sync(*file),
+        }
+    }
+
+    fn append(&mut self, file: File, record: &[u8]) {
         let contents = self.file(file);
         let length = u32::try_from(record.len()).expect("a record is shorter than 4 GiB");
         contents.bytes.extend_from_slice(&length.to_le_bytes());
@@ -57,7 +86,7 @@ impl Disk {
         contents.exists = true;
     }
 
-    pub(crate) fn replace(&mut self, file: File, new: &[u8]) {
+    fn replace(&mut self, file: File, new: &[u8]) {
         let contents = self.file(file);
         contents.bytes.clear();
         contents.bytes.extend_from_slice(new);
@@ -67,7 +96,7 @@ impl Disk {
         contents.created = true;
     }
 
-    pub(crate) fn sync(&mut self, file: File) {
+    fn sync(&mut self, file: File) {
         let contents = self.file(file);
         contents.durable = contents.bytes.len();
         contents.ends.clear();

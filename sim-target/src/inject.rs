@@ -433,9 +433,7 @@ impl<N: Node> Core<N> {
     fn heal(&mut self, at: usize) {
         self.network.active.retain(|active| active.step != at);
         self.set_clocks_right(at);
-        for host in &mut self.hosts {
-            host.doom = host.doom.filter(|(step, ..)| *step != at);
-        }
+        (0..self.hosts.len()).for_each(|node| self.spare(at, node));
         let planned = self.plan.steps[at];
         self.plan.steps[at].victims = 0;
         for node in members(planned.victims) {
@@ -448,6 +446,7 @@ impl<N: Node> Core<N> {
         }
         self.let_go(at);
         self.close_buffers(at);
+        self.unblock(at);
         self.plan.steps[at].effects += self.refresh_links();
     }
 

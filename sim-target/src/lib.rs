@@ -18,6 +18,7 @@ mod inject;
 pub mod marks;
 mod network;
 mod node;
+mod outbox;
 mod panics;
 mod queue;
 mod run;

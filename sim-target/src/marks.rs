@@ -100,12 +100,18 @@ struct Hits {
     fresh: Vec<u16>,
     watched: bool,
     muted: bool,
+    /// Ranks that are hit later than the code runs.
+    put_off: Vec<u16>,
+    puts_off: bool,
 }
 
 impl Hits {
     fn add(&mut self, rank: usize) {
         if self.muted {
             return;
+        }
+        if self.puts_off {
+            return self.put_off.push(rank as u16);
         }
         if let Some(counter) = self.counters.get_mut(rank) {
             *counter = counter.saturating_add(1);
@@ -128,6 +134,8 @@ pub(crate) fn start(watched: bool) {
         hits.fresh.clear();
         hits.watched = watched;
         hits.muted = false;
+        hits.put_off.clear();
+        hits.puts_off = false;
     });
 }
 
@@ -141,8 +149,32 @@ pub(crate) fn finish(to: &mut Vec<u8>) {
 }
 
 /// Past the point of a crash nothing counts until the handler has returned.
-pub(crate) fn mute(muted: bool) {
-    HITS.with_borrow_mut(|hits| hits.muted = muted);
+pub(crate) fn mute() {
+    HITS.with_borrow_mut(|hits| hits.muted = true);
+}
+
+/// From here on the running handler hits marks later than its code runs: hits are kept for [`take_put_off`], not counted.
+pub(crate) fn put_off() {
+    HITS.with_borrow_mut(|hits| hits.puts_off = true);
+}
+
+/// Takes the ranks hit since the last call that are to be hit later.
+pub(crate) fn take_put_off(take: impl FnMut(u16)) {
+    HITS.with_borrow_mut(|hits| hits.put_off.drain(..).for_each(take));
+}
+
+/// A handler's code has returned: hits count again, and at once.
+pub(crate) fn returned() {
+    HITS.with_borrow_mut(|hits| {
+        hits.muted = false;
+        hits.puts_off = false;
+        hits.put_off.clear();
+    });
+}
+
+/// The mark of this rank is hit.
+pub(crate) fn hit(rank: u16) {
+    HITS.with_borrow_mut(|hits| hits.add(rank.into()));
 }
 
 /// Appends the ranks hit since the last call.

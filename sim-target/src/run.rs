@@ -15,6 +15,7 @@ use crate::{
     inject::{Moment, StepReport},
     marks,
     node::{Input, Node, NodeId},
+    outbox::Deed,
     panics::{self, Panic},
     state::{Signals, StateView},
     target::{About, Boot, Cluster, Property, Target, vocabulary},
@@ -293,7 +294,7 @@ impl<T: Target> World<'_, T> {
                 if self.reaches(node, event) && self.core.hosts[node].incarnation == incarnation {
                     let peer = NodeId::from(peer);
                     self.core.note(Some(node), |_| What::Link { peer, up });
-                    self.feed(node, Input::Link { peer, up }, 2);
+                    self.feed(node, Input::Link { peer, up }, 2, None);
                 }
             }
             Event::Start { node } => self.start(usize::from(node)),
@@ -311,9 +312,10 @@ impl<T: Target> World<'_, T> {
             Event::Clock { node, incarnation } => {
                 let node = usize::from(node);
                 if self.core.hosts[node].incarnation == incarnation && self.reaches(node, event) {
-                    self.feed(node, Input::ClockChanged, 6);
+                    self.feed(node, Input::ClockChanged, 6, None);
                 }
             }
+            Event::Go { node } => self.go(usize::from(node)),
             Event::Calm => self.core.calm_down(),
             Event::Rouse => self.core.rouse(),
             Event::Heal => self.core.heal_all(),
@@ -323,15 +325,39 @@ impl<T: Target> World<'_, T> {
         self.drop_crashed();
     }
 
-    /// Whether an event reaches a node now. What reaches a paused node waits.
+    /// Whether an event reaches a node now. What reaches a node that is paused or busy waits, behind what waits already.
     fn reaches(&mut self, node: usize, event: Event) -> bool {
         let host = &mut self.core.hosts[node];
-        if host.up && host.paused_by > 0 {
-            host.backlog.push(event);
-            self.core.credit(FaultKind::Pause, node);
-            return false;
+        if !host.up || (host.is_free() && (host.backlog.is_empty() || host.turns)) {
+            return host.up;
         }
-        host.up
+        host.backlog.push_back(event);
+        if host.paused_by > 0 {
+            self.core.credit(FaultKind::Pause, node);
+        }
+        false
+    }
+
+    /// A node goes on with the handler that is under way, or turns to what has waited longest.
+    fn go(&mut self, node: usize) {
+        if !self.core.has_something_to_do(node) {
+            return;
+        }
+        if self.core.hosts[node].outbox.is_open() {
+            self.go_on(node);
+        } else if let Some(event) = self.core.hosts[node].backlog.pop_front() {
+            self.core.hosts[node].turns = true;
+            self.handle(event);
+            self.core.hosts[node].turns = false;
+        }
+        self.core.turn_to_backlog(node);
+    }
+
+    /// What the handler under way asked for happens as far as it can by now.
+    fn go_on(&mut self, node: usize) {
+        if let Some((cause, after)) = self.core.go_on(node) {
+            self.through(node, cause, after);
+        }
     }
 
     fn deliver(&mut self, event: Event, from: usize, to: usize) {
@@ -361,9 +387,14 @@ impl<T: Target> World<'_, T> {
             let slot = self.core.put_stamped(message.clone(), stamp);
             self.core.queue.push(self.core.now + fate.extra + lag, again(slot, false));
         }
-        if fate.extra > 0 || self.core.hosts[to].paused_by > 0 {
+        let paused = self.core.hosts[to].paused_by > 0;
+        if fate.extra > 0 || paused {
             let event = again(self.core.put_stamped(message, stamp), true);
-            return self.core.queue.push(self.core.now + fate.extra, event);
+            match fate.extra {
+                0 => self.core.hosts[to].backlog.push_front(event),
+                extra => self.core.queue.push(self.core.now + extra, event),
+            }
+            return;
         }
         self.core.network.buffers.receive(to, stamp);
         self.core.note(Some(to), |_| What::Deliver {
@@ -371,8 +402,7 @@ impl<T: Target> World<'_, T> {
             kind: T::Node::KINDS[usize::from(kind)],
             text: format!("{message:?}"),
         });
-        self.feed(to, Input::Message { from: number(from), message }, 16 + u64::from(kind));
-        self.core.fire(Side::After, moment);
+        self.feed(to, Input::Message { from: number(from), message }, 16 + u64::from(kind), Some(moment));
     }
 
     fn timer(&mut self, event: Event, node: usize, index: u16, incarnation: u32) {
@@ -381,7 +411,7 @@ impl<T: Target> World<'_, T> {
         }
         if let Some(timer) = self.core.due(node, index, incarnation) {
             self.core.note(Some(node), |_| What::Timer(timer.0));
-            self.feed(node, Input::Timer(timer), 3);
+            self.feed(node, Input::Timer(timer), 3, None);
         }
     }
 
@@ -396,7 +426,7 @@ impl<T: Target> World<'_, T> {
         let (op, id, request) = self.core.request(slot);
         self.core.note(Some(node), |_| What::Request(op));
         let reply = self.core.reply_to(lane, node, attempt, generation);
-        self.feed(node, Input::Request { id, reply, request }, 4);
+        self.feed(node, Input::Request { id, reply, request }, 4, None);
     }
 
     /// Whether a step keeps a node from starting: it is down, or its start waits.
@@ -407,7 +437,7 @@ impl<T: Target> World<'_, T> {
             return true;
         }
         if host.paused_by > 0 {
-            host.backlog.push(Event::Start { node: node as u8 });
+            host.backlog.push_back(Event::Start { node: node as u8 });
             self.core.credit(FaultKind::Pause, node);
             return true;
         }
@@ -444,25 +474,39 @@ impl<T: Target> World<'_, T> {
         let started = self.leave(node, started);
         if self.core.hosts[node].up {
             self.nodes[node] = started;
-            self.look(node, 5);
-            if incarnation > 0 {
-                self.core.fire(Side::After, Moment::Starts(node));
-            }
+            self.handled(node, 5, (incarnation > 0).then_some(Moment::Starts(node)));
         }
     }
 
-    /// Has a node handle an input; `cause` tells sorts of inputs apart.
-    fn feed(&mut self, node: usize, input: Input<T::Node>, cause: u64) {
+    /// Has a node handle an input; `cause` tells sorts of inputs apart, and `after` is what has happened when it is handled.
+    fn feed(&mut self, node: usize, input: Input<T::Node>, cause: u64, after: Option<Moment>) {
         let process = self.nodes[node].as_mut().expect("a node that is up has a process");
         self.core.enter(node);
         let core = &mut *self.core;
         let done = panics::catch_again(|| process.on(input, &mut Context { core, me: node }));
         self.leave(node, done);
+        self.handled(node, cause, after);
+    }
+
+    /// The code of a handler has returned.
+    fn handled(&mut self, node: usize, cause: u64, after: Option<Moment>) {
+        if self.core.hosts[node].outbox.is_open() {
+            self.core.stay_under_way(node, cause, after);
+            return self.go_on(node);
+        }
+        self.through(node, cause, after);
+    }
+
+    /// A handler is through, or its node went down in it.
+    fn through(&mut self, node: usize, cause: u64, after: Option<Moment>) {
         if self.core.hosts[node].up {
             self.look(node, cause);
         }
         if self.core.network.buffers.polled {
             self.core.poll(node);
+        }
+        if let Some(moment) = after {
+            self.core.fire(Side::After, moment);
         }
     }
 
@@ -473,26 +517,15 @@ impl<T: Target> World<'_, T> {
             Ok(value) => Some(value),
             // Past the point of a crash a panic never happened.
             Err(_) if crashed => None,
+            Err(panic) if self.core.hosts[node].outbox.is_open() => {
+                self.core.put_off(node, Deed::Panic(panic));
+                None
+            }
             Err(panic) => {
-                self.panicked(node, panic);
+                self.core.panicked(node, panic);
                 None
             }
         }
-    }
-
-    fn panicked(&mut self, node: usize, panic: Panic) {
-        let declared = self.core.about.fail_stop.is_some_and(|text| panic.message.contains(text));
-        if declared {
-            self.core.note(Some(node), |_| What::FailStop(panic.message.clone()));
-            // First, so that a step that waits for the node to stop can start it.
-            self.core.hosts[node].down_by += 1;
-            self.core.crash(node, murphy_schedule::field::DiskFate::Kept);
-            self.core.plan_revival(node);
-            return;
-        }
-        self.core.violate(Some(panicked(number(node), panic)));
-        self.core.hosts[node].up = false;
-        self.core.went_down = true;
     }
 
     /// Looks at a node after it handled something, and at what must hold of all.
@@ -531,22 +564,46 @@ impl<N: Node> Core<N> {
         self.hosts[node].effects_left = self.hosts[node].doom.map_or(u32::MAX, |(_, left, _)| left);
     }
 
-    /// A handler of this node is over. Returns whether it went past the point of a crash.
+    /// The code of a handler of this node has returned. Returns whether it went past the point of a crash.
     fn leave(&mut self, node: usize) -> bool {
         if self.plan.watches_marks() {
             self.fire_marks(Side::After);
         }
         self.running = None;
+        !self.returned(node) && self.conclude(node)
+    }
+
+    /// A handler of this node is through. Returns whether it went past the point of a crash.
+    pub(crate) fn conclude(&mut self, node: usize) -> bool {
         let host = &mut self.hosts[node];
         let left = std::mem::replace(&mut host.effects_left, u32::MAX);
         let crashed = !host.up || left == 0;
         if crashed {
-            marks::mute(false);
+            marks::returned();
         }
         if let Some((step, _, disk)) = host.doom.take_if(|_| left != u32::MAX) {
             self.take_down(step, node, disk);
+        } else if host.outbox.is_open() {
+            host.outbox.close();
+            host.ahead = None;
         }
         crashed
+    }
+
+    /// A handler of this node panicked.
+    pub(crate) fn panicked(&mut self, node: usize, panic: Panic) {
+        let declared = self.about.fail_stop.is_some_and(|text| panic.message.contains(text));
+        if declared {
+            self.note(Some(node), |_| What::FailStop(panic.message.clone()));
+            // First, so that a step that waits for the node to stop can start it.
+            self.hosts[node].down_by += 1;
+            self.crash(node, murphy_schedule::field::DiskFate::Kept);
+            self.plan_revival(node);
+            return;
+        }
+        self.violate(Some(panicked(number(node), panic)));
+        self.hosts[node].up = false;
+        self.went_down = true;
     }
 }
 
@@ -594,6 +651,7 @@ fn header_word(event: &Event) -> u64 {
         Event::Revive { node, incarnation } => pack(15, node, 0, incarnation),
         Event::Beat { step, turn } => pack(18, step, 0, turn.into()),
         Event::Clock { node, incarnation } => pack(19, node, 0, incarnation),
+        Event::Go { node } => pack(21, node, 0, 0),
         Event::Calm => pack(16, 0, 0, 0),
         Event::Rouse => pack(17, 0, 0, 0),
         Event::Parcel { ticket } => pack(18, 0, 0, ticket),

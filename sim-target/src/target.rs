@@ -28,7 +28,7 @@ pub trait Target: 'static {
     /// What clients do and how their histories are judged. At least one; a schedule's seed chooses among them.
     fn workloads(&self) -> Vec<Workload<Self::Node>>;
 
-    /// What must hold of the whole cluster after each event. Cheap ones only.
+    /// What must hold of the whole cluster after each event. It sees no node in the midst of a handler that takes time. Cheap ones only.
     fn properties(&self) -> Vec<Property<Self::Node>> {
         Vec::new()
     }
@@ -270,9 +270,9 @@ pub struct Cluster<'a, N: Node> {
 }
 
 impl<'a, N: Node> Cluster<'a, N> {
-    /// The nodes that are up, with their numbers.
+    /// The nodes that are up and in the midst of no handler, with their numbers.
     pub fn up(&self) -> impl Iterator<Item = (NodeId, &'a N)> {
-        let nodes = (1..).zip(self.nodes).zip(self.hosts).filter(|(_, host)| host.up);
+        let nodes = (1..).zip(self.nodes).zip(self.hosts).filter(|(_, host)| host.up && !host.outbox.is_open());
         nodes.filter_map(|((id, node), _)| node.as_ref().map(|node| (id, node)))
     }
 

@@ -100,6 +100,17 @@ impl<N: Node> Core<N> {
         }
     }
 
+    /// A step that waits for a handler of a node to crash it within, has ended: it does not, unless that is to be in this
+    /// instant.
+    pub(super) fn spare(&mut self, at: usize, node: usize) {
+        let host = &mut self.hosts[node];
+        let Some((_, _, disk)) = host.doom.take_if(|(step, ..)| *step == at) else { return };
+        match host.effects_left {
+            0 => self.take_down(at, node, disk),
+            _ => host.effects_left = u32::MAX,
+        }
+    }
+
     pub(super) fn pause_nodes(&mut self, at: usize, victims: Nodes, clocks: PauseMode) {
         let victims = self.select(at, victims, 0);
         let stopped = clocks == PauseMode::Stopped;
@@ -111,6 +122,9 @@ impl<N: Node> Core<N> {
         for node in members(victims) {
             self.struck(self.plan.steps[at].tag(), node);
             self.hosts[node].paused_by += 1;
+            if self.running == Some(node) {
+                self.open_outbox(node);
+            }
             let host = &self.hosts[node];
             // A node that is down finds its clock behind when it starts.
             self.plan.steps[at].effects += u32::from(stopped || (host.up && host.paused_by == 1));
@@ -137,19 +151,15 @@ impl<N: Node> Core<N> {
     pub(super) fn resume(&mut self, node: usize) {
         self.hosts[node].paused_by -= 1;
         if self.hosts[node].paused_by > 0 {
-            if !self.hosts[node].backlog.is_empty() {
-                self.credit(FaultKind::Pause, node);
-            }
+            self.has_something_to_do(node);
             return;
         }
         self.note(Some(node), |_| What::Resume);
         self.refresh_condition(node);
-        let mut backlog = std::mem::take(&mut self.hosts[node].backlog);
         // What waited comes before what is due at this very moment.
-        for event in backlog.drain(..).rev() {
-            self.queue.push_first(self.now, event);
+        if self.has_something_to_do(node) {
+            self.queue.push_first(self.now, Event::Go { node: node as u8 });
         }
-        self.hosts[node].backlog = backlog;
     }
 
     /// A crash step lets go of a node, which starts again unless another step holds it down.

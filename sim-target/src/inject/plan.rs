@@ -80,6 +80,11 @@ impl Planned {
         self.step.fault.kind().tag()
     }
 
+    /// Whether it is in force.
+    pub(crate) fn is_active(&self) -> bool {
+        self.active
+    }
+
     /// Whether its fact, or the edge of a step, that comes now is one at which it begins.
     pub(super) fn hits(&mut self, nth: u32) -> bool {
         self.count += 1;

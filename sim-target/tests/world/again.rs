@@ -55,7 +55,7 @@ fn a_step_with_a_fact_begins_again_at_its_next_occurrences() {
         "105..106 155..156",
     );
     check(
-        "x: at 205ms note\nafter send Tick n1->n2 #2 from x pause n1 for 1ms again 1 times",
+        "x: at 205ms note\nafter send Tick n1->n2 #2 from x pause n3 for 1ms again 1 times",
         "pause",
         "220..221 230..231",
     );

@@ -7,6 +7,7 @@ mod clients;
 mod clocks;
 mod crashes;
 mod effects;
+mod handlers;
 mod lives;
 mod mixtures;
 mod named;
