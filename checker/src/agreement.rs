@@ -17,7 +17,7 @@ use crate::{
 const DENSE_KEYS: u64 = 1 << 16;
 
 /// The values that nodes have agreed on so far, by property and key.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Agreement {
     /// A handful; found by a walk.
     properties: Vec<Property>,
@@ -25,11 +25,40 @@ pub struct Agreement {
     epoch: u32,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Property {
     what: &'static str,
     dense: Vec<Dense>,
     sparse: BTreeMap<u64, (NodeId, u64)>,
+}
+
+impl Clone for Property {
+    fn clone(&self) -> Self {
+        let Self { what, dense, sparse } = self;
+        Self { what, dense: dense.clone(), sparse: sparse.clone() }
+    }
+
+    /// Keeps the memory.
+    fn clone_from(&mut self, from: &Self) {
+        let Self { what, dense, sparse } = from;
+        self.what = what;
+        self.dense.clone_from(dense);
+        self.sparse.clone_from(sparse);
+    }
+}
+
+impl Clone for Agreement {
+    fn clone(&self) -> Self {
+        let Self { properties, epoch } = self;
+        Self { properties: properties.clone(), epoch: *epoch }
+    }
+
+    /// Keeps the memory.
+    fn clone_from(&mut self, from: &Self) {
+        let Self { properties, epoch } = from;
+        self.properties.clone_from(properties);
+        self.epoch = *epoch;
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]

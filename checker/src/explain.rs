@@ -12,7 +12,7 @@ use crate::{
     history::{Completion, Event, History, NodeId, OpId, Operation, Value},
     linearizability::Linearizability,
     model::{ABORTED_READ, Model, NEVER_WRITTEN, Register, STALE_CAS, STALE_READ},
-    verdict::{Anomaly, Class, Evidence, Verdict},
+    verdict::{Anomaly, Class, Evidence, Verdict, Waiting},
 };
 
 /// An anomaly in words. Its `Display` is the whole of it, over several lines.
@@ -22,7 +22,8 @@ pub struct Explanation {
     pub summary: String,
     /// The operations that show the anomaly, in the order of invocation; empty where operations do not show it.
     pub operations: Vec<OpId>,
-    /// Which of them contradict the one where the search died, a sentence each, without full stops.
+    /// Which of them contradict the one where the search died, or what each node waited for, a sentence each, without full
+    /// stops.
     pub why: Vec<String>,
     /// The operations as a table, a line each.
     listing: Vec<String>,
@@ -52,6 +53,10 @@ pub fn explain(history: &History, anomaly: &Anomaly) -> Explanation {
             bare(format!("{who} panicked: {message}{place}"))
         }
         Evidence::Property => bare(property(anomaly)),
+        Evidence::Unanswered { keys, since, nodes } => {
+            let why = nodes.iter().map(waiting).collect();
+            Explanation { why, ..bare(unanswered(&anomaly.name, keys, *since)) }
+        }
     }
 }
 
@@ -82,6 +87,29 @@ fn bare(summary: String) -> Explanation {
     Explanation { summary, operations: Vec::new(), why: Vec::new(), listing: Vec::new() }
 }
 
+/// Nanoseconds in a unit that suits them.
+fn span(nanos: u64) -> String {
+    if nanos < 10_000_000_000 { format!("{} ms", nanos / 1_000_000) } else { format!("{} s", nanos / 1_000_000_000) }
+}
+
+fn unanswered(name: &str, keys: &[u32], since: u64) -> String {
+    let keys = keys.iter().map(|key| format!("k{key}")).collect::<Vec<_>>().join(", ");
+    format!("{}: {} after everything was healed nobody could read {keys}", name.replace('-', " "), span(since))
+}
+
+/// What a node waited for, as a sentence.
+fn waiting(node: &Waiting) -> String {
+    let role = node.role.map(|role| format!(" ({role})")).unwrap_or_default();
+    let timers = node.timers.iter().map(|(timer, left)| format!("timer {timer} in {}", span(*left)));
+    let timers = timers.collect::<Vec<_>>().join(" and ");
+    let timers = if timers.is_empty() { "no timer".to_owned() } else { timers };
+    let heard = match &node.heard {
+        Some((what, ago)) => format!("{} ago it heard of {what}", span(*ago)),
+        None => "it heard of nothing".to_owned(),
+    };
+    format!("n{}{role} waits for {timers}; {heard}", node.node)
+}
+
 fn conflict(name: &str, key: u64, first: (NodeId, u64), second: (NodeId, u64)) -> String {
     let what = name.replace('-', " ");
     if first.0 == second.0 {
@@ -94,7 +122,7 @@ fn conflict(name: &str, key: u64, first: (NodeId, u64), second: (NodeId, u64)) -
 fn property(anomaly: &Anomaly) -> String {
     match anomaly.class {
         Class::Nondeterminism => format!("two runs of one schedule differed: {}", anomaly.name),
-        Class::Panic | Class::Agreement | Class::Invariant | Class::Linearizability => {
+        Class::Panic | Class::Agreement | Class::Invariant | Class::Linearizability | Class::Liveness => {
             format!("{} `{}` does not hold", anomaly.class.name(), anomaly.name)
         }
     }
@@ -116,7 +144,9 @@ fn explain_operation(history: &History, anomaly: &Anomaly, dying: OpId) -> Expla
 pub fn shrink_history(history: &History, anomaly: &Anomaly) -> Vec<OpId> {
     match anomaly.evidence {
         Evidence::Operation(dying) => shrink(history, anomaly, dying).0,
-        Evidence::Conflict { .. } | Evidence::Panic { .. } | Evidence::Property => Vec::new(),
+        Evidence::Conflict { .. } | Evidence::Panic { .. } | Evidence::Property | Evidence::Unanswered { .. } => {
+            Vec::new()
+        }
     }
 }
 
@@ -515,6 +545,26 @@ why:
         };
         check_evidence(Class::Panic, "panic", evidence("src/raft.rs:7"), "n2 panicked: no quorum at src/raft.rs:7");
         check_evidence(Class::Panic, "panic", evidence(""), "n2 panicked: no quorum");
+    }
+
+    #[test]
+    fn who_does_not_recover_is_told_with_what_each_node_waits_for() {
+        let waiting = |node, role, timers: &[(u32, u64)], heard: Option<(&str, u64)>| Waiting {
+            node,
+            role,
+            timers: timers.to_vec(),
+            heard: heard.map(|(what, ago)| (what.to_owned(), ago)),
+        };
+        let nodes = vec![
+            waiting(1, Some("leader"), &[(0, 7_000_000), (3, 12_000_000_000)], Some(("Ping of n2", 9_999_000_000))),
+            waiting(2, None, &[], None),
+        ];
+        let evidence = Evidence::Unanswered { keys: vec![1, 3], since: 25_000_000_000, nodes };
+        let anomaly = Anomaly { class: Class::Liveness, name: "slow-recovery".into(), evidence };
+        let expected = "slow recovery: 25 s after everything was healed nobody could read k1, k3\n\nwhy:\n  \
+            n1 (leader) waits for timer 0 in 7 ms and timer 3 in 12 s; 9999 ms ago it heard of Ping of n2\n  \
+            n2 waits for no timer; it heard of nothing\n";
+        assert_eq!(explain(&History::default(), &anomaly).to_string(), expected);
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub enum Event {
 }
 
 /// What clients saw, in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct History {
     /// Names of the functions that calls refer to: `["read", "write", "cas"]`.
     pub functions: &'static [&'static str],
@@ -82,6 +82,21 @@ pub struct History {
     pub operations: Vec<Operation>,
     /// Every invocation and completion, in order.
     pub events: Vec<Event>,
+}
+
+impl Clone for History {
+    fn clone(&self) -> Self {
+        let Self { functions, operations, events } = self;
+        Self { functions, operations: operations.clone(), events: events.clone() }
+    }
+
+    /// Keeps the memory, unlike a derived one: histories are copied once a run.
+    fn clone_from(&mut self, from: &Self) {
+        let Self { functions, operations, events } = from;
+        self.functions = functions;
+        self.operations.clone_from(operations);
+        self.events.clone_from(events);
+    }
 }
 
 impl History {

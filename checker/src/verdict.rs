@@ -19,6 +19,8 @@ pub enum Class {
     Invariant,
     /// No order of the operations, consistent with real time, explains the history.
     Linearizability,
+    /// Long after everything was healed, operations did not succeed.
+    Liveness,
 }
 
 impl Class {
@@ -30,6 +32,7 @@ impl Class {
             Self::Agreement => "agreement",
             Self::Invariant => "invariant",
             Self::Linearizability => "linearizability",
+            Self::Liveness => "liveness",
         }
     }
 }
@@ -72,6 +75,28 @@ pub enum Evidence {
     },
     /// A named property was false; there is nothing more to say.
     Property,
+    /// Objects could not be read.
+    Unanswered {
+        /// Which ones.
+        keys: Vec<u32>,
+        /// How many nanoseconds after everything was healed.
+        since: u64,
+        /// What each node waited for.
+        nodes: Vec<Waiting>,
+    },
+}
+
+/// What a node waited for when a run was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The node.
+    pub node: NodeId,
+    /// The role that it reports.
+    pub role: Option<&'static str>,
+    /// Its timers that were set: number, and in how many nanoseconds they go off.
+    pub timers: Vec<(u32, u64)>,
+    /// What it heard of last, and how many nanoseconds before.
+    pub heard: Option<(String, u64)>,
 }
 
 /// Why no answer was reached.

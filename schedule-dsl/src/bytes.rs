@@ -178,6 +178,17 @@ impl Schedule {
     }
 }
 
+impl Step {
+    /// The canonical bytes of a schedule of this step alone, under a header that leaves everything open.
+    pub fn to_bytes(&self) -> [u8; HEADER + RECORD] {
+        let mut bytes = [0; HEADER + RECORD];
+        let (header, record) = bytes.split_at_mut(HEADER);
+        header.copy_from_slice(&encode_header(&Header::default()));
+        encode_step(self, record.first_chunk_mut().expect("a record follows the header"));
+        bytes
+    }
+}
+
 impl Schedule {
     /// The same schedule for a cluster of `nodes` nodes, with every number of a node written as the one that it means there:
     /// of three nodes, n4 is n1.

@@ -53,13 +53,22 @@ pub(crate) struct Lane {
 }
 
 /// All clients.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Clients {
     lanes: Vec<Lane>,
     /// The last value that any client saw under each key.
     observed: Vec<u64>,
     /// Which keys' final values are not known yet.
     unread: Vec<u32>,
+}
+
+clone_fields!(Clients { lanes, observed, unread });
+
+impl Clients {
+    /// The keys whose final values are not known yet.
+    pub(crate) fn unread(&self) -> &[u32] {
+        &self.unread
+    }
 }
 
 impl<N: Node> Core<N> {
@@ -328,10 +337,11 @@ impl<N: Node> Core<N> {
 
     /// The last phase: every object is read until that succeeds.
     pub(crate) fn begin_settle(&mut self) {
+        self.assert_healed();
         self.phase = Phase::Settle;
         self.note(None, |_| What::Settle);
         let keys = 1..=u32::from(self.header.keys);
-        self.clients.unread = keys.filter(|key| (self.workload.last)(*key).is_some()).collect();
+        self.clients.unread.extend(keys.filter(|key| (self.workload.last)(*key).is_some()));
         if self.clients.unread.is_empty() {
             self.phase = Phase::Over;
         }
@@ -358,7 +368,7 @@ impl<N: Node> Core<N> {
             self.clients.unread.retain(|unread| *unread != key);
         }
         if self.clients.unread.is_empty() {
-            self.phase = Phase::Over;
+            return self.recovered();
         }
         self.queue.push(self.now + if known { 0 } else { AGAIN }, Event::Last { lane });
     }

@@ -17,12 +17,13 @@ use crate::{
     clock::Clock,
     disk::{Disk, Operation},
     draw::{Keying, Purpose, mix},
-    inject::{Moment, Plan},
+    inject::{Facts, Moment, Plan},
     marks,
     network::Network,
     node::{File, Node, ReplyTo, RequestId, Timer},
     outbox::{Deed, Due, Outbox},
     queue::{Queue, Slab},
+    recovery::{Heard, Recovery},
     state::{Condition, Seen, Signals, StateView, global, local, pair},
     target::{About, Transport},
     trace::{TraceEvent, TraceHash, What},
@@ -140,6 +141,8 @@ pub(crate) struct Host {
     pub(crate) view: StateView,
     pub(crate) role: usize,
     pub(crate) local: u64,
+    /// What it heard of last, once the run waits for it to recover.
+    pub(crate) heard: Option<Heard>,
 }
 
 impl Host {
@@ -149,6 +152,26 @@ impl Host {
     }
 }
 
+clone_fields!(Host {
+    up,
+    down_by,
+    paused_by,
+    incarnation,
+    doom,
+    effects_left,
+    disk,
+    clock,
+    ahead,
+    timers,
+    outbox,
+    backlog,
+    turns,
+    view,
+    role,
+    local,
+    heard
+});
+
 /// One timer: its deadline, and the event that will look at it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimerState {
@@ -157,6 +180,13 @@ pub(crate) struct TimerState {
     deadline: Option<u64>,
     /// When, in true time, a pending event looks at it, so that setting it later needs no new event.
     looked_at: Option<u64>,
+}
+
+impl TimerState {
+    /// Its number, and in how many nanoseconds it goes off, if it is set.
+    pub(crate) fn pending(&self, now: u64) -> Option<(u32, u64)> {
+        Some((self.timer.0, self.deadline?.saturating_sub(now)))
+    }
 }
 
 /// The phase of a run.
@@ -178,6 +208,7 @@ pub(crate) struct Core<N: Node> {
     pub(crate) header: Header,
     pub(crate) now: u64,
     pub(crate) phase: Phase,
+    pub(crate) recovery: Recovery,
     pub(crate) queue: Queue<Event>,
     pub(crate) messages: Slab<N::Message>,
     pub(crate) requests: Slab<(OpId, RequestId, Call)>,
@@ -198,7 +229,10 @@ pub(crate) struct Core<N: Node> {
     pub(crate) signals: Signals,
     /// A node went down while the present event was handled.
     pub(crate) went_down: bool,
-    fresh_marks: Vec<u16>,
+    pub(crate) facts: Facts,
+    pub(crate) fresh_marks: Vec<u16>,
+    /// What larger clusters of earlier runs left.
+    pub(crate) spare_hosts: Vec<Host>,
 }
 
 impl<N: Node> Core<N> {
@@ -212,6 +246,7 @@ impl<N: Node> Core<N> {
             header: Header::default(),
             now: 0,
             phase: Phase::default(),
+            recovery: Recovery::default(),
             queue: Queue::new(),
             messages: Slab::new(),
             requests: Slab::new(),
@@ -230,7 +265,9 @@ impl<N: Node> Core<N> {
             seen: Seen::new(),
             signals: Signals::default(),
             went_down: false,
+            facts: Facts::default(),
             fresh_marks: Vec::new(),
+            spare_hosts: Vec::new(),
         }
     }
 
@@ -239,6 +276,7 @@ impl<N: Node> Core<N> {
         self.header = header;
         self.now = 0;
         self.phase = Phase::Chaos;
+        self.recovery = Recovery::default();
         self.queue.reset();
         self.messages.reset();
         self.requests.reset();
@@ -254,12 +292,23 @@ impl<N: Node> Core<N> {
         self.seen.reset();
         self.signals.states.clear();
         self.went_down = false;
+        self.facts.stop();
         self.fresh_marks.clear();
         self.reset_clients();
     }
 
+    /// Sees to it that there are so many hosts. Those that are too many now keep their memory for another run.
+    pub(crate) fn resize_hosts(&mut self, nodes: usize) {
+        while self.hosts.len() > nodes {
+            self.spare_hosts.extend(self.hosts.pop());
+        }
+        while self.hosts.len() < nodes {
+            self.hosts.push(self.spare_hosts.pop().unwrap_or_default());
+        }
+    }
+
     fn reset_hosts(&mut self, nodes: usize) {
-        self.hosts.resize_with(nodes, Host::default);
+        self.resize_hosts(nodes);
         for host in &mut self.hosts {
             host.up = false;
             host.down_by = 0;
@@ -277,6 +326,7 @@ impl<N: Node> Core<N> {
             host.view = StateView::default();
             host.role = usize::MAX;
             host.local = 0;
+            host.heard = None;
         }
     }
 

@@ -13,6 +13,8 @@ use crate::{
 
 const PING: Timer = Timer(0);
 const PERIOD: Duration = Duration::from_millis(50);
+/// How long nobody is heard before a bug shows, in nanoseconds.
+const SILENCE: u64 = 300_000_000;
 const LOG: File = File("log");
 /// The node that keeps the registers.
 const KEEPER: NodeId = 1;
@@ -27,13 +29,17 @@ pub enum Message {
 }
 
 /// A node: the keeper of the registers, or one that knows who keeps them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct EchoNode {
     registers: BTreeMap<u32, u64>,
     peers: Vec<NodeId>,
     pongs: u64,
-    /// The planted bug: answers before its writes are durable.
+    /// A planted bug: answers before its writes are durable.
     early: bool,
+    /// Another: who has heard nobody for this long, in nanoseconds, hears no client ever after.
+    deaf_after: u64,
+    deaf: bool,
+    heard_at: u64,
 }
 
 impl Node for EchoNode {
@@ -52,12 +58,17 @@ impl Node for EchoNode {
     fn on(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
         match input {
             Input::Timer(_) => self.ping(cx),
-            Input::Message { from, message: Message::Ping(sent) } => cx.send(from, Message::Pong(sent)),
+            Input::Message { from, message: Message::Ping(sent) } => {
+                self.deaf |= cx.mono() - self.heard_at > self.deaf_after;
+                self.heard_at = cx.mono();
+                cx.send(from, Message::Pong(sent));
+            }
             Input::Message { message: Message::Pong(sent), .. } => {
                 sometimes!(cx.mono() - sent > 3_000_000, "a ping took three milliseconds");
                 self.pongs += 1;
             }
             Input::Request { reply, .. } if cx.me() != KEEPER => cx.redirect(reply, Some(KEEPER)),
+            Input::Request { .. } if self.deaf => {}
             Input::Request { reply, request, .. } => {
                 let (answer, change) = self.apply(request);
                 if self.early {
@@ -74,6 +85,10 @@ impl Node for EchoNode {
             }
             Input::Link { .. } | Input::ClockChanged => {}
         }
+    }
+
+    fn fork(&self) -> Option<Self> {
+        Some(self.clone())
     }
 
     fn inspect(&self, view: &mut StateView) {
@@ -117,6 +132,7 @@ impl Target for Echo {
             .roles(&["keeper", "guide"])
             .constant("ping_period", PERIOD)
             .bug("early-ack", "answers a write before it is durable")
+            .bug("deaf", "once it has heard no other node for a while, the keeper hears no client ever after")
             .marks_in(module_path!())
     }
 
@@ -128,7 +144,15 @@ impl Target for Echo {
             (u32::from_le_bytes(key.try_into().expect("a record has twelve bytes")), value)
         });
         let peers = boot.members.iter().copied().filter(|peer| boot.me != KEEPER && *peer != boot.me).collect();
-        let node = EchoNode { registers: registers.collect(), peers, pongs: 0, early: boot.bug("early-ack") };
+        let node = EchoNode {
+            registers: registers.collect(),
+            peers,
+            pongs: 0,
+            early: boot.bug("early-ack"),
+            deaf_after: if boot.bug("deaf") { SILENCE } else { u64::MAX },
+            deaf: false,
+            heard_at: cx.mono(),
+        };
         node.ping(cx);
         node
     }

@@ -10,6 +10,8 @@ mod links;
 mod lives;
 mod plan;
 
+use std::fmt::Display;
+
 use murphy_schedule::{
     Edge, Fact, Fault, FaultKind, Lasts, Name, Nodes, Side, StepId, When,
     fault::Length,
@@ -17,7 +19,11 @@ use murphy_schedule::{
 };
 
 pub use self::plan::{StepReport, Struck};
-pub(crate) use self::{budget::Harm, facts::Moment, plan::Plan};
+pub(crate) use self::{
+    budget::Harm,
+    facts::{Facts, Moment, sorts_by_clock},
+    plan::Plan,
+};
 
 use self::{
     facts::{MARK, SORTS, sort},
@@ -100,6 +106,7 @@ pub fn not_carried_out(fault: &Fault) -> Option<&'static str> {
 impl<N: Node> Core<N> {
     /// A step's own trigger has come: it begins, and it is settled when it does so again.
     pub(crate) fn begin_itself(&mut self, at: usize, moment: Option<Moment>) {
+        self.plan.steps[at].came = true;
         if self.phase != Phase::Chaos {
             return;
         }
@@ -117,6 +124,7 @@ impl<N: Node> Core<N> {
 
     /// A step begins, unless it lasts already; `moment` is what triggered it, if that is happening now.
     pub(crate) fn begin(&mut self, at: usize, moment: Option<Moment>) {
+        self.plan.steps[at].came = true;
         if self.plan.steps[at].active || self.phase != Phase::Chaos || self.plan.calm {
             return;
         }
@@ -125,7 +133,7 @@ impl<N: Node> Core<N> {
         planned.begun = planned.begun.or(Some(self.now));
         planned.active = true;
         planned.turn = planned.turn.saturating_add(1);
-        self.hash.add(1 << 60 | at as u64);
+        self.hash.add(1 << 60 | u64::from(self.plan.content(at)));
         self.note(None, |core| What::Begin(core.plan.text(at, &core.vocabulary)));
         let over = self.inject(at, &step.fault, moment) || step.fault.kind().length() == Length::Instant;
         self.edge(at, Edge::Begins);
@@ -220,17 +228,22 @@ impl<N: Node> Core<N> {
     /// Tells the other steps that an edge of this one was reached.
     fn edge(&mut self, at: usize, edge: Edge) {
         let kind = self.plan.steps[at].step.fault.kind();
-        if !self.plan.watchers[sort(Fact::Fault(Name::ANY, edge))].is_empty() {
+        if self.facts.are_counted() || !self.plan.watchers[sort(Fact::Fault(Name::ANY, edge))].is_empty() {
             let kind = FaultKind::ALL.iter().position(|other| *other == kind).expect("every kind is in the table");
             let moment = Moment::Fault(kind, edge);
             self.plan.steps[at].effects += u32::from(self.is_awaited(moment));
+            if self.facts.are_counted() {
+                // Also once all is healed: that it is awaited is an effect even then.
+                self.facts.count(Side::After, moment);
+            }
             self.fire(Side::After, moment);
         }
         let id = self.plan.steps[at].step.id;
         if !self.plan.owns(at, id) {
             return;
         }
-        for other in 0..self.plan.steps.len() {
+        for rank in self.plan.steps.ranks() {
+            let other = self.plan.steps.at(rank);
             let step = self.plan.steps[other].step;
             match step.when {
                 When::Step { step, edge: wanted, delay } if step == id && wanted == edge => {
@@ -251,7 +264,7 @@ impl<N: Node> Core<N> {
     /// in [`carries_out`] whether it is done.
     fn inject(&mut self, at: usize, fault: &Fault, moment: Option<Moment>) -> bool {
         if let Some(what) = not_carried_out(fault) {
-            self.void(format!("this version does not carry out {what}"));
+            self.void(format_args!("this version does not carry out {what}"));
             return true;
         }
         match *fault {
@@ -330,13 +343,13 @@ impl<N: Node> Core<N> {
     }
 
     /// A step is void: the trace says why.
-    fn void(&mut self, why: String) {
-        self.note(None, |_| What::Void(why));
+    fn void(&mut self, why: impl Display) {
+        self.note(None, |_| What::Void(why.to_string()));
     }
 
     /// The step that owns an id.
     fn step_of(&self, id: StepId) -> Option<usize> {
-        (0..self.plan.steps.len()).find(|at| self.plan.owns(*at, id))
+        self.plan.steps.ranks().map(|rank| self.plan.steps.at(rank)).find(|at| self.plan.owns(*at, id))
     }
 
     fn activate(&mut self, at: usize, id: StepId) {
@@ -381,11 +394,18 @@ impl<N: Node> Core<N> {
 
     /// Ends everything that lasts, and starts whoever is down.
     fn heal_now(&mut self, at: usize) {
-        let lasting = |other: &usize| *other != at && self.plan.steps[*other].active;
-        let others: Vec<usize> = (0..self.plan.steps.len()).filter(lasting).collect();
+        // What begins because another step ends here goes on.
+        let places = self.plan.steps.ranks().map(|rank| self.plan.steps.at(rank));
+        let lasting = places.filter(|other| *other != at && self.plan.steps[*other].active);
+        let lasting = lasting.fold(0u128, |set, other| set | 1 << other);
         let down = self.hosts.iter().filter(|host| !host.up).count();
-        self.plan.steps[at].effects += (others.len() + down) as u32;
-        others.into_iter().for_each(|other| self.end(other));
+        self.plan.steps[at].effects += lasting.count_ones() + down as u32;
+        for rank in self.plan.steps.ranks() {
+            let other = self.plan.steps.at(rank);
+            if lasting & 1 << other != 0 {
+                self.end(other);
+            }
+        }
         (0..self.hosts.len()).for_each(|node| self.revive(node));
     }
 
@@ -398,8 +418,13 @@ impl<N: Node> Core<N> {
         self.plan.calm = true;
         // Before anything that is put off until then.
         self.queue.push(self.now + u64::from(self.header.calm) * 10_000_000, Event::Rouse);
-        (0..self.plan.steps.len()).for_each(|at| self.end(at));
+        self.end_all();
         (0..self.hosts.len()).for_each(|node| self.revive(node));
+    }
+
+    /// Ends every step, in their order.
+    fn end_all(&mut self) {
+        self.plan.steps.ranks().for_each(|rank| self.end(self.plan.steps.at(rank)));
     }
 
     /// The calm is over.
@@ -454,9 +479,8 @@ impl<N: Node> Core<N> {
     pub(crate) fn heal_all(&mut self) {
         self.note(None, |_| What::Heal);
         self.phase = Phase::Heal;
-        for at in 0..self.plan.steps.len() {
-            self.end(at);
-        }
+        self.begin_recovery();
+        self.end_all();
         for node in 0..self.hosts.len() {
             self.hosts[node].down_by = 0;
             if !self.hosts[node].up {

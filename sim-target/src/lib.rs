@@ -6,6 +6,8 @@
 //!
 //! Nothing in this crate judges a history; it feeds observers that a target names.
 
+#[macro_use]
+mod clone;
 mod client;
 mod clock;
 mod context;
@@ -21,8 +23,10 @@ mod node;
 mod outbox;
 mod panics;
 mod queue;
+mod recovery;
 mod run;
 mod select;
+mod snapshot;
 mod state;
 mod target;
 mod trace;
@@ -36,6 +40,7 @@ pub use draw::Keying;
 pub use inject::{StepReport, Struck, carries_out, not_carried_out};
 pub use node::{DiskError, File, Input, Node, NodeId, ReplyTo, RequestId, Timer};
 pub use run::{AnyTarget, Options, Outcome, Run, Runner, Shared, resolve};
+pub use snapshot::{Refused, Snapshot};
 pub use state::{RANKS_MAX, Signals, StateView};
 pub use target::{About, Boot, Bug, Cluster, Promise, Property, Quota, Target, Transport, vocabulary};
 pub use trace::{Chance, TraceEvent, What};

@@ -93,8 +93,9 @@ fn sorted<'a>(sites: impl Iterator<Item = &'a Site>) -> Vec<&'static str> {
     names
 }
 
-#[derive(Default)]
-struct Hits {
+/// The hits of a run so far.
+#[derive(Debug, Default)]
+pub(crate) struct Hits {
     counters: Vec<u8>,
     /// Ranks hit since they were last asked for, while somebody waits for one.
     fresh: Vec<u16>,
@@ -105,7 +106,14 @@ struct Hits {
     puts_off: bool,
 }
 
+clone_fields!(Hits { counters, fresh, watched, muted, put_off, puts_off });
+
 impl Hits {
+    /// How often the mark of this rank was hit; saturating.
+    pub(crate) fn of(&self, rank: usize) -> u8 {
+        self.counters.get(rank).copied().unwrap_or_default()
+    }
+
     fn add(&mut self, rank: usize) {
         if self.muted {
             return;
@@ -136,6 +144,19 @@ pub(crate) fn start(watched: bool) {
         hits.muted = false;
         hits.put_off.clear();
         hits.puts_off = false;
+    });
+}
+
+/// The hits so far, for a snapshot.
+pub(crate) fn save() -> Hits {
+    HITS.with_borrow(Hits::clone)
+}
+
+/// Goes on counting from these hits; from now on they are queued if `watched`.
+pub(crate) fn restore(from: &Hits, watched: bool) {
+    HITS.with_borrow_mut(|hits| {
+        hits.clone_from(from);
+        hits.watched = watched;
     });
 }
 

@@ -174,6 +174,22 @@ pub(crate) struct Network {
     pub(crate) buffers: Buffers,
 }
 
+clone_fields!(Network {
+    nodes,
+    kinds,
+    counts,
+    streams,
+    active,
+    held,
+    fate,
+    sessions,
+    last,
+    world_epoch,
+    node_epochs,
+    link_epochs,
+    buffers
+});
+
 impl Network {
     pub(crate) fn reset(&mut self, nodes: usize, kinds: usize) {
         let refill = |vec: &mut Vec<u64>| {
@@ -338,9 +354,10 @@ impl<N: Node> Core<N> {
         let (mut cut, stream) = (false, self.about.transport == Transport::Stream);
         let covers = |active: &Active| active.covers(from, to) && active.kind.is_none_or(|only| only == kind);
         // Of the numbered rules of each sort the lowest: its number, and the step that it belongs to.
-        let mut first: [Option<(u8, usize)>; SORTS] = [None; SORTS];
+        let mut first: [Option<(u8, u8, usize)>; SORTS] = [None; SORTS];
         for active in self.network.active.iter().filter(|active| covers(active) && active.rule.number > 0) {
-            let (least, own) = (&mut first[active.treatment.sort()], (active.rule.number, active.step));
+            let own = (active.rule.number, self.plan.steps[active.step].rank, active.step);
+            let least = &mut first[active.treatment.sort()];
             *least = Some(least.map_or(own, |least| least.min(own)));
         }
         let link = self.network.link(from, to);
@@ -351,7 +368,7 @@ impl<N: Node> Core<N> {
             buffers.label(&mut fate.label, draw, last[link]);
         }
         for active in active.iter_mut().filter(|active| covers(active)) {
-            let (number, decides) = first[active.treatment.sort()].unwrap_or((0, active.step));
+            let (number, _, decides) = first[active.treatment.sort()].unwrap_or((0, 0, active.step));
             if active.rule.number != number {
                 // Keeping another rule from a message is an effect.
                 self.plan.steps[decides].effects += 1;
@@ -409,13 +426,18 @@ impl<N: Node> Core<N> {
     /// A step ends: what it held back arrives now, in the order of sending, unless it is not due yet or another step holds
     /// that link, too.
     pub(crate) fn let_go(&mut self, step: usize) {
-        let held = std::mem::take(&mut self.network.held);
-        for (holder, due, event) in held {
+        let mut kept = 0;
+        for at in 0..self.network.held.len() {
+            let (holder, due, event) = self.network.held[at];
             match if holder == step { self.holder_of(event) } else { Some(holder) } {
-                Some(holder) => self.network.held.push((holder, due, event)),
+                Some(holder) => {
+                    self.network.held[kept] = (holder, due, event);
+                    kept += 1;
+                }
                 None => self.queue.push(due.max(self.now), event),
             }
         }
+        self.network.held.truncate(kept);
     }
 
     /// The step that holds the link of a delivery now.

@@ -33,7 +33,7 @@ impl<E> Ord for Entry<E> {
 }
 
 /// Pending events.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Queue<E> {
     /// Sorted from the last to the next.
     near: Vec<Entry<E>>,
@@ -42,6 +42,8 @@ pub(crate) struct Queue<E> {
     /// Sequences of events that go before all others of their time; counts down.
     first: u64,
 }
+
+clone_fields!(Queue<E: Copy> { near, far, sequence, first });
 
 /// Sequences of ordinary events begin here.
 const ORDINARY: u64 = 1 << 32;
@@ -68,6 +70,30 @@ impl<E: Copy> Queue<E> {
         self.insert(Entry { time, sequence: self.first, event });
     }
 
+    /// Sets so many sequences apart, for events whose place among those of their time must not depend on when they are
+    /// pushed. Returns the first.
+    pub(crate) fn reserve(&mut self, count: u64) -> u64 {
+        self.sequence += count;
+        self.sequence - count + 1
+    }
+
+    /// Pushes an event at a place that was set apart.
+    pub(crate) fn push_reserved(&mut self, time: u64, sequence: u64, event: E) {
+        self.insert(Entry { time, sequence, event });
+    }
+
+    /// Has `change` look at every pending event, by its time and sequence: it may move the event by changing them, and
+    /// drops it by returning false.
+    pub(crate) fn edit(&mut self, mut change: impl FnMut(&mut u64, &mut u64, E) -> bool) {
+        self.near.retain_mut(|entry| change(&mut entry.time, &mut entry.sequence, entry.event));
+        self.near.sort_unstable_by(|a, b| b.cmp(a));
+        if !self.far.is_empty() {
+            let mut far = std::mem::take(&mut self.far).into_vec();
+            far.retain_mut(|Reverse(entry)| change(&mut entry.time, &mut entry.sequence, entry.event));
+            self.far = far.into();
+        }
+    }
+
     fn insert(&mut self, entry: Entry<E>) {
         if self.near.len() >= NEAR {
             self.far.push(Reverse(entry));
@@ -90,11 +116,13 @@ impl<E: Copy> Queue<E> {
 }
 
 /// Things kept by number while an event that names them is pending.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Slab<T> {
     items: Vec<Option<T>>,
     free: Vec<u32>,
 }
+
+clone_fields!(Slab<T: Clone> { items, free });
 
 impl<T> Slab<T> {
     pub(crate) fn new() -> Self {
@@ -124,6 +152,21 @@ impl<T> Slab<T> {
 #[cfg(test)]
 mod tests {
     use super::Queue;
+
+    #[test]
+    fn an_edit_moves_and_drops_events_wherever_they_wait() {
+        let mut queue = Queue::new();
+        let place = queue.reserve(1);
+        (0..1000).for_each(|event| queue.push(5, event));
+        queue.push_reserved(5, place, 1000);
+        queue.edit(|time, _, event| {
+            *time += u64::from(event == 7 || event == 900);
+            event % 10 == 0 || event == 7
+        });
+        let popped: Vec<i32> = std::iter::from_fn(|| queue.pop().map(|(_, event)| event)).collect();
+        let stay = (0..1000).filter(|event| event % 10 == 0 && *event != 900);
+        assert_eq!(popped, std::iter::once(1000).chain(stay).chain([7, 900]).collect::<Vec<_>>());
+    }
 
     #[test]
     fn events_leave_by_time_then_in_order_of_insertion_however_many_are_pending() {

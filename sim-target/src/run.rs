@@ -12,11 +12,12 @@ use crate::{
     context::Context,
     core::{Core, Event, Phase, number},
     draw::{Keying, Purpose, mix},
-    inject::{Moment, StepReport},
+    inject::{Moment, Plan, StepReport},
     marks,
     node::{Input, Node, NodeId},
     outbox::Deed,
     panics::{self, Panic},
+    snapshot::{Change, Refused, Snapshot, Taken, fork},
     state::{Signals, StateView},
     target::{About, Boot, Cluster, Property, Target, vocabulary},
     trace::{TraceEvent, What},
@@ -35,6 +36,8 @@ pub struct Outcome {
     pub events: u64,
     /// Virtual time at the end, in nanoseconds.
     pub time: u64,
+    /// How many nanoseconds after the healing every object could be read; `None`: it could not, or there was nothing to read.
+    pub recovered: Option<u64>,
     /// What each step did, in the order of their content.
     pub steps: Vec<StepReport>,
     /// What the run visited.
@@ -65,8 +68,17 @@ impl Options {
 pub trait Run {
     /// Runs `schedule`.
     fn run(&mut self, schedule: &Schedule, options: Options) -> &Outcome;
-    /// What [`run`](Self::run) gave last, to be taken apart.
+    /// What was run last gave this, to be taken apart.
     fn outcome_mut(&mut self) -> &mut Outcome;
+    /// Runs `schedule` as [`run`](Self::run) does, and keeps snapshots of it where so many events have been handled, in
+    /// ascending order. Fewer than asked for, if the run was over before; none at all, if the target's nodes do not
+    /// [`fork`](Node::fork).
+    fn run_keeping(&mut self, schedule: &Schedule, options: Options, events: &[u64]) -> Vec<Snapshot>;
+    /// Runs `schedule` from a snapshot on. The outcome is the same as if it had run from its start.
+    ///
+    /// # Errors
+    /// If the schedule, as far as can be told, would have had another run up to the moment of the snapshot.
+    fn resume(&mut self, snapshot: &Snapshot, schedule: &Schedule, options: Options) -> Result<&Outcome, Refused>;
 }
 
 /// A target whose type need not be known.
@@ -178,24 +190,71 @@ impl<T: Target> Runner<T> {
     }
 }
 
-impl<T: Target> Run for Runner<T> {
-    fn run(&mut self, schedule: &Schedule, options: Options) -> &Outcome {
-        let which = mix(schedule.header.seed, Purpose::Workload, []) % self.cores.len() as u64;
-        let core = &mut self.cores[which as usize];
-        let mut world = World {
+impl<T: Target> Runner<T> {
+    /// The world of schedules of this seed, and where its outcome goes.
+    fn world(&mut self, seed: u64) -> (World<'_, T>, &mut Outcome) {
+        let which = mix(seed, Purpose::Workload, []) % self.cores.len() as u64;
+        let world = World {
             target: &*self.target,
             bugs: &self.bugs,
-            core,
+            core: &mut self.cores[which as usize],
             nodes: &mut self.nodes,
             properties: &self.properties,
             members: &mut self.members,
         };
-        world.run(schedule, options, &mut self.outcome);
+        (world, &mut self.outcome)
+    }
+}
+
+impl<T: Target> Run for Runner<T> {
+    fn run(&mut self, schedule: &Schedule, options: Options) -> &Outcome {
+        let (mut world, outcome) = self.world(schedule.header.seed);
+        world.begin(schedule, options);
+        outcome.events = 0;
+        let over = world.play(options.events_max, &mut outcome.events);
+        world.finish(over, outcome);
         &self.outcome
     }
 
     fn outcome_mut(&mut self) -> &mut Outcome {
         &mut self.outcome
+    }
+
+    fn run_keeping(&mut self, schedule: &Schedule, options: Options, events: &[u64]) -> Vec<Snapshot> {
+        let (target, bugs, mut kept) = (self.target.clone(), self.bugs.clone(), Vec::new());
+        let (mut world, outcome) = self.world(schedule.header.seed);
+        world.begin(schedule, options);
+        let core = &mut *world.core;
+        core.facts.start(core.hosts.len(), T::Node::KINDS.len(), core.workload.functions.len(), core.about.roles.len());
+        outcome.events = 0;
+        let mut over = false;
+        for until in events.iter().filter(|until| **until <= options.events_max) {
+            over = over || world.play(*until, &mut outcome.events);
+            let mut nodes = Vec::new();
+            if !over && fork(world.nodes, &mut nodes).is_some() {
+                let (target, bugs, events, core) = (target.clone(), bugs.clone(), outcome.events, world.core.save());
+                kept.push(Snapshot::new(Taken { target, bugs, options, events, nodes, core }));
+            }
+        }
+        over = over || world.play(options.events_max, &mut outcome.events);
+        world.finish(over, outcome);
+        kept
+    }
+
+    fn resume(&mut self, snapshot: &Snapshot, schedule: &Schedule, options: Options) -> Result<&Outcome, Refused> {
+        let taken: Option<&Taken<T::Node, T>> = snapshot.taken.downcast_ref();
+        let taken = taken.filter(|taken| Rc::ptr_eq(&taken.target, &self.target) && taken.bugs == self.bugs);
+        let taken = taken.ok_or(Refused::Target)?;
+        if taken.options != options {
+            return Err(Refused::Options);
+        }
+        let (mut world, outcome) = self.world(schedule.header.seed);
+        let change = world.core.compare(&taken.core, schedule)?;
+        world.restore(taken, &change);
+        outcome.events = taken.events;
+        let over = world.play(options.events_max, &mut outcome.events);
+        world.finish(over, outcome);
+        Ok(&self.outcome)
     }
 }
 
@@ -210,46 +269,42 @@ struct World<'a, T: Target> {
 }
 
 impl<T: Target> World<'_, T> {
-    fn run(&mut self, schedule: &Schedule, options: Options, outcome: &mut Outcome) {
-        self.reset(schedule, options);
-        outcome.events = 0;
+    /// Handles events until the run is over, or so many have been handled in all. Returns whether it is over.
+    fn play(&mut self, until: u64, events: &mut u64) -> bool {
         // A node's own panics are caught around its handlers; this catches those of the rest of the target.
-        let ended = panics::catch(|| self.handle_events(options.events_max, &mut outcome.events));
-        let unknown = ended.unwrap_or_else(|panic| {
+        let ended = panics::catch(|| self.handle_events(until, events));
+        ended.unwrap_or_else(|panic| {
             let node = self.core.running.map_or(0, number);
             self.core.violate(Some(panicked(node, panic)));
-            None
-        });
-        self.finish(unknown, outcome);
+            true
+        })
     }
 
-    /// Handles events until the run is over; `Some`: it was not over in time.
-    fn handle_events(&mut self, events_max: u64, events: &mut u64) -> Option<Budget> {
-        while let Some((time, event)) = self.core.queue.pop() {
+    fn handle_events(&mut self, until: u64, events: &mut u64) -> bool {
+        // The next event is not even looked at: to put it back would change its place among those of its time.
+        while *events < until {
+            let Some((time, event)) = self.core.queue.pop() else { return true };
             *events += 1;
-            if *events > events_max {
-                return Some(Budget::Events);
-            }
             self.core.now = time;
             self.core.hash.add(time);
-            self.core.hash.add(header_word(&event));
+            self.core.hash.add(header_word(&event, &self.core.plan));
             self.handle(event);
             if self.core.violation.is_some() || self.core.phase == Phase::Over {
-                break;
+                return true;
             }
         }
-        None
+        false
     }
 
-    fn reset(&mut self, schedule: &Schedule, options: Options) {
+    /// Brings the world to the first moment of a run.
+    fn begin(&mut self, schedule: &Schedule, options: Options) {
         let header = resolve(&schedule.header, &self.core.about);
         self.core.keying = options.keying;
         self.core.trace = options.trace.then(Vec::new);
         self.core.reset(header);
         self.nodes.clear();
         self.nodes.resize_with(self.core.hosts.len(), || None);
-        self.members.clear();
-        self.members.extend(1..=NodeId::from(header.nodes));
+        self.seat(header.nodes);
         for node in 0..header.nodes {
             self.core.queue.push(0, Event::Start { node });
         }
@@ -266,14 +321,28 @@ impl<T: Target> World<'_, T> {
         }
     }
 
-    fn finish(&mut self, unknown: Option<Budget>, outcome: &mut Outcome) {
+    fn seat(&mut self, nodes: u8) {
+        self.members.clear();
+        self.members.extend(1..=NodeId::from(nodes));
+    }
+
+    /// Brings the world to the moment of a snapshot, as if it had come there under the changed schedule.
+    fn restore(&mut self, taken: &Taken<T::Node, T>, change: &Change) {
+        self.core.restore(&taken.core);
+        self.core.adapt(change, &taken.core);
+        self.seat(self.core.header.nodes);
+        fork(&taken.nodes, self.nodes).expect("a node that was copied once is copied again");
+    }
+
+    fn finish(&mut self, over: bool, outcome: &mut Outcome) {
         let core = &mut *self.core;
-        outcome.verdict = match (core.violation.take(), unknown) {
-            (Some(anomaly), _) => Verdict::Invalid(anomaly),
-            (None, Some(budget)) => Verdict::Unknown(budget),
-            (None, None) => core.observer.finish(),
+        outcome.verdict = match core.violation.take() {
+            Some(anomaly) => Verdict::Invalid(anomaly),
+            None if over => core.observer.finish(),
+            None => Verdict::Unknown(Budget::Events),
         };
         outcome.time = core.now;
+        outcome.recovered = core.recovery.took;
         outcome.trace_hash = core.hash.value();
         outcome.history.clone_from(&core.history);
         outcome.steps.clear();
@@ -320,7 +389,7 @@ impl<T: Target> World<'_, T> {
             Event::Rouse => self.core.rouse(),
             Event::Heal => self.core.heal_all(),
             Event::Settle => self.core.begin_settle(),
-            Event::Stop => self.core.phase = Phase::Over,
+            Event::Stop => self.core.lose_patience(),
         }
         self.drop_crashed();
     }
@@ -480,6 +549,10 @@ impl<T: Target> World<'_, T> {
 
     /// Has a node handle an input; `cause` tells sorts of inputs apart, and `after` is what has happened when it is handled.
     fn feed(&mut self, node: usize, input: Input<T::Node>, cause: u64, after: Option<Moment>) {
+        if self.core.recovery.is_late() {
+            let from = if let Input::Message { from, .. } = input { Some(from) } else { None };
+            self.core.hear(node, cause, from);
+        }
         let process = self.nodes[node].as_mut().expect("a node that is up has a process");
         self.core.enter(node);
         let core = &mut *self.core;
@@ -630,9 +703,9 @@ fn template(message: &str) -> String {
     text
 }
 
-/// An event in one word, for the trace hash.
+/// An event in one word, for the trace hash. A step goes by what it says: its place depends on the other steps.
 #[inline]
-fn header_word(event: &Event) -> u64 {
+fn header_word(event: &Event, plan: &Plan) -> u64 {
     let pack = |tag: u64, a: u8, b: u8, c: u32| tag << 56 | u64::from(a) << 48 | u64::from(b) << 40 | u64::from(c);
     match *event {
         Event::Deliver { from, to, kind, session, .. } => pack(1, from, to, u32::from(kind) << 16 | u32::from(session)),
@@ -646,10 +719,10 @@ fn header_word(event: &Event) -> u64 {
         Event::Answer { lane, .. } => pack(7, lane, 0, 0),
         Event::Timeout { lane } => pack(8, lane, 0, 0),
         Event::Last { lane } => pack(9, lane, 0, 0),
-        Event::Begin { step } => pack(10, step, 0, 0),
-        Event::End { step, turn } => pack(11, step, 0, turn.into()),
+        Event::Begin { step } => pack(10, 0, 0, plan.content(step.into())),
+        Event::End { step, turn } => pack(11, turn as u8, (turn >> 8) as u8, plan.content(step.into())),
         Event::Revive { node, incarnation } => pack(15, node, 0, incarnation),
-        Event::Beat { step, turn } => pack(18, step, 0, turn.into()),
+        Event::Beat { step, turn } => pack(20, turn as u8, (turn >> 8) as u8, plan.content(step.into())),
         Event::Clock { node, incarnation } => pack(19, node, 0, incarnation),
         Event::Go { node } => pack(21, node, 0, 0),
         Event::Calm => pack(16, 0, 0, 0),

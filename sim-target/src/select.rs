@@ -3,6 +3,8 @@
 //! What a selector leaves to chance (`one`, `some`, `half`) is drawn by a key of the step and of how often it has begun, so
 //! that the same step means the same nodes as long as it lasts.
 
+use std::ops::Deref;
+
 use murphy_schedule::{Dice, Header, Link, Name, Nodes, schedule::DCS_MAX};
 
 use crate::{
@@ -26,34 +28,29 @@ impl<N: Node> Core<N> {
 
     fn pick(&self, at: usize, nodes: Nodes, other: u16, second: bool) -> u16 {
         let count = self.hosts.len();
-        let all = everybody(count);
-        let from = |first: u8, many: usize| {
-            let first = usize::from(first.max(1) - 1);
-            (0..many).fold(0, |set, i| set | 1 << ((first + i) % count))
-        };
         let one = |node: Option<usize>| node.map_or(0, |node| 1 << node);
         match nodes {
-            Nodes::All => all,
-            Nodes::Node(number) => 1 << (usize::from(number - 1) % count),
             Nodes::Role(name) => one(self.holder(name, 0)),
             Nodes::Previous(name) => one(self.holder(name, 1)),
-            Nodes::Set(set) => wrapped(set, count),
-            Nodes::Majority(first) => from(first, count / 2 + 1),
-            Nodes::Minority(first) => from(first, (count - 1) / 2),
-            Nodes::MinorityThird(first) => from(first, (count.saturating_sub(1) / 3).max(1)),
-            Nodes::Rest => all & !other,
+            Nodes::Rest => everybody(count) & !other,
             Nodes::Primaries => (0..count).filter(|node| self.is_primary(*node)).fold(0, |set, node| set | 1 << node),
             Nodes::One => self.drawn(at, 1, second),
             Nodes::Half => self.drawn(at, count / 2, second),
             Nodes::Some => self.drawn(at, self.some(at), second),
-            Nodes::Group(name) => group(&self.header, name, count),
             Nodes::MostUpToDate => {
                 one(self.by_progress().max_by_key(|(node, progress)| (*progress, usize::MAX - node)).map(first))
             }
             Nodes::LeastUpToDate => {
                 one(self.by_progress().min_by_key(|(node, progress)| (*progress, *node)).map(first))
             }
-            Nodes::LastVoter => 1 << (count - 1),
+            Nodes::All
+            | Nodes::Node(_)
+            | Nodes::Set(_)
+            | Nodes::Majority(_)
+            | Nodes::Minority(_)
+            | Nodes::MinorityThird(_)
+            | Nodes::Group(_)
+            | Nodes::LastVoter => fixed(&self.header, nodes, count).expect("these are the fixed ones"),
         }
     }
 
@@ -87,7 +84,7 @@ impl<N: Node> Core<N> {
     }
 
     /// All nodes in an order that is drawn for the step.
-    pub(crate) fn shuffled(&self, at: usize) -> Vec<usize> {
+    pub(crate) fn shuffled(&self, at: usize) -> Shuffled {
         shuffled(self.hosts.len(), &mut self.dice(at))
     }
 
@@ -128,17 +125,67 @@ impl<N: Node> Core<N> {
     }
 }
 
+/// The nodes that a selector means at all times; `None`: that depends on the moment, or on the step.
+pub(crate) fn fixed(header: &Header, nodes: Nodes, count: usize) -> Option<u16> {
+    let from = |first: u8, many: usize| {
+        let first = usize::from(first.max(1) - 1);
+        (0..many).fold(0, |set, i| set | 1 << ((first + i) % count))
+    };
+    match nodes {
+        Nodes::All => Some(everybody(count)),
+        Nodes::Node(number) => Some(1 << (usize::from(number - 1) % count)),
+        Nodes::Set(set) => Some(wrapped(set, count)),
+        Nodes::Majority(first) => Some(from(first, count / 2 + 1)),
+        Nodes::Minority(first) => Some(from(first, (count - 1) / 2)),
+        Nodes::MinorityThird(first) => Some(from(first, (count.saturating_sub(1) / 3).max(1))),
+        Nodes::Group(name) => Some(group(header, name, count)),
+        Nodes::LastVoter => Some(1 << (count - 1)),
+        Nodes::Role(_)
+        | Nodes::Previous(_)
+        | Nodes::Rest
+        | Nodes::Primaries
+        | Nodes::One
+        | Nodes::Some
+        | Nodes::Half
+        | Nodes::MostUpToDate
+        | Nodes::LeastUpToDate => None,
+    }
+}
+
+/// The links that a selector means at all times.
+pub(crate) fn fixed_links(header: &Header, link: Link, count: usize) -> Option<Links> {
+    let (from, to) = (fixed(header, link.from, count), fixed(header, link.to, count));
+    let but = |other: Option<u16>| other.map(|other| everybody(count) & !other);
+    let from = if link.from == Nodes::Rest { but(to) } else { from };
+    let to = if link.to == Nodes::Rest { but(from) } else { to };
+    Some(between(from?, to?))
+}
+
 fn first<A, B>((first, _): (A, B)) -> A {
     first
 }
 
+/// Nodes in a drawn order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shuffled {
+    nodes: [usize; 16],
+    count: usize,
+}
+
+impl Deref for Shuffled {
+    type Target = [usize];
+    fn deref(&self) -> &[usize] {
+        &self.nodes[..self.count]
+    }
+}
+
 /// So many nodes in a drawn order (Fisher and Yates, 1938; Durstenfeld, 1964).
-fn shuffled(count: usize, dice: &mut Dice) -> Vec<usize> {
-    let mut nodes: Vec<usize> = (0..count).collect();
+fn shuffled(count: usize, dice: &mut Dice) -> Shuffled {
+    let mut nodes = std::array::from_fn(|node| node);
     for last in (1..count).rev() {
         nodes.swap(last, dice.below(last as u64 + 1) as usize);
     }
-    nodes
+    Shuffled { nodes, count }
 }
 
 /// Nodes as a set of bits.

@@ -130,7 +130,8 @@ pub struct About {
     pub roles: &'static [&'static str],
     /// Its timing constants.
     pub constants: Vec<(&'static str, Duration)>,
-    /// How long after healing its operations succeed again.
+    /// How long after healing its operations succeed again; [`Duration::MAX`]: it promises nothing. Who needs ten times as long
+    /// is to blame: class `liveness`, `stuck` or `slow-recovery`.
     pub recovers_within: Duration,
     /// Panics whose message contains this are crashes, not violations.
     pub fail_stop: Option<&'static str>,
@@ -186,7 +187,7 @@ impl About {
         self
     }
 
-    /// How long after healing its operations succeed again.
+    /// How long after healing its operations succeed again; [`Duration::MAX`]: it promises nothing.
     pub fn recovers_within(mut self, time: Duration) -> Self {
         self.recovers_within = time;
         self

@@ -34,10 +34,11 @@ impl<N: Node> Core<N> {
         };
         let all = so_far | victims;
         if !self.is_budget_off() && all.count_ones() > quota.of(self.hosts.len()) {
-            self.void(match harm {
-                Harm::Lost => format!("the target promises to survive lost disks of {quota}"),
-                Harm::Damaged => format!("the target promises to survive damaged disks of {quota}"),
-            });
+            let harmed = match harm {
+                Harm::Lost => "lost",
+                Harm::Damaged => "damaged",
+            };
+            self.void(format_args!("the target promises to survive {harmed} disks of {quota}"));
             return false;
         }
         match harm {
@@ -52,7 +53,7 @@ impl<N: Node> Core<N> {
         let most = self.about.promise.clock_error;
         let may = self.is_budget_off() || u128::from(nanos) <= most.as_nanos();
         if !may {
-            self.void(format!("the target promises to survive clocks that are wrong by at most {most:?}"));
+            self.void(format_args!("the target promises to survive clocks that are wrong by at most {most:?}"));
         }
         may
     }

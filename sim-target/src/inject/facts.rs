@@ -1,8 +1,10 @@
 //! What steps wait for: observable facts, as they happen.
 
-use murphy_schedule::{Edge, Fact, Fault, FaultKind, Link, Name, Nodes, Schedule, Side, When, field::Order};
+use murphy_schedule::{
+    Edge, Fact, Fault, FaultKind, Link, Name, Nodes, Schedule, Side, Step, When, field::Order, schedule::STEPS_MAX,
+};
 
-use super::{Planned, budget::Harmed, plan::Struck};
+use super::budget::Harmed;
 use crate::{
     core::{Core, Event, Phase},
     marks,
@@ -59,6 +61,35 @@ impl Moment {
     }
 }
 
+impl Moment {
+    /// Whether this is what a step waits for with `fact`, given the index of its name, who is meant and which links are.
+    pub(crate) fn is(
+        self,
+        fact: Fact,
+        name: Option<usize>,
+        at: impl Fn(Nodes, usize) -> bool,
+        on: impl Fn(Link, usize, usize) -> bool,
+    ) -> bool {
+        match (fact, self) {
+            (Fact::Send(_, link), Self::Send { kind, from, to })
+            | (Fact::Deliver(_, link), Self::Deliver { kind, from, to }) => {
+                name.is_none_or(|name| name == kind) && on(link, from, to)
+            }
+            (Fact::Sync(nodes), Self::Sync(node))
+            | (Fact::Write(nodes), Self::Write(node))
+            | (Fact::Stops(nodes), Self::Stops(node))
+            | (Fact::Starts(nodes), Self::Starts(node)) => at(nodes, node),
+            (Fact::Role(nodes, _), Self::Role { node, role }) => name == Some(role) && at(nodes, node),
+            (Fact::Mark(_), Self::Mark(rank)) => name == Some(rank.into()),
+            (Fact::Invoke(_), Self::Invoke(function)) | (Fact::Complete(_), Self::Complete(function)) => {
+                name.is_none_or(|name| name == usize::from(function))
+            }
+            (Fact::Fault(_, wanted), Self::Fault(kind, edge)) => name == Some(kind) && wanted == edge,
+            _ => false,
+        }
+    }
+}
+
 /// The sort of a mark.
 pub(super) const MARK: usize = 5;
 
@@ -78,57 +109,69 @@ pub(super) fn sort(fact: Fact) -> usize {
     }
 }
 
+/// Whether a step needs logical clocks that have been kept from the start.
+pub(crate) fn sorts_by_clock(step: Step) -> bool {
+    matches!(step.fault, Fault::Reorder { order: Order::Logical, .. })
+}
+
+/// Whether a fact is one of its sort whatever its name.
+fn is_any(fact: Fact) -> bool {
+    match fact {
+        Fact::Sync(_) | Fact::Write(_) | Fact::Stops(_) | Fact::Starts(_) => true,
+        Fact::Send(name, _) | Fact::Deliver(name, _) | Fact::Invoke(name) | Fact::Complete(name) => name == Name::ANY,
+        Fact::Role(..) | Fact::Mark(_) | Fact::Fault(..) => false,
+    }
+}
+
 impl<N: Node> Core<N> {
     /// Sets up the waiting for every step of `schedule`.
     pub(crate) fn plan(&mut self, schedule: &Schedule) {
         let plan = &mut self.plan;
-        plan.steps.clear();
-        plan.watchers.iter_mut().for_each(Vec::clear);
+        plan.steps.reset(&schedule.steps);
         plan.calm = false;
         plan.harmed = Harmed::default();
         plan.holders.reset(self.about.roles.len());
-        plan.steps.extend(schedule.steps.iter().map(|step| Planned {
-            step: *step,
-            counting: true,
-            count: 0,
-            left: step.again.times,
-            turn: 0,
-            active: false,
-            begun: None,
-            ended: None,
-            effects: 0,
-            victims: 0,
-            struck: Struck::default(),
-            name: None,
-        }));
-        plan.steps.sort_unstable_by_key(|planned| planned.step);
-        let sorts = |planned: &Planned| matches!(planned.step.fault, Fault::Reorder { order: Order::Logical, .. });
-        self.network.buffers.clocks_matter = plan.steps.iter().any(sorts);
-        for at in 0..self.plan.steps.len() {
-            self.await_step(at);
+        plan.queued = self.queue.reserve(STEPS_MAX as u64);
+        for rank in self.plan.steps.ranks() {
+            self.await_step(self.plan.steps.at(rank));
+        }
+        self.watch();
+    }
+
+    /// Sets up the waiting for one step, but for the facts that it watches.
+    pub(crate) fn await_step(&mut self, at: usize) {
+        match self.plan.steps[at].step.when {
+            When::At(delay) => {
+                let place = self.plan.queued + u64::from(self.plan.steps[at].rank);
+                self.queue.push_reserved(u64::from(delay) * 1000, place, Event::Begin { step: at as u8 });
+            }
+            When::Step { .. } | When::Called => {}
+            When::Fact { fact, from, .. } => {
+                self.plan.steps[at].name = self.fact_name(fact);
+                self.plan.steps[at].counting = from.is_none();
+            }
         }
     }
 
-    pub(super) fn await_step(&mut self, at: usize) {
-        match self.plan.steps[at].step.when {
-            When::At(delay) => self.queue.push(u64::from(delay) * 1000, Event::Begin { step: at as u8 }),
-            When::Step { .. } | When::Called => {}
-            When::Fact { fact, from, .. } => {
-                let name = self.fact_name(fact);
-                let any = match fact {
-                    Fact::Sync(_) | Fact::Write(_) | Fact::Stops(_) | Fact::Starts(_) => true,
-                    Fact::Send(name, _) | Fact::Deliver(name, _) | Fact::Invoke(name) | Fact::Complete(name) => {
-                        name == Name::ANY
-                    }
-                    Fact::Role(..) | Fact::Mark(_) | Fact::Fault(..) => false,
-                };
-                self.plan.steps[at].name = name;
-                self.plan.steps[at].counting = from.is_none();
-                if any || name.is_some() {
-                    self.plan.watchers[sort(fact)].push(at);
-                }
+    /// Notes which steps wait for facts of each sort, in their order, and what else has to be known from the start.
+    pub(crate) fn watch(&mut self) {
+        self.plan.watchers.iter_mut().for_each(Vec::clear);
+        self.network.buffers.clocks_matter = self.plan.steps.iter().any(|planned| sorts_by_clock(planned.step()));
+        for rank in self.plan.steps.ranks() {
+            let at = self.plan.steps.at(rank);
+            let planned = &self.plan.steps[at];
+            if let When::Fact { fact, .. } = planned.step.when
+                && (planned.name.is_some() || is_any(fact))
+            {
+                self.plan.watchers[sort(fact)].push(at);
             }
         }
+    }
+
+    /// The index of what a step waits for with this fact, `None` within `Some`: any; `None`: what nobody has, for ever.
+    pub(crate) fn awaited(&self, fact: Fact) -> Option<Option<usize>> {
+        let name = self.fact_name(fact);
+        (name.is_some() || is_any(fact)).then_some(name)
     }
 
     /// The index of what a fact names, among names of its sort.
@@ -161,12 +204,15 @@ impl<N: Node> Core<N> {
     /// Something observable happens: begins the steps that waited for it.
     #[inline]
     pub(crate) fn fire(&mut self, side: Side, moment: Moment) {
-        if !self.plan.watchers(moment).is_empty() && self.phase == Phase::Chaos {
+        if (self.facts.are_counted() || !self.plan.watchers(moment).is_empty()) && self.phase == Phase::Chaos {
             self.begin_watchers(side, moment);
         }
     }
 
     fn begin_watchers(&mut self, side: Side, moment: Moment) {
+        if self.facts.are_counted() && !matches!(moment, Moment::Fault(..)) {
+            self.facts.count(side, moment);
+        }
         // What begins now is no anchor for the very occurrence that began it.
         let counting = |set: u128, at: &usize| set | u128::from(self.plan.steps[*at].counting) << at;
         let counting = self.plan.watchers(moment).iter().fold(0, counting);
@@ -207,22 +253,99 @@ impl<N: Node> Core<N> {
     pub(super) fn matches(&self, step: usize, fact: Fact, name: Option<usize>, moment: Moment) -> bool {
         let on = |link: Link, from: usize, to: usize| self.links(step, link)[from] & (1 << to) != 0;
         let at = |nodes: Nodes, node: usize| self.select(step, nodes, 0) & (1 << node) != 0;
-        match (fact, moment) {
-            (Fact::Send(_, link), Moment::Send { kind, from, to })
-            | (Fact::Deliver(_, link), Moment::Deliver { kind, from, to }) => {
-                name.is_none_or(|name| name == kind) && on(link, from, to)
+        moment.is(fact, name, at, on)
+    }
+}
+
+/// How often everything observable has come, as far as steps can tell occurrences apart. Counted while snapshots are taken.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    on: bool,
+    nodes: usize,
+    kinds: usize,
+    functions: usize,
+    roles: usize,
+    /// Before and after; saturating, like the occurrence that a step can wait for.
+    times: Vec<[u8; 2]>,
+}
+
+impl Facts {
+    /// Counts from now on.
+    pub(crate) fn start(&mut self, nodes: usize, kinds: usize, functions: usize, roles: usize) {
+        let times = std::mem::take(&mut self.times);
+        *self = Self { on: true, nodes, kinds, functions, roles, times };
+        self.times.clear();
+        self.times.resize(self.first(SORTS), [0; 2]);
+    }
+
+    pub(super) fn are_counted(&self) -> bool {
+        self.on
+    }
+
+    /// Counts no longer.
+    pub(crate) fn stop(&mut self) {
+        self.on = false;
+    }
+
+    /// How many moments of a sort there are.
+    fn len(&self, sort: usize) -> usize {
+        match sort {
+            0 | 1 => self.kinds * self.nodes * self.nodes,
+            4 => self.roles * self.nodes,
+            MARK => 0,
+            6 | 7 => self.functions,
+            10 => 2 * FaultKind::ALL.len(),
+            _ => self.nodes,
+        }
+    }
+
+    /// Where the moments of a sort begin.
+    fn first(&self, sort: usize) -> usize {
+        (0..sort).map(|sort| self.len(sort)).sum()
+    }
+
+    fn index(&self, moment: Moment) -> usize {
+        let within = match moment {
+            Moment::Send { kind, from, to } | Moment::Deliver { kind, from, to } => {
+                (kind * self.nodes + from) * self.nodes + to
             }
-            (Fact::Sync(nodes), Moment::Sync(node))
-            | (Fact::Write(nodes), Moment::Write(node))
-            | (Fact::Stops(nodes), Moment::Stops(node))
-            | (Fact::Starts(nodes), Moment::Starts(node)) => at(nodes, node),
-            (Fact::Role(nodes, _), Moment::Role { node, role }) => name == Some(role) && at(nodes, node),
-            (Fact::Mark(_), Moment::Mark(rank)) => name == Some(rank.into()),
-            (Fact::Invoke(_), Moment::Invoke(function)) | (Fact::Complete(_), Moment::Complete(function)) => {
-                name.is_none_or(|name| name == usize::from(function))
-            }
-            (Fact::Fault(_, wanted), Moment::Fault(kind, edge)) => name == Some(kind) && wanted == edge,
-            _ => false,
+            Moment::Sync(node) | Moment::Write(node) | Moment::Stops(node) | Moment::Starts(node) => node,
+            Moment::Role { node, role } => role * self.nodes + node,
+            Moment::Mark(_) => unreachable!("marks are counted by whoever hits them"),
+            Moment::Invoke(function) | Moment::Complete(function) => function.into(),
+            Moment::Fault(kind, edge) => kind * 2 + edge as usize,
+        };
+        self.first(moment.sort()) + within
+    }
+
+    pub(super) fn count(&mut self, side: Side, moment: Moment) {
+        if !matches!(moment, Moment::Mark(_)) {
+            let index = self.index(moment);
+            let times = &mut self.times[index][side as usize];
+            *times = times.saturating_add(1);
+        }
+    }
+
+    /// Has `visit` hear of every moment of the sort of `fact`, with how often it has come on that side.
+    pub(crate) fn each(&self, fact: Fact, side: Side, mut visit: impl FnMut(Moment, u32)) {
+        let sort = sort(fact);
+        for within in 0..self.len(sort) {
+            let (rest, last) = (within / self.nodes, within % self.nodes);
+            let link = (rest / self.nodes, rest % self.nodes, last);
+            let moment = match fact {
+                Fact::Send(..) => Moment::Send { kind: link.0, from: link.1, to: link.2 },
+                Fact::Deliver(..) => Moment::Deliver { kind: link.0, from: link.1, to: link.2 },
+                Fact::Sync(_) => Moment::Sync(within),
+                Fact::Write(_) => Moment::Write(within),
+                Fact::Role(..) => Moment::Role { node: last, role: rest },
+                Fact::Mark(_) => continue,
+                Fact::Invoke(_) => Moment::Invoke(within as u8),
+                Fact::Complete(_) => Moment::Complete(within as u8),
+                Fact::Stops(_) => Moment::Stops(within),
+                Fact::Starts(_) => Moment::Starts(within),
+                Fact::Fault(..) => Moment::Fault(within / 2, if within % 2 == 0 { Edge::Begins } else { Edge::Ends }),
+            };
+            visit(moment, self.times[self.index(moment)][side as usize].into());
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     draw::{Purpose, mix},
     network::{Active, Links, Rule, Treatment},
     node::Node,
-    select::{between, set},
+    select::between,
     target::Transport,
 };
 
@@ -34,11 +34,12 @@ impl<N: Node> Core<N> {
             }
             Sides::Bridge(middle) => {
                 let middle = self.select(at, middle, 0);
-                let others: Vec<usize> =
-                    self.shuffled(at).into_iter().filter(|node| middle & (1 << node) == 0).collect();
-                let (a, b) = others.split_at(others.len() / 2);
-                self.remember(at, set(a), set(b));
-                self.cut(at, both_ways(set(a), set(b)));
+                let ring = self.shuffled(at);
+                let others = || ring.iter().filter(|node| middle & (1 << **node) == 0);
+                let first = others().take(others().count() / 2).fold(0, |set, node| set | 1 << node);
+                let second = others().fold(0, |set, node| set | 1 << node) & !first;
+                self.remember(at, first, second);
+                self.cut(at, both_ways(first, second));
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::{
 impl<N: Node> Core<N> {
     /// Starts a node that is down, whatever holds it down.
     pub(crate) fn revive(&mut self, node: usize) {
-        for planned in &mut self.plan.steps {
+        for planned in self.plan.steps.iter_mut() {
             if matches!(planned.step.fault, Fault::Crash { .. }) {
                 planned.victims &= !(1 << node);
             }
@@ -49,8 +49,8 @@ impl<N: Node> Core<N> {
         let victims = self.select(at, victims, 0);
         self.remember(at, victims, 0);
         self.plan.steps[at].victims = victims;
-        let down: Vec<usize> = members(victims).filter(|node| !self.hosts[*node].up).collect();
-        down.into_iter().for_each(|node| self.plan_revival(node));
+        let down = members(victims).filter(|node| !self.hosts[*node].up).fold(0, |set, node| set | 1 << node);
+        members(down).for_each(|node| self.plan_revival(node));
     }
 
     /// If a step watches over a node that went down, plans its restart.
@@ -142,7 +142,7 @@ impl<N: Node> Core<N> {
         let holds = |planned: &&mut Planned| {
             planned.step.fault.kind() == kind && planned.active && planned.victims & (1 << node) != 0
         };
-        let first = self.plan.steps.iter_mut().filter(holds).min_by_key(|planned| planned.begun);
+        let first = self.plan.steps.iter_mut().filter(holds).min_by_key(|planned| (planned.begun, planned.rank));
         if let Some(planned) = first.filter(|_| self.phase == Phase::Chaos) {
             planned.effects = planned.effects.max(1);
         }

@@ -1,6 +1,8 @@
 //! The steps of a run while it goes on, and what is reported of each.
 
-use murphy_schedule::{Document, Fault, Header, Lasts, Schedule, Step, StepId, Vocabulary, When, field::Span};
+use std::ops::{Index, IndexMut, Range};
+
+use murphy_schedule::{Document, Edge, Fault, Header, Lasts, Schedule, Step, StepId, Vocabulary, When, field::Span};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{MARK, Moment, SORTS, budget::Harmed};
@@ -55,9 +57,15 @@ impl Struck {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Planned {
     pub(super) step: Step,
+    /// Where it stands in the order of steps.
+    pub(crate) rank: u8,
+    /// A hash of what it says, but for the ids of steps, which shift when other steps get one.
+    content: u32,
+    /// Its moment has come, whether or not it could begin.
+    pub(crate) came: bool,
     /// Occurrences of its fact count from now on.
     pub(super) counting: bool,
-    pub(super) count: u32,
+    pub(crate) count: u32,
     /// Beginnings that are still to come of themselves.
     pub(super) left: u8,
     /// How often it has begun.
@@ -75,6 +83,39 @@ pub(crate) struct Planned {
 }
 
 impl Planned {
+    pub(crate) fn new(step: Step) -> Self {
+        Self {
+            step,
+            rank: 0,
+            content: content(step),
+            came: false,
+            counting: true,
+            count: 0,
+            left: step.again.times,
+            turn: 0,
+            active: false,
+            begun: None,
+            ended: None,
+            effects: 0,
+            victims: 0,
+            struck: Struck::default(),
+            name: None,
+        }
+    }
+
+    /// The step itself.
+    pub(crate) fn step(&self) -> Step {
+        self.step
+    }
+
+    /// Whether it has begun, or ended.
+    pub(crate) fn reached(&self, edge: Edge) -> bool {
+        match edge {
+            Edge::Begins => self.turn > 0,
+            Edge::Ends => self.ended.is_some(),
+        }
+    }
+
     /// The tag of its fault.
     pub(crate) fn tag(&self) -> u8 {
         self.step.fault.kind().tag()
@@ -90,6 +131,107 @@ impl Planned {
         self.count += 1;
         let again = if self.step.again.every == 0 { u32::from(self.step.again.times) } else { 0 };
         (nth..=nth + again).contains(&self.count)
+    }
+}
+
+fn content(step: Step) -> u32 {
+    let when = match step.when {
+        When::Step { edge, delay, .. } => When::Step { step: 1, edge, delay },
+        When::Fact { fact, side, nth, delay, .. } => When::Fact { fact, side, nth, from: None, delay },
+        when => when,
+    };
+    let lasts = match step.lasts {
+        Lasts::Until(_, edge) => Lasts::Until(1, edge),
+        length => length,
+    };
+    let fault = if step.fault.reference() == 0 { step.fault } else { Fault::Note {} };
+    xxh3_64(&Step { id: 0, when, lasts, fault, ..step }.to_bytes()) as u32
+}
+
+/// The steps of a run.
+///
+/// A step has a place, by which all that it sets up refers to it, and a rank: where it stands in the order of steps, in which
+/// those of one moment are taken. Both are the same, unless the run was resumed under a schedule with other steps: then those
+/// that stay keep their places.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    places: Vec<Planned>,
+    /// Their places by rank.
+    order: Vec<u8>,
+}
+
+clone_fields!(Steps { places, order });
+
+impl Steps {
+    /// Sets these steps up, in their order.
+    pub(crate) fn reset(&mut self, steps: &[Step]) {
+        self.places.clear();
+        self.places.extend(steps.iter().map(|step| Planned::new(*step)));
+        self.places.sort_unstable_by_key(|planned| planned.step);
+        self.order.clear();
+        self.order.extend(0..self.places.len() as u8);
+        self.rank();
+    }
+
+    /// Makes these the steps, in this order. Those that have a place keep it, the others begin anew. Returns the places of the
+    /// new ones and of those that stayed, as bits.
+    pub(crate) fn replace(&mut self, steps: &[(Step, Option<u8>)]) -> (u128, u128) {
+        let stay = steps.iter().filter_map(|(_, place)| *place).fold(0u128, |set, place| set | 1 << place);
+        let mut fresh = 0u128;
+        self.order.clear();
+        for (step, place) in steps {
+            let place = place.unwrap_or_else(|| {
+                let free = (stay | fresh).trailing_ones() as u8;
+                fresh |= 1 << free;
+                free
+            });
+            self.order.push(place);
+            if fresh & 1 << place != 0 {
+                self.places.resize_with(self.places.len().max(usize::from(place) + 1), || Planned::new(*step));
+                self.places[usize::from(place)] = Planned::new(*step);
+            }
+        }
+        self.rank();
+        (fresh, stay)
+    }
+
+    fn rank(&mut self) {
+        for (rank, place) in (0..).zip(&self.order) {
+            self.places[usize::from(*place)].rank = rank;
+        }
+    }
+
+    /// All ranks.
+    pub(crate) fn ranks(&self) -> Range<usize> {
+        0..self.order.len()
+    }
+
+    /// The place of the step of this rank.
+    pub(crate) fn at(&self, rank: usize) -> usize {
+        self.order[rank].into()
+    }
+
+    /// The steps in their order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Planned> {
+        self.order.iter().map(|place| &self.places[usize::from(*place)])
+    }
+
+    /// The steps in no order that means anything.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Planned> {
+        self.places.iter_mut()
+    }
+}
+
+impl Index<usize> for Steps {
+    type Output = Planned;
+    fn index(&self, place: usize) -> &Planned {
+        &self.places[place]
+    }
+}
+
+impl IndexMut<usize> for Steps {
+    fn index_mut(&mut self, place: usize) -> &mut Planned {
+        &mut self.places[place]
     }
 }
 
@@ -121,7 +263,9 @@ impl Holders {
 /// All steps of a run, and who waits for what.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    pub(crate) steps: Vec<Planned>,
+    pub(crate) steps: Steps,
+    /// The place in the queue, among events of one time, of the beginning of the step of rank 0, if that has a time.
+    pub(crate) queued: u64,
     pub(crate) holders: Holders,
     /// The steps that wait for facts of each sort.
     pub(super) watchers: [Vec<usize>; SORTS],
@@ -130,6 +274,8 @@ pub(crate) struct Plan {
     /// Whose durable data was harmed.
     pub(super) harmed: Harmed,
 }
+
+clone_fields!(Plan { steps, queued, holders, watchers, calm, harmed });
 
 impl Plan {
     /// Whether a step waits for a mark.
@@ -175,7 +321,9 @@ impl Plan {
 impl Plan {
     /// Whether the step at `at` is the one that others mean by `id`: the first of those that carry it.
     pub(super) fn owns(&self, at: usize, id: StepId) -> bool {
-        id != 0 && self.steps.iter().position(|planned| planned.step.id == id) == Some(at)
+        id != 0
+            && self.steps.iter().find(|planned| planned.step.id == id).map(|owner| owner.rank)
+                == Some(self.steps[at].rank)
     }
 
     /// A hash of what the step at `at` says and of how often it has begun.
@@ -184,22 +332,9 @@ impl Plan {
         self.content(at).wrapping_add(later.wrapping_mul(0x9e37_79b9))
     }
 
-    /// A hash of what the step at `at` says, but for the ids of steps, which shift when other steps get one.
+    /// A hash of what the step at `at` says, but for the ids of steps.
     pub(crate) fn content(&self, at: usize) -> u32 {
-        let when = match self.steps[at].step.when {
-            When::Step { edge, delay, .. } => When::Step { step: 1, edge, delay },
-            When::Fact { fact, side, nth, delay, .. } => When::Fact { fact, side, nth, from: None, delay },
-            at => at,
-        };
-        let lasts = match self.steps[at].step.lasts {
-            Lasts::Until(_, edge) => Lasts::Until(1, edge),
-            length => length,
-        };
-        let mut step = Step { id: 0, when, lasts, ..self.steps[at].step };
-        if step.fault.reference() != 0 {
-            step.fault = Fault::Note {};
-        }
-        xxh3_64(&Schedule { header: Header::default(), steps: vec![step] }.to_bytes()) as u32
+        self.steps[at].content
     }
 
     /// A step in its text form.

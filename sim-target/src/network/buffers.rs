@@ -361,7 +361,8 @@ impl<N: Node> Core<N> {
 
     /// A receiver has handled something and asks for more: each buffer that waits for it lets one message go.
     pub(crate) fn poll(&mut self, receiver: usize) {
-        for step in 0..self.plan.steps.len() {
+        for rank in self.plan.steps.ranks() {
+            let step = self.plan.steps.at(rank);
             let asked = Buffering::of(self.plan.fault(step)).is_some_and(|how| how.release == Release::Demand);
             if !asked || !self.plan.is_active(step) {
                 continue;

@@ -45,6 +45,7 @@ pub(crate) enum Answer {
 }
 
 /// A node that does what it is told.
+#[derive(Clone)]
 pub(crate) struct ProbeNode {
     pub(crate) peers: Vec<NodeId>,
     /// Whatever a test wants to keep.
@@ -66,6 +67,10 @@ impl Node for ProbeNode {
 
     fn on(&mut self, input: Input<Self>, cx: &mut Cx<'_>) {
         (self.on)(self, input, cx);
+    }
+
+    fn fork(&self) -> Option<Self> {
+        Some(self.clone())
     }
 
     fn inspect(&self, view: &mut StateView) {
@@ -130,6 +135,7 @@ pub(crate) fn idle() -> Probe {
             .nodes(3..=5)
             .roles(&["leader", "follower"])
             .constant("beat", Duration::from_millis(100))
+            .recovers_within(Duration::MAX)
             .marks_in(module_path!()),
         routing: Routing { first: First::Sticky, retry: Retry::Never, ..Routing::default() },
         start: |_, _, _| {},

@@ -28,7 +28,7 @@ pub(super) struct Ballot {
 }
 
 /// The log. Its changes gather in memory, and become durable with [`Log::save`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Log {
     entries: Vec<Entry>,
     saved: Ballot,

@@ -30,7 +30,7 @@ pub(super) enum Role {
 }
 
 /// One server of the store.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RaftNode {
     pub(super) me: NodeId,
     /// Nodes are numbered from 1 to this.
@@ -194,6 +194,10 @@ impl Node for RaftNode {
             _ => {}
         }
         self.save(cx);
+    }
+
+    fn fork(&self) -> Option<Self> {
+        Some(self.clone())
     }
 
     fn inspect(&self, view: &mut StateView) {

@@ -36,7 +36,7 @@ pub(super) struct Peer {
 }
 
 /// What a node needs while it leads. Begins anew with each term that it wins.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Leadership {
     /// By node number, from 1; the leader's own place is not used.
     pub(super) peers: Vec<Peer>,

@@ -86,7 +86,7 @@ fn fold(hash: u64, word: u64) -> u64 {
 }
 
 /// The registers and the sessions after a prefix of the log.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Store {
     registers: BTreeMap<u32, u64>,
     /// What each change was answered, so that one asked twice is made once. Never forgotten: a copy of a request can
