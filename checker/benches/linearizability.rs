@@ -8,10 +8,10 @@
 
 use divan::{Bencher, black_box};
 use murphy_checker::{
-    history::{Call, Completion, Event, History, Value},
+    history::{Call, Completion, History, Value, Values},
     linearizability::Linearizability,
     model::{CAS, Model, READ, Register, WRITE},
-    observer::Observer,
+    observer::{Observer, observe},
     verdict::Verdict,
 };
 
@@ -89,7 +89,7 @@ fn history(shape: Shape) -> History {
                 let call = history.operation(op).call;
                 let register = &mut registers[call.key as usize];
                 let output = if call.function == READ { register.map_or(Value::Nil, Value::Int) } else { Value::Nil };
-                let after = Register::step(*register, &call, None);
+                let after = Register::step(register, &call, None, &Values::default());
                 *register = after.unwrap_or(*register);
                 let is_lost = shape.timeouts > 0 && numbers.below(shape.timeouts) == 0;
                 let ok = if after.is_some() { Completion::Ok(output) } else { Completion::Fail };
@@ -120,23 +120,6 @@ fn online(bencher: Bencher<'_, '_>, shape: Shape) {
     let history = history(shape);
     let mut checker = Linearizability::<Register>::new();
     bencher.bench_local(|| assert_eq!(observe(&mut checker, black_box(&history)), Verdict::Valid));
-}
-
-fn observe(checker: &mut Linearizability<Register>, history: &History) -> Verdict {
-    checker.reset();
-    for &event in &history.events {
-        match event {
-            Event::Invoke(op) => {
-                let operation = history.operation(op);
-                checker.invoke(op, operation.process, &operation.call);
-            }
-            Event::Complete(op) => {
-                let (completion, _) = history.operation(op).completion.expect("a complete event has a completion");
-                assert_eq!(checker.complete(op, completion), None);
-            }
-        }
-    }
-    checker.finish()
 }
 
 #[divan::bench(args = SHAPES)]

@@ -9,9 +9,12 @@
 use std::fmt::{self, Display};
 
 use crate::{
-    history::{Completion, Event, History, NodeId, OpId, Operation, Value},
+    history::{Completion, Deed, Event, History, Micro, NodeId, OpId, Operation, Value, Values},
     linearizability::Linearizability,
+    list_append::{self, ListAppend, Reason},
     model::{ABORTED_READ, Model, NEVER_WRITTEN, Register, STALE_CAS, STALE_READ},
+    observer::{Observer, observe},
+    set::{self, GrowSet},
     verdict::{Anomaly, Class, Evidence, Verdict, Waiting},
 };
 
@@ -64,11 +67,12 @@ pub fn explain(history: &History, anomaly: &Anomaly) -> Explanation {
 pub fn asked(history: &History, op: OpId) -> String {
     let call = history.operation(op).call;
     let function = history.functions.get(call.function as usize).copied().unwrap_or("?");
-    let input = match call.input {
-        Value::Nil => String::new(),
-        Value::Int(_) | Value::Pair(..) => format!(", {}", plain(call.input)),
-    };
-    format!("{function}(k{}{input})", call.key)
+    let input = plain(&history.values, call.input);
+    match (call.key, call.input) {
+        (0, _) => format!("{function}({input})"),
+        (key, Value::Nil) => format!("{function}(k{key})"),
+        (key, _) => format!("{function}(k{key}, {input})"),
+    }
 }
 
 /// How an operation ended, as its client heard it: `17`, `ok`, `fail`, `unknown`, or `open`.
@@ -78,8 +82,9 @@ pub fn heard(history: &History, op: OpId) -> String {
         (None, _) => "open".to_owned(),
         (Some((Completion::Fail, _)), _) => "fail".to_owned(),
         (Some((Completion::Info, _)), _) => "unknown".to_owned(),
-        (Some((Completion::Ok(output), _)), Value::Nil) => plain(output),
-        (Some((Completion::Ok(_), _)), Value::Int(_) | Value::Pair(..)) => "ok".to_owned(),
+        (Some((Completion::Ok(output), _)), Value::Nil) => plain(&history.values, output),
+        (Some((Completion::Ok(output @ Value::Transaction(_)), _)), _) => plain(&history.values, output),
+        (Some((Completion::Ok(_), _)), _) => "ok".to_owned(),
     }
 }
 
@@ -139,7 +144,7 @@ fn explain_operation(history: &History, anomaly: &Anomaly, dying: OpId) -> Expla
 /// The operations of a smallest part of `history` that still shows `anomaly`: ending with the same operation and
 /// deserving the same name, and losing that with any one operation more.
 ///
-/// The history of a model other than [`Register`], and an anomaly shown by no operation, are not shrunk beyond
+/// The history of a user's own model, and an anomaly shown by no operation, are not shrunk beyond
 /// the operations on the key before the anomaly, or to none.
 pub fn shrink_history(history: &History, anomaly: &Anomaly) -> Vec<OpId> {
     match anomaly.evidence {
@@ -150,12 +155,22 @@ pub fn shrink_history(history: &History, anomaly: &Anomaly) -> Vec<OpId> {
     }
 }
 
+/// Who judges histories of these functions, if that is one of ours.
+fn judge_of(functions: &[&str]) -> Option<Box<dyn Observer>> {
+    match functions {
+        Register::FUNCTIONS => Some(Box::new(Linearizability::<Register>::new())),
+        set::FUNCTIONS => Some(Box::new(GrowSet::new())),
+        list_append::FUNCTIONS => Some(Box::new(ListAppend::new())),
+        _ => None,
+    }
+}
+
 /// [`shrink_history`], and whether the answer is minimal.
 fn shrink(history: &History, anomaly: &Anomaly, dying: OpId) -> (Vec<OpId>, bool) {
     let mut kept = operations_before(history, dying);
-    let mut checker = Linearizability::<Register>::new();
-    let mut is_shown_by = |kept: &[OpId]| shows(&mut checker, &restrict(history, kept, dying), kept, anomaly);
-    if history.functions != Register::FUNCTIONS || !is_shown_by(&kept) {
+    let Some(mut judge) = judge_of(history.functions) else { return (kept, false) };
+    let mut is_shown_by = |kept: &[OpId]| shows(&mut *judge, &restrict(history, kept, dying), kept, anomaly);
+    if !is_shown_by(&kept) {
         return (kept, false);
     }
     let mut width = kept.len() / 2;
@@ -205,7 +220,8 @@ fn until(history: &History, dying: OpId) -> impl Iterator<Item = Event> {
 
 /// The history of the operations in `kept` alone, up to the completion of `dying`.
 fn restrict(history: &History, kept: &[OpId], dying: OpId) -> History {
-    let mut part = History { functions: history.functions, ..History::default() };
+    let values = history.values.clone();
+    let mut part = History { functions: history.functions, values, ..History::default() };
     for event in until(history, dying) {
         match event {
             Event::Invoke(op) if kept.binary_search(&op).is_ok() => {
@@ -225,8 +241,8 @@ fn restrict(history: &History, kept: &[OpId], dying: OpId) -> History {
 }
 
 /// Whether `part`, the history of the operations in `kept`, shows `anomaly` by the same operation.
-fn shows(checker: &mut Linearizability<Register>, part: &History, kept: &[OpId], anomaly: &Anomaly) -> bool {
-    let Verdict::Invalid(found) = checker.check(part) else { return false };
+fn shows(judge: &mut dyn Observer, part: &History, kept: &[OpId], anomaly: &Anomaly) -> bool {
+    let Verdict::Invalid(found) = observe(judge, part) else { return false };
     let Evidence::Operation(OpId(place)) = found.evidence else { return false };
     found.name == anomaly.name && anomaly.evidence == Evidence::Operation(kept[place as usize])
 }
@@ -254,6 +270,17 @@ impl View<'_> {
                 format!("{dying} failed, but other operations had seen its effect")
             }
             (ABORTED_READ, _, Some(failed)) => format!("{dying} saw {}, which had failed", self.by(failed)),
+            (set::MISSING_ELEMENT, _, _) => format!("{dying} lacks an element that must have been there"),
+            (set::PHANTOM_ELEMENT, _, _) => format!("{dying} has an element that nobody had added"),
+            (set::DUPLICATE_ELEMENT, _, _) => format!("{dying} has an element twice"),
+            (list_append::NEVER_APPENDED, _, _) => format!("{dying} has an element that nobody had appended"),
+            (list_append::INTERNAL, _, _) => format!("{dying} contradicts itself"),
+            (list_append::INCOMPATIBLE_ORDER, _, _) => {
+                format!("{dying} read a list that neither continues what others read nor begins it")
+            }
+            (list_append::NOT_STRICTLY_SERIALIZABLE, _, _) => {
+                format!("{dying} fits no order of these {} transactions that respects real time", self.operations.len())
+            }
             _ => format!(
                 "{dying} fits no order of the {} operations on k{} that respects real time",
                 self.operations.len(),
@@ -263,13 +290,56 @@ impl View<'_> {
     }
 
     fn why(&self) -> Vec<String> {
-        let sources = self.operations.iter().filter_map(|&op| self.source(op));
+        let sources = match self.history.functions {
+            set::FUNCTIONS => self.memberships(),
+            list_append::FUNCTIONS => self.dependencies(),
+            _ => self.operations.iter().filter_map(|&op| self.source(op)).collect(),
+        };
         let orders = self.operations.iter().flat_map(|&first| self.successors(first));
         let failures = self.operations.iter().filter(|&&op| self.has_failed(op));
         let failures = failures.map(|&op| format!("{} failed, so nothing may depend on it", self.by(op)));
         let is_minimal = self.is_minimal && self.operations.len() > 1;
         let last = is_minimal.then(|| "without any one of these, the anomaly is gone or another".to_owned());
-        sources.chain(orders).chain(failures).chain(last).collect()
+        sources.into_iter().chain(orders).chain(failures).chain(last).collect()
+    }
+
+    /// What each read of a set says of each add.
+    fn memberships(&self) -> Vec<String> {
+        let adds = self.operations.iter().filter_map(|&op| match self.operation(op).call.input {
+            Value::Int(item) if !self.has_failed(op) => Some((op, item)),
+            _ => None,
+        });
+        let adds: Vec<(OpId, u64)> = adds.collect();
+        let of = |&read: &OpId| {
+            let items = self.found(read).map(|value| self.history.values.numbers(&value).to_vec());
+            let sentence = move |items: &[u64], add: OpId, item: u64| {
+                let (reader, adder) = (self.by(read), self.by(add));
+                if items.contains(&item) {
+                    format!("{reader} has {item}, so it follows {adder}")
+                } else {
+                    format!("{reader} lacks {item}, so it precedes {adder}, if that took effect")
+                }
+            };
+            let items = items.unwrap_or_default();
+            let is_read = self.found(read).is_some();
+            adds.iter().filter(|_| is_read).map(|(add, item)| sentence(&items, *add, *item)).collect::<Vec<_>>()
+        };
+        self.operations.iter().flat_map(of).collect()
+    }
+
+    /// What the transactions saw of each other.
+    fn dependencies(&self) -> Vec<String> {
+        let part = restrict(self.history, self.operations, self.dying);
+        let sentence = |edge: &list_append::Edge| {
+            let [from, to] = [edge.from, edge.to].map(|op| self.by(self.operations[op.0 as usize]));
+            match edge.reason {
+                Reason::Appended { key } => format!("{from} appended to k{key} before {to} did"),
+                Reason::WasRead { key } => format!("{from} precedes {to}, which read what it had appended to k{key}"),
+                Reason::Missed { key } => format!("{from} precedes {to}, of whose append to k{key} it saw nothing"),
+                Reason::RealTime => format!("{from} precedes {to} in real time"),
+            }
+        };
+        list_append::edges(&part).iter().map(sentence).collect()
     }
 
     /// Where the value comes from that `op` found, if it found one.
@@ -282,9 +352,10 @@ impl View<'_> {
         let writers = self.operations.iter().filter(|&&other| other != op && self.left(other) == Some(found));
         let writers: Vec<String> = writers.map(|&other| self.by(other)).collect();
         Some(match writers.len() {
-            0 => format!("{reader} found {}, but no operation before its end writes that", plain(found)),
+            0 => format!("{reader} found {}, but no operation before its end writes that", self.plain(found)),
             _ => {
-                format!("{reader} found {}, so it directly follows {}, reads aside", plain(found), writers.join(" or "))
+                let (found, writers) = (self.plain(found), writers.join(" or "));
+                format!("{reader} found {found}, so it directly follows {writers}, reads aside")
             }
         })
     }
@@ -362,16 +433,21 @@ impl View<'_> {
     /// The value that a write or a cas leaves when it takes effect.
     fn left(&self, op: OpId) -> Option<Value> {
         match self.operation(op).call.input {
-            Value::Nil => None,
             Value::Int(new) | Value::Pair(_, new) => Some(Value::Int(new)),
+            Value::Nil | Value::List(_) | Value::Transaction(_) => None,
         }
+    }
+
+    fn plain(&self, value: Value) -> String {
+        plain(&self.history.values, value)
     }
 
     /// `write(k1, 2)`, or `read(k1) -> 1` once that is known.
     fn call(&self, op: OpId) -> String {
         let text = asked(self.history, op);
         match (self.completion(op), self.operation(op).call.input) {
-            (Some((Completion::Ok(output), _)), Value::Nil) => format!("{text} -> {}", plain(output)),
+            (Some((Completion::Ok(output), _)), Value::Nil) => format!("{text} -> {}", self.plain(output)),
+            (Some((Completion::Ok(output @ Value::Transaction(_)), _)), _) => format!("txn({})", self.plain(output)),
             _ => text,
         }
     }
@@ -415,11 +491,27 @@ impl View<'_> {
     }
 }
 
-fn plain(value: Value) -> String {
+/// A value as people read it: `nil`, `5`, `1, 2`, `[1 2 3]`, `r k1 [1 2], append k2 5`.
+pub(crate) fn plain(values: &Values, value: Value) -> String {
+    let spaced = |items: &[u64]| items.iter().map(u64::to_string).collect::<Vec<_>>().join(" ");
     match value {
         Value::Nil => "nil".to_owned(),
         Value::Int(number) => number.to_string(),
         Value::Pair(first, second) => format!("{first}, {second}"),
+        Value::List(span) => format!("[{}]", spaced(values.items(span))),
+        Value::Transaction(span) => {
+            let parts: Vec<String> = values.parts(span).iter().map(|part| plain_part(values, part)).collect();
+            parts.join(", ")
+        }
+    }
+}
+
+fn plain_part(values: &Values, &Micro { deed, key, value }: &Micro) -> String {
+    match (deed, value) {
+        (Deed::Read, Value::Nil) => format!("r k{key}"),
+        (Deed::Read, value) => format!("r k{key} {}", plain(values, value)),
+        (Deed::Write, value) => format!("w k{key} {}", plain(values, value)),
+        (Deed::Append, value) => format!("append k{key} {}", plain(values, value)),
     }
 }
 
@@ -430,7 +522,10 @@ fn ms(nanoseconds: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{linearizability::check as judge, testing::parse};
+    use crate::{
+        linearizability::check as judge,
+        testing::{parse, parse_as},
+    };
 
     /// Explains the anomaly of the history in `text`.
     #[track_caller]
@@ -524,6 +619,38 @@ why:
   without any one of these, the anomaly is gone or another
 ",
         );
+    }
+
+    #[test]
+    fn a_lost_element_is_shown_with_its_add() {
+        let history = parse_as(set::FUNCTIONS, "p2 add 9\np2 ok\np0 add 1\np0 ok\np1 read\np1 ok [9]");
+        let verdict = observe(&mut GrowSet::new(), &history);
+        let explanation = explain(&history, verdict.anomaly().expect("an element is lost")).to_string();
+        for sentence in [
+            "read(k1) -> [9] by p1 at n2 lacks an element that must have been there\n",
+            "read(k1) -> [9] by p1 lacks 1, so it precedes add(k1, 1) by p0, if that took effect",
+            "add(k1, 1) by p0 precedes read(k1) -> [9] by p1: it had completed 1.0 ms before that was invoked",
+        ] {
+            assert!(explanation.contains(sentence), "{sentence} is not in {explanation}");
+        }
+    }
+
+    #[test]
+    fn a_circle_of_transactions_is_told_as_what_they_saw_of_each_other() {
+        let noise = "p5 txn a3=9\np5 ok a3=9\n";
+        let text = format!("{noise}p0 txn r1 a2=1\np1 txn r2 a1=1\np0 ok r1= a2=1\n{noise}p1 ok r2= a1=1");
+        let history = parse_as(list_append::FUNCTIONS, &text.replacen("a3=9", "a3=8", 2));
+        let verdict = observe(&mut ListAppend::new(), &history);
+        let explanation = explain(&history, verdict.anomaly().expect("a write skew"));
+        assert_eq!(explanation.operations.len(), 2);
+        let text = explanation.to_string();
+        for sentence in [
+            "txn(r k2 [], append k1 1) by p1 at n2 fits no order of these 2 transactions that respects real time\n",
+            "txn(r k1 [], append k2 1) by p0 precedes txn(r k2 [], append k1 1) by p1, of whose append to k1 it saw nothing",
+            "txn(r k2 [], append k1 1) by p1 precedes txn(r k1 [], append k2 1) by p0, of whose append to k2 it saw nothing",
+        ] {
+            assert!(text.contains(sentence), "{sentence} is not in {text}");
+        }
     }
 
     #[test]

@@ -4,7 +4,14 @@
 //! `fail` (it took no effect and never will) or `info` (the client cannot tell, and its process retires). The order
 //! of a history is the order of its events, not of their times: several events may share a time.
 //!
+//! Operations are small and `Copy`. What does not fit into one, the elements of a read or the parts of a transaction,
+//! lies in the history's [`Values`], once however often it occurs.
+//!
 //! Nothing here knows how a history came about.
+
+mod values;
+
+pub use values::{Deed, Micro, Span, Values};
 
 /// A node's number, from 1.
 pub type NodeId = u16;
@@ -25,6 +32,10 @@ pub enum Value {
     Int(u64),
     /// Two numbers: the expected and the new value of a compare-and-set.
     Pair(u64, u64),
+    /// Numbers in [`Values`], by [`Values::list`]: the elements of a set, the items of a list.
+    List(Span),
+    /// The parts of a transaction in [`Values`], by [`Values::transaction`].
+    Transaction(Span),
 }
 
 /// What a client asked for.
@@ -32,7 +43,7 @@ pub enum Value {
 pub struct Call {
     /// Index into [`History::functions`].
     pub function: u8,
-    /// The object it was asked of, from 1.
+    /// The object it was asked of, from 1; 0: of several, which [`input`](Self::input) names.
     pub key: u32,
     /// What was handed in.
     pub input: Value,
@@ -82,6 +93,23 @@ pub struct History {
     pub operations: Vec<Operation>,
     /// Every invocation and completion, in order.
     pub events: Vec<Event>,
+    /// What the lists and transactions of the operations contain.
+    pub values: Values,
+}
+
+impl Clone for History {
+    fn clone(&self) -> Self {
+        let Self { functions, operations, events, values } = self;
+        Self { functions, operations: operations.clone(), events: events.clone(), values: values.clone() }
+    }
+
+    /// Keeps the memory of `self`.
+    fn clone_from(&mut self, source: &Self) {
+        self.functions = source.functions;
+        self.operations.clone_from(&source.operations);
+        self.events.clone_from(&source.events);
+        self.values.clone_from(&source.values);
+    }
 }
 
 impl Clone for History {
@@ -105,6 +133,7 @@ impl History {
         self.functions = functions;
         self.operations.clear();
         self.events.clear();
+        self.values.clear();
     }
 
     /// Records that `process` asked `node` for `call` at `now` nanoseconds.

@@ -6,9 +6,12 @@
 pub mod agreement;
 pub mod explain;
 pub mod history;
+mod interner;
 pub mod linearizability;
+pub mod list_append;
 pub mod model;
 pub mod observer;
+pub mod set;
 pub mod verdict;
 pub mod write;
 

@@ -24,10 +24,11 @@ mod transitions;
 use self::{
     antichain::Antichain,
     key_search::{Fate, KeySearch, Record, Shared, Status},
-    transitions::{IMPOSSIBLE, Interner, Transitions},
+    transitions::{IMPOSSIBLE, Transitions},
 };
 use crate::{
-    history::{Call, Completion, Event, History, OpId, Process, Value},
+    history::{Call, Completion, Event, History, OpId, Value, Values},
+    interner::Interner,
     model::{Effect, Model, Seen},
     observer::Observer,
     verdict::{Anomaly, Budget, Class, Evidence, Verdict},
@@ -115,18 +116,17 @@ impl<M: Model> Linearizability<M> {
                 return Verdict::Invalid(anomaly.clone());
             }
         }
-        self.finish()
+        self.finish(history)
     }
 
     fn first_anomaly(&mut self, history: &History) -> Option<Anomaly> {
         self.reset();
         history.events.iter().find_map(|&event| match event {
             Event::Invoke(op) => {
-                let operation = history.operation(op);
-                self.invoke(op, operation.process, &operation.call);
+                self.invoke(op, history);
                 None
             }
-            Event::Complete(op) => self.complete(op, history.operation(op).completion?.0),
+            Event::Complete(op) => self.complete(op, history),
         })
     }
 
@@ -140,7 +140,7 @@ impl<M: Model> Linearizability<M> {
         let effect = M::effect(&operation.call, output);
         let is_skipped = completion == Completion::Fail || (output.is_none() && effect == Effect::Observation);
         let search = if is_skipped { NO_SEARCH } else { self.search(operation.call.key) };
-        self.record(op, &operation.call, output, Status::Known(completion), search);
+        self.record(op, &operation.call, output, Status::Known(completion), search, &history.values);
         if !is_skipped {
             let fate = self.searches[search as usize].invoke(&mut self.shared.records, op.0);
             self.heed(op, fate);
@@ -170,11 +170,11 @@ impl<M: Model> Linearizability<M> {
         search
     }
 
-    fn record(&mut self, op: OpId, call: &Call, output: Option<Value>, status: Status, search: u32) {
+    fn record(&mut self, op: OpId, call: &Call, output: Option<Value>, status: Status, search: u32, values: &Values) {
         assert_eq!(op.0 as usize, self.shared.records.len(), "operations are numbered in the order of invocation");
         let effect = M::effect(call, output);
         let is_ignored = output.is_none() && effect == Effect::Observation;
-        let action = if is_ignored { IMPOSSIBLE } else { self.shared.transitions.action(call, output) };
+        let action = if is_ignored { IMPOSSIBLE } else { self.shared.transitions.action(call, output, values) };
         let record = Record {
             call: *call,
             status,
@@ -233,16 +233,18 @@ impl<M: Model> Observer for Linearizability<M> {
         self.is_exhausted = false;
     }
 
-    fn invoke(&mut self, op: OpId, _process: Process, call: &Call) {
+    fn invoke(&mut self, op: OpId, history: &History) {
+        let call = &history.operation(op).call;
         let search = self.search(call.key);
-        self.record(op, call, None, Status::Open, search);
+        self.record(op, call, None, Status::Open, search, &history.values);
         if self.anomaly.is_none() && !self.searches[search as usize].is_exhausted {
             let fate = self.searches[search as usize].invoke(&mut self.shared.records, op.0);
             self.heed(op, fate);
         }
     }
 
-    fn complete(&mut self, op: OpId, completion: Completion<Value>) -> Option<Anomaly> {
+    fn complete(&mut self, op: OpId, history: &History) -> Option<Anomaly> {
+        let (completion, _) = history.operation(op).completion.expect("an operation completes with a completion");
         let record = &mut self.shared.records[op.0 as usize];
         assert_eq!(record.status, Status::Open, "operation {op:?} completed twice");
         record.completed = self.event_count;
@@ -252,12 +254,12 @@ impl<M: Model> Observer for Linearizability<M> {
             record.status = Status::Known(completion);
             return None;
         }
-        let fate = self.searches[search].complete(&mut self.shared, op.0, completion);
+        let fate = self.searches[search].complete(&mut self.shared, op.0, completion, &history.values);
         self.heed(op, fate);
         self.anomaly.clone()
     }
 
-    fn finish(&mut self) -> Verdict {
+    fn finish(&mut self, _history: &History) -> Verdict {
         match &self.anomaly {
             Some(anomaly) => Verdict::Invalid(anomaly.clone()),
             None if self.is_exhausted => Verdict::Unknown(Budget::Frontier),

@@ -9,7 +9,7 @@
 
 use std::hash::Hash;
 
-use crate::history::{Call, Completion, Value};
+use crate::history::{Call, Completion, Value, Values};
 
 /// What a call can do to the state and what its result tells. The checker prunes its search by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Seen {
 /// A deterministic sequential specification of one object.
 pub trait Model: Clone + Default + 'static {
     /// What the object remembers between operations.
-    type State: Copy + Eq + Hash;
+    type State: Clone + Eq + Hash;
 
     /// The names of the functions, in the order of [`Call::function`].
     const FUNCTIONS: &'static [&'static str];
@@ -56,8 +56,8 @@ pub trait Model: Clone + Default + 'static {
     /// The state after `call` took effect in `state` and returned `output`; `None` if it cannot have.
     ///
     /// Without an `output` nobody has learned yet what the call returned: any result will do. `call.key` is zero here,
-    /// whatever the key was.
-    fn step(state: Self::State, call: &Call, output: Option<Value>) -> Option<Self::State>;
+    /// whatever the key was. `values` holds the contents of lists and transactions.
+    fn step(state: &Self::State, call: &Call, output: Option<Value>, values: &Values) -> Option<Self::State>;
 
     /// What `call` can do, given what it returned, or without an `output`, given that this is unknown.
     fn effect(call: &Call, output: Option<Value>) -> Effect;
@@ -102,11 +102,11 @@ impl Model for Register {
         None
     }
 
-    fn step(state: Self::State, call: &Call, output: Option<Value>) -> Option<Self::State> {
+    fn step(state: &Self::State, call: &Call, output: Option<Value>, _: &Values) -> Option<Self::State> {
         match (call.function, call.input) {
-            (READ, Value::Nil) => output.is_none_or(|value| value == as_value(state)).then_some(state),
+            (READ, Value::Nil) => output.is_none_or(|value| value == as_value(*state)).then_some(*state),
             (WRITE, Value::Int(new)) => Some(Some(new)),
-            (CAS, Value::Pair(expected, new)) => (state == Some(expected)).then_some(Some(new)),
+            (CAS, Value::Pair(expected, new)) => (*state == Some(expected)).then_some(Some(new)),
             (function, input) => panic!("a register has no function {function} that takes {input:?}"),
         }
     }
@@ -151,8 +151,8 @@ fn observed(one: &Seen) -> Option<Value> {
 /// The value that an operation leaves behind if it takes effect.
 fn written(one: &Seen) -> Option<Value> {
     match one.call.input {
-        Value::Nil => None,
         Value::Int(new) | Value::Pair(_, new) => Some(Value::Int(new)),
+        Value::Nil | Value::List(_) | Value::Transaction(_) => None,
     }
 }
 

@@ -7,10 +7,10 @@
 
 use std::fmt::{self, Write};
 
-use crate::history::{Completion, Event, History, Operation, Value};
+use crate::history::{Completion, Deed, Event, History, Operation, Value, Values};
 
 /// Writes `history` as Jepsen EDN, one operation map a line; values are `[key value]`, which `jepsen.independent`
-/// partitions by.
+/// partitions by. Transactions span keys and stand for themselves: `[[:r 1 [5]] [:append 1 6]]`, as Elle reads them.
 ///
 /// # Errors
 /// Those of `out`.
@@ -20,13 +20,16 @@ pub fn write_edn(history: &History, out: &mut impl Write) -> fmt::Result {
         let Operation { process, call, .. } = operation;
         let function = name(history, operation);
         write!(out, "{{:index {index} :time {time} :type :{kind} :process {process} :f :{function} ")?;
-        write!(out, ":value [{} ", call.key)?;
+        write!(out, ":value ")?;
         match value {
-            Value::Nil => write!(out, "nil")?,
-            Value::Int(number) => write!(out, "{number}")?,
-            Value::Pair(first, second) => write!(out, "[{first} {second}]")?,
+            Value::Transaction(_) => put(out, &EDN, &history.values, value)?,
+            Value::Nil | Value::Int(_) | Value::Pair(..) | Value::List(_) => {
+                write!(out, "[{} ", call.key)?;
+                put(out, &EDN, &history.values, value)?;
+                write!(out, "]")?;
+            }
         }
-        writeln!(out, "]}}")?;
+        writeln!(out, "}}")?;
     }
     Ok(())
 }
@@ -43,14 +46,55 @@ pub fn write_json_lines(history: &History, out: &mut impl Write) -> fmt::Result 
         let function = serde_json::Value::from(name(history, operation));
         write!(out, r#"{{"index":{index},"time":{time},"type":"{kind}","process":{process},"node":{node},"#)?;
         write!(out, r#""f":{function},"key":{},"value":"#, call.key)?;
-        match value {
-            Value::Nil => write!(out, "null")?,
-            Value::Int(number) => write!(out, "{number}")?,
-            Value::Pair(first, second) => write!(out, "[{first},{second}]")?,
-        }
+        put(out, &JSON, &history.values, value)?;
         writeln!(out, "}}")?;
     }
     Ok(())
+}
+
+/// How values look.
+struct Dialect {
+    nil: &'static str,
+    separator: &'static str,
+    read: &'static str,
+    write: &'static str,
+    append: &'static str,
+}
+
+const EDN: Dialect = Dialect { nil: "nil", separator: " ", read: ":r", write: ":w", append: ":append" };
+const JSON: Dialect = Dialect { nil: "null", separator: ",", read: "\"r\"", write: "\"w\"", append: "\"append\"" };
+
+fn put(out: &mut impl Write, dialect: &Dialect, values: &Values, value: Value) -> fmt::Result {
+    match value {
+        Value::Nil => write!(out, "{}", dialect.nil),
+        Value::Int(number) => write!(out, "{number}"),
+        Value::Pair(first, second) => write!(out, "[{first}{}{second}]", dialect.separator),
+        Value::List(span) => bracketed(out, dialect, values.items(span), |out, item| write!(out, "{item}")),
+        Value::Transaction(span) => bracketed(out, dialect, values.parts(span), |out, part| {
+            let deed = match part.deed {
+                Deed::Read => dialect.read,
+                Deed::Write => dialect.write,
+                Deed::Append => dialect.append,
+            };
+            let separator = dialect.separator;
+            write!(out, "[{deed}{separator}{}{separator}", part.key)?;
+            put(out, dialect, values, part.value)?;
+            write!(out, "]")
+        }),
+    }
+}
+
+fn bracketed<W: Write, T>(
+    out: &mut W,
+    dialect: &Dialect,
+    items: &[T],
+    mut each: impl FnMut(&mut W, &T) -> fmt::Result,
+) -> fmt::Result {
+    for (at, item) in items.iter().enumerate() {
+        write!(out, "{}", if at == 0 { "[" } else { dialect.separator })?;
+        each(out, item)?;
+    }
+    write!(out, "{}", if items.is_empty() { "[]" } else { "]" })
 }
 
 /// What [`write_edn`] writes.
@@ -103,7 +147,7 @@ fn name(history: &History, operation: &Operation) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::parse;
+    use crate::testing::{parse, parse_as};
 
     const HISTORY: &str =
         "p0 write 1\np1 k2 read\np0 ok\np1 ok nil\np0 cas 1 3\np0 fail\np1 read\np1 ok 1\np2 write 4\np2 info";
@@ -141,6 +185,22 @@ mod tests {
         let written = to_json_lines(&parse(HISTORY));
         assert_eq!(written, expected);
         assert!(written.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+    }
+
+    #[test]
+    fn sets_and_transactions_are_written_as_jepsen_and_elle_have_them() {
+        let set = parse_as(&["add", "read"], "p0 add 7\np0 ok\np1 read\np1 ok [7 8]\np1 read\np1 ok []");
+        let edn = to_edn(&set);
+        assert!(edn.contains(":type :ok :process 1 :f :read :value [1 [7 8]]}"), "{edn}");
+        assert!(edn.ends_with(":f :read :value [1 []]}\n"), "{edn}");
+        let transactions = parse_as(&["txn"], "p0 txn r1 a2=5\np0 ok r1=3,4 a2=5\np1 txn r2\np1 ok r2=");
+        let edn = to_edn(&transactions);
+        assert!(edn.contains(":type :invoke :process 0 :f :txn :value [[:r 1 nil] [:append 2 5]]}"), "{edn}");
+        assert!(edn.contains(":type :ok :process 0 :f :txn :value [[:r 1 [3 4]] [:append 2 5]]}"), "{edn}");
+        assert!(edn.ends_with(":f :txn :value [[:r 2 []]]}\n"), "{edn}");
+        let json = to_json_lines(&transactions);
+        assert!(json.contains(r#""f":"txn","key":0,"value":[["r",1,[3,4]],["append",2,5]]}"#), "{json}");
+        assert!(json.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
     }
 
     #[test]

@@ -6,10 +6,10 @@
 use std::{fs, path::PathBuf};
 
 use murphy_checker::{
-    history::{Call, Completion, Event, History, OpId, Process, Value},
+    history::{Call, Completion, History, OpId, Process, Value, Values},
     linearizability::Linearizability,
     model::{CAS, Effect, Model, READ, Register, WRITE},
-    observer::Observer,
+    observer::observe,
     verdict::Verdict,
 };
 
@@ -25,14 +25,14 @@ impl Model for EtcdRegister {
         None
     }
 
-    fn step(state: Self::State, call: &Call, output: Option<Value>) -> Option<Self::State> {
+    fn step(state: &Self::State, call: &Call, output: Option<Value>, values: &Values) -> Option<Self::State> {
         match (call.function, call.input) {
             (CAS, Value::Pair(expected, new)) => {
-                let is_match = state == Some(expected);
+                let is_match = *state == Some(expected);
                 let is_explained = output.is_none_or(|output| output == Value::Int(u64::from(is_match)));
-                is_explained.then_some(if is_match { Some(new) } else { state })
+                is_explained.then_some(if is_match { Some(new) } else { *state })
             }
-            _ => Register::step(state, call, output),
+            _ => Register::step(state, call, output, values),
         }
     }
 
@@ -77,22 +77,6 @@ fn word(verdict: &Verdict) -> &'static str {
         Verdict::Invalid(_) => "invalid",
         Verdict::Unknown(_) => "unknown",
     }
-}
-
-fn observe(checker: &mut Linearizability<EtcdRegister>, history: &History) -> Verdict {
-    checker.reset();
-    for &event in &history.events {
-        match event {
-            Event::Invoke(op) => checker.invoke(op, history.operation(op).process, &history.operation(op).call),
-            Event::Complete(op) => {
-                let (completion, _) = history.operation(op).completion.expect("a complete event has a completion");
-                if checker.complete(op, completion).is_some() {
-                    break;
-                }
-            }
-        }
-    }
-    checker.finish()
 }
 
 /// Reads lines like `INFO  jepsen.util - 4<TAB>:invoke<TAB>:cas<TAB>[0 3]` and ignores all others.

@@ -64,7 +64,7 @@
 //!     }
 //!
 //!     fn workloads(&self) -> Vec<Workload<Keeper>> {
-//!         vec![Workload::new("register", Register, |op| *op, |_, answer| Completion::Ok(answer))]
+//!         vec![Workload::new("register", Register::default(), |op| *op, |_, answer| Completion::Ok(answer))]
 //!     }
 //! }
 //!

@@ -57,7 +57,7 @@ impl Target for Wrong {
     }
 
     fn workloads(&self) -> Vec<Workload<Forgetful>> {
-        vec![Workload::new("register", Register, |op| *op, |_, answer| Completion::Ok(answer))]
+        vec![Workload::new("register", Register::default(), |op| *op, |_, answer| Completion::Ok(answer))]
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     inject::Moment,
     node::{Node, ReplyTo, RequestId},
     trace::What,
-    workload::{First, Retry, Slot},
+    workload::{Asked, First, Retry, Slot},
 };
 
 /// Latency between a client and a node, in nanoseconds: least, and how much more it can take.
@@ -77,7 +77,8 @@ impl<N: Node> Core<N> {
         clients.lanes.clear();
         clients.lanes.resize_with(usize::from(self.header.clients), Lane::default);
         clients.observed.clear();
-        clients.observed.resize(usize::from(self.header.keys) + 1, 1);
+        let objects = (self.workload.objects)(self.header.keys.into(), self.header.ops.unwrap_or(0).into());
+        clients.observed.resize(objects as usize + 1, 1);
         clients.unread.clear();
         for lane in 0..self.header.clients {
             self.plan_slot(lane, 0);
@@ -110,15 +111,16 @@ impl<N: Node> Core<N> {
     pub(crate) fn on_slot(&mut self, lane: u8, slot: u16) {
         if self.clients.lanes[usize::from(lane)].op.is_none() {
             let draw = mix(self.header.seed, Purpose::Slot, [lane.into(), slot.into(), self.network.epoch()]);
-            let mut drawn = Slot {
+            let drawn = Slot {
                 draw,
+                seed: self.header.seed,
+                index: u64::from(slot) * u64::from(self.header.clients) + u64::from(lane),
                 keys: self.header.keys.into(),
                 fresh: fresh(lane, slot.into()),
-                other: 0,
+                observed: &self.clients.observed,
                 mix: &self.header.mix,
             };
-            drawn.other = self.clients.observed[drawn.key() as usize];
-            let call = (self.workload.draw)(&drawn);
+            let call = (self.workload.draw)(&drawn, &mut self.history.values);
             // If a step takes the lane at this very moment, the slot is skipped.
             let _ = self.invoke(lane, u64::from(slot) + 1, call, None);
         }
@@ -141,13 +143,14 @@ impl<N: Node> Core<N> {
         self.invoke(lane, 1 << 32 | u64::from(self.plan.occasion(step)), call, via)
     }
 
-    fn call(&self, operation: &Operation, key: u32, step: usize) -> Option<Call> {
+    fn call(&mut self, operation: &Operation, key: u32, step: usize) -> Option<Call> {
         let name = self.vocabulary.functions.resolve(operation.function)?;
         let name = &self.vocabulary.functions.spellings()[name];
-        let function = self.workload.functions.iter().position(|function| function == name)? as u8;
-        let own = fresh(15, self.plan.occasion(step).into());
+        let function = self.workload.about.functions.iter().position(|function| function == name)? as u8;
+        let fresh = fresh(15, self.plan.occasion(step).into());
         let values = operation.values.map(|value| (value != 0).then_some(u64::from(value)));
-        Some((self.workload.call)(function, key, values, own, self.clients.observed[key as usize]))
+        let asked = Asked { function, key, values, fresh, other: self.clients.observed[key as usize] };
+        Some((self.workload.call)(&asked, &mut self.history.values))
     }
 
     /// Returns whether the lane was free.
@@ -160,7 +163,7 @@ impl<N: Node> Core<N> {
         let process = self.process(lane);
         let node = via.unwrap_or_else(|| self.route(lane, id));
         let op = self.history.invoke(process, call, crate::core::number(node), self.now);
-        self.observer.invoke(op, process, &call);
+        self.observer.invoke(op, &self.history);
         self.note(None, |_| What::Invoke(op));
         let routing = self.workload.routing;
         let state = &mut self.clients.lanes[usize::from(lane)];
@@ -251,7 +254,7 @@ impl<N: Node> Core<N> {
     /// The request that reaches a node, whether or not its client still waits for it.
     pub(crate) fn request(&mut self, slot: u32) -> (OpId, RequestId, N::Request) {
         let (op, id, call) = self.requests.take(slot);
-        (op, id, (self.workload.ask)(&call))
+        (op, id, (self.workload.ask)(&call, &self.history.values))
     }
 
     /// Where the answer to a request goes.
@@ -321,13 +324,13 @@ impl<N: Node> Core<N> {
         let (op, call) = state.op.take().expect("an open operation finishes");
         state.retirements += u32::from(completion == Completion::Info);
         let last = state.last.take();
-        self.hash.add(word(&completion));
+        self.hash.add(word(&completion, &self.history.values));
         self.history.complete(op, completion, self.now);
         self.note(None, |_| What::Complete(op));
         if let Some(value) = seen_value(&call, &completion) {
             self.clients.observed[call.key as usize] = value;
         }
-        let anomaly = self.observer.complete(op, completion);
+        let anomaly = self.observer.complete(op, &self.history);
         self.violate(anomaly);
         if let Some(key) = last {
             self.on_last_read(lane, key, matches!(completion, Completion::Ok(_)));
@@ -340,8 +343,9 @@ impl<N: Node> Core<N> {
         self.assert_healed();
         self.phase = Phase::Settle;
         self.note(None, |_| What::Settle);
-        let keys = 1..=u32::from(self.header.keys);
-        self.clients.unread.extend(keys.filter(|key| (self.workload.last)(*key).is_some()));
+        let (workload, values, unread) = (&self.workload, &mut self.history.values, &mut self.clients.unread);
+        let keys = 1..self.clients.observed.len() as u32;
+        unread.extend(keys.filter(|key| (workload.last)(*key, values).is_some()));
         if self.clients.unread.is_empty() {
             self.phase = Phase::Over;
         }
@@ -358,7 +362,7 @@ impl<N: Node> Core<N> {
         if self.clients.lanes[usize::from(lane)].op.is_some() {
             return self.queue.push(self.now + AGAIN, Event::Last { lane });
         }
-        let call = (self.workload.last)(key).expect("it was there when the phase began");
+        let call = (self.workload.last)(key, &mut self.history.values).expect("it was there when the phase began");
         self.clients.lanes[usize::from(lane)].last = Some(key);
         self.invoke(lane, 1 << 33 | u64::from(self.clients.lanes[usize::from(lane)].generation), call, None);
     }

@@ -6,7 +6,7 @@ use std::{borrow::Cow, collections::VecDeque, fmt::Arguments, rc::Rc, time::Dura
 
 use murphy_checker::{
     agreement::Agreement,
-    history::{Call, Completion, History, NodeId, OpId, Value},
+    history::{Call, Completion, History, NodeId, OpId, Value, Values},
     observer::Observer,
     verdict::Anomaly,
 };
@@ -16,7 +16,7 @@ use crate::{
     client::{Answer, Clients},
     clock::Clock,
     disk::{Disk, Operation},
-    draw::{Keying, Purpose, mix},
+    draw::{Keying, Purpose, fold, mix},
     inject::{Facts, Moment, Plan},
     marks,
     network::Network,
@@ -284,7 +284,7 @@ impl<N: Node> Core<N> {
         self.running = None;
         self.reset_hosts(usize::from(header.nodes));
         self.network.reset(self.hosts.len(), N::KINDS.len());
-        self.history.reset(self.workload.functions);
+        self.history.reset(self.workload.about.functions);
         self.observer.reset();
         self.agreement.reset();
         self.violation = None;
@@ -444,7 +444,7 @@ impl<N: Node> Core<N> {
         let token = Token::unpack(to);
         let Some(call) = self.answerable(me, token) else { return };
         if self.alive(me) {
-            let completion = (self.workload.hear)(&call, response);
+            let completion = (self.workload.hear)(&call, response, &mut self.history.values);
             self.give(me, token, Answer::Completed(completion));
         }
     }
@@ -783,12 +783,23 @@ impl Token {
 }
 
 /// How an answer enters the trace hash.
-pub(crate) fn word(completion: &Completion<Value>) -> u64 {
+pub(crate) fn word(completion: &Completion<Value>, values: &Values) -> u64 {
     match completion {
-        Completion::Ok(Value::Nil) => 1,
-        Completion::Ok(Value::Int(value)) => value.wrapping_add(8),
-        Completion::Ok(Value::Pair(a, b)) => a.wrapping_mul(31).wrapping_add(*b),
+        Completion::Ok(value) => value_word(*value, values),
         Completion::Fail => 2,
         Completion::Info => 3,
+    }
+}
+
+fn value_word(value: Value, values: &Values) -> u64 {
+    match value {
+        Value::Nil => 1,
+        Value::Int(value) => value.wrapping_add(8),
+        Value::Pair(a, b) => a.wrapping_mul(31).wrapping_add(b),
+        Value::List(span) => values.items(span).iter().fold(4, |hash, item| fold(hash, *item)),
+        Value::Transaction(span) => values.parts(span).iter().fold(5, |hash, part| {
+            let what = part.deed as u64 | u64::from(part.key) << 8;
+            fold(fold(hash, what), value_word(part.value, values))
+        }),
     }
 }

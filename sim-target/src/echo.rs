@@ -1,4 +1,4 @@
-//! The smallest whole target: one node keeps registers, the others send clients to it, and all ping each other.
+//! The smallest whole target: one node keeps registers, sets and lists, the others send clients to it, and all ping each other.
 //!
 //! It is there for the framework's own tests, and as an example of all that a target has to say.
 
@@ -7,16 +7,19 @@ use std::{collections::BTreeMap, time::Duration};
 use murphy_checker::history::Completion;
 
 use crate::{
-    About, Boot, Context, File, Input, Node, NodeId, Property, Register, RegisterOp, StateView, Target, Timer,
-    Workload, sometimes,
+    About, Boot, Context, File, Input, ListAppend, ListAppendPart, Node, NodeId, Property, Register, RegisterOp,
+    ReplyTo, Set, SetOp, StateView, Target, Timer, Workload, sometimes,
 };
 
 const PING: Timer = Timer(0);
 const PERIOD: Duration = Duration::from_millis(50);
 /// How long nobody is heard before a bug shows, in nanoseconds.
 const SILENCE: u64 = 300_000_000;
+/// When the rest of a transaction is done that was torn in two.
+const REST: Timer = Timer(1);
+const TEAR: Duration = Duration::from_millis(5);
 const LOG: File = File("log");
-/// The node that keeps the registers.
+/// The node that keeps everything.
 const KEEPER: NodeId = 1;
 
 /// What nodes say to each other.
@@ -28,24 +31,90 @@ pub enum Message {
     Pong(u64),
 }
 
-/// A node: the keeper of the registers, or one that knows who keeps them.
+/// What clients ask.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// Of a register.
+    Register(RegisterOp),
+    /// Of a set.
+    Set(SetOp),
+    /// Of lists, as one transaction.
+    Lists(Vec<ListAppendPart>),
+}
+
+/// What they hear.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// It is done.
+    Done,
+    /// What a register holds.
+    Value(Option<u64>),
+    /// The register does not hold what was expected.
+    Mismatch,
+    /// The elements of a set.
+    Elements(Vec<u64>),
+    /// What the reads of a transaction returned.
+    Lists(Vec<Vec<u64>>),
+}
+
+/// A change, as it is in the log: what kind of object, its key, and the value.
+type Change = (u8, u32, u64);
+
+const REGISTER: u8 = 0;
+const SET: u8 = 1;
+const LIST: u8 = 2;
+
+fn encode(changes: &[Change]) -> Vec<u8> {
+    let bytes = |(kind, key, value): &Change| [[*kind].as_slice(), &key.to_le_bytes(), &value.to_le_bytes()].concat();
+    changes.iter().flat_map(bytes).collect()
+}
+
+fn decode(record: &[u8]) -> impl Iterator<Item = Change> {
+    record.chunks_exact(13).map(|change| {
+        let key = u32::from_le_bytes(change[1..5].try_into().expect("four bytes"));
+        (change[0], key, u64::from_le_bytes(change[5..].try_into().expect("eight bytes")))
+    })
+}
+
+/// A transaction of which only the first part is done.
+#[derive(Clone, Debug)]
+struct Torn {
+    reply: ReplyTo,
+    lists: Vec<Vec<u64>>,
+    rest: Vec<ListAppendPart>,
+}
+
+/// Which planted bugs are in force.
+#[derive(Clone, Copy, Debug)]
+struct Bugs {
+    /// Answers before its writes are durable.
+    early: bool,
+    /// A new element takes the place of another, now and then.
+    forgets: bool,
+    /// Others can see a transaction that is half done.
+    tears: bool,
+}
+
+/// A node: the keeper of all objects, or one that knows who keeps them.
 #[derive(Clone, Debug)]
 pub struct EchoNode {
     registers: BTreeMap<u32, u64>,
+    sets: BTreeMap<u32, Vec<u64>>,
+    lists: BTreeMap<u32, Vec<u64>>,
+    torn: Vec<Torn>,
     peers: Vec<NodeId>,
     pongs: u64,
-    /// A planted bug: answers before its writes are durable.
-    early: bool,
-    /// Another: who has heard nobody for this long, in nanoseconds, hears no client ever after.
+    /// A planted bug: who has heard nobody for this long, in nanoseconds, hears no client ever after.
     deaf_after: u64,
     deaf: bool,
     heard_at: u64,
+    bugs: Bugs,
 }
 
 impl Node for EchoNode {
     type Message = Message;
-    type Request = RegisterOp;
-    type Response = Option<Option<u64>>;
+    type Request = Request;
+    type Response = Answer;
     const KINDS: &'static [&'static str] = &["Ping", "Pong"];
 
     fn kind(message: &Message) -> usize {
@@ -57,6 +126,7 @@ impl Node for EchoNode {
 
     fn on(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
         match input {
+            Input::Timer(REST) => self.mend(cx),
             Input::Timer(_) => self.ping(cx),
             Input::Message { from, message: Message::Ping(sent) } => {
                 self.deaf |= cx.mono() - self.heard_at > self.deaf_after;
@@ -69,19 +139,12 @@ impl Node for EchoNode {
             }
             Input::Request { reply, .. } if cx.me() != KEEPER => cx.redirect(reply, Some(KEEPER)),
             Input::Request { .. } if self.deaf => {}
+            Input::Request { reply, request: Request::Lists(parts), .. } if self.bugs.tears && parts.len() > 1 => {
+                self.tear(reply, &parts, cx);
+            }
             Input::Request { reply, request, .. } => {
-                let (answer, change) = self.apply(request);
-                if self.early {
-                    cx.reply(reply, answer);
-                }
-                if let Some((key, value)) = change {
-                    cx.append(LOG, &[key.to_le_bytes().as_slice(), &value.to_le_bytes()].concat())
-                        .expect("a sound disk");
-                    cx.sync(LOG).expect("a sound disk");
-                }
-                if !self.early {
-                    cx.reply(reply, answer);
-                }
+                let (answer, changes) = self.apply(request);
+                self.commit(reply, answer, &changes, cx);
             }
             Input::Link { .. } | Input::ClockChanged => {}
         }
@@ -97,6 +160,10 @@ impl Node for EchoNode {
 }
 
 impl EchoNode {
+    fn is_empty(&self) -> bool {
+        self.registers.is_empty() && self.sets.is_empty() && self.lists.is_empty()
+    }
+
     fn ping(&self, cx: &mut Context<'_, Self>) {
         let now = cx.mono();
         for peer in &self.peers {
@@ -105,16 +172,97 @@ impl EchoNode {
         cx.set(PING, PERIOD);
     }
 
-    /// The answer to a request (`None`: a compare-and-set that did not match), and what it changes.
-    fn apply(&mut self, request: RegisterOp) -> (Option<Option<u64>>, Option<(u32, u64)>) {
-        let (key, value) = match request {
-            RegisterOp::Read(key) => return (Some(self.registers.get(&key).copied()), None),
+    /// The answer to a request, and what it changes.
+    fn apply(&mut self, request: Request) -> (Answer, Vec<Change>) {
+        match request {
+            Request::Register(op) => self.apply_to_register(op),
+            Request::Set(SetOp::Read(key)) => {
+                (Answer::Elements(self.sets.get(&key).cloned().unwrap_or_default()), Vec::new())
+            }
+            Request::Set(SetOp::Add(key, element)) => {
+                self.change((SET, key, element));
+                (Answer::Done, vec![(SET, key, element)])
+            }
+            Request::Lists(parts) => {
+                let (mut lists, mut changes) = (Vec::new(), Vec::new());
+                for part in &parts {
+                    self.apply_part(part, &mut lists, &mut changes);
+                }
+                (Answer::Lists(lists), changes)
+            }
+        }
+    }
+
+    fn apply_to_register(&mut self, op: RegisterOp) -> (Answer, Vec<Change>) {
+        let (key, value) = match op {
+            RegisterOp::Read(key) => return (Answer::Value(self.registers.get(&key).copied()), Vec::new()),
             RegisterOp::Write(key, value) => (key, value),
             RegisterOp::Cas(key, old, new) if self.registers.get(&key) == Some(&old) => (key, new),
-            RegisterOp::Cas(..) => return (None, None),
+            RegisterOp::Cas(..) => return (Answer::Mismatch, Vec::new()),
         };
-        self.registers.insert(key, value);
-        (Some(None), Some((key, value)))
+        self.change((REGISTER, key, value));
+        (Answer::Done, vec![(REGISTER, key, value)])
+    }
+
+    fn apply_part(&mut self, part: &ListAppendPart, lists: &mut Vec<Vec<u64>>, changes: &mut Vec<Change>) {
+        match *part {
+            ListAppendPart::Read(key) => lists.push(self.lists.get(&key).cloned().unwrap_or_default()),
+            ListAppendPart::Append(key, element) => {
+                changes.push((LIST, key, element));
+                self.change((LIST, key, element));
+            }
+        }
+    }
+
+    fn change(&mut self, (kind, key, value): Change) {
+        match kind {
+            REGISTER => {
+                self.registers.insert(key, value);
+            }
+            SET => {
+                let set = self.sets.entry(key).or_default();
+                if self.bugs.forgets && value % 16 == 1 && set.len() > 2 {
+                    set.pop();
+                }
+                set.push(value);
+            }
+            _ => self.lists.entry(key).or_default().push(value),
+        }
+    }
+
+    /// Makes changes durable, in one record, and answers.
+    fn commit(&self, reply: ReplyTo, answer: Answer, changes: &[Change], cx: &mut Context<'_, Self>) {
+        if self.bugs.early {
+            cx.reply(reply, answer.clone());
+        }
+        if !changes.is_empty() {
+            cx.append(LOG, &encode(changes)).expect("a sound disk");
+            cx.sync(LOG).expect("a sound disk");
+        }
+        if !self.bugs.early {
+            cx.reply(reply, answer);
+        }
+    }
+
+    /// Does the first part of a transaction now and the rest later.
+    fn tear(&mut self, reply: ReplyTo, parts: &[ListAppendPart], cx: &mut Context<'_, Self>) {
+        let (mut lists, mut changes) = (Vec::new(), Vec::new());
+        self.apply_part(&parts[0], &mut lists, &mut changes);
+        if !changes.is_empty() {
+            cx.append(LOG, &encode(&changes)).expect("a sound disk");
+        }
+        self.torn.push(Torn { reply, lists, rest: parts[1..].to_vec() });
+        cx.set(REST, TEAR);
+    }
+
+    fn mend(&mut self, cx: &mut Context<'_, Self>) {
+        for Torn { reply, mut lists, rest } in std::mem::take(&mut self.torn) {
+            let mut changes = Vec::new();
+            for part in &rest {
+                self.apply_part(part, &mut lists, &mut changes);
+            }
+            self.commit(reply, Answer::Lists(lists), &changes, cx);
+        }
     }
 }
 
@@ -127,47 +275,81 @@ impl Target for Echo {
 
     fn about(&self) -> About {
         About::new("echo")
-            .summary("one node keeps registers on its disk, the others point to it; for tests of the framework")
+            .summary("one node keeps registers, sets and lists on its disk, the others point to it; for tests of the framework")
             .nodes(2..=3)
             .roles(&["keeper", "guide"])
             .constant("ping_period", PERIOD)
             .bug("early-ack", "answers a write before it is durable")
             .bug("deaf", "once it has heard no other node for a while, the keeper hears no client ever after")
+            .bug("lost-element", "adding an element to a set can take the place of another")
+            .bug("torn-transaction", "others see a transaction when only its first part is done")
             .marks_in(module_path!())
     }
 
     fn start(&self, boot: &Boot<'_>, cx: &mut Context<'_, EchoNode>) -> EchoNode {
         let records = cx.records(LOG).expect("a sound disk");
-        let registers = records.iter().map(|record| {
-            let (key, value) = record.split_at(4);
-            let value = u64::from_le_bytes(value.try_into().expect("a record has twelve bytes"));
-            (u32::from_le_bytes(key.try_into().expect("a record has twelve bytes")), value)
-        });
         let peers = boot.members.iter().copied().filter(|peer| boot.me != KEEPER && *peer != boot.me).collect();
-        let node = EchoNode {
-            registers: registers.collect(),
+        let bugs = Bugs {
+            early: boot.bug("early-ack"),
+            forgets: boot.bug("lost-element"),
+            tears: boot.bug("torn-transaction"),
+        };
+        let (registers, sets, lists) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut node = EchoNode {
+            registers,
+            sets,
+            lists,
+            torn: Vec::new(),
             peers,
             pongs: 0,
-            early: boot.bug("early-ack"),
+            bugs,
             deaf_after: if boot.bug("deaf") { SILENCE } else { u64::MAX },
             deaf: false,
             heard_at: cx.mono(),
         };
+        records.iter().flat_map(|record| decode(record)).for_each(|change| node.change(change));
         node.ping(cx);
         node
     }
 
     fn workloads(&self) -> Vec<Workload<EchoNode>> {
-        let hear = |_: &RegisterOp, answer: Option<Option<u64>>| match answer {
-            Some(value) => Completion::Ok(value),
-            None => Completion::Fail,
-        };
-        vec![Workload::new("register", Register, |op| *op, hear)]
+        vec![
+            Workload::new(
+                "register",
+                Register::default(),
+                |op| Request::Register(*op),
+                |_, answer| match answer {
+                    Answer::Value(value) => Completion::Ok(value),
+                    Answer::Mismatch => Completion::Fail,
+                    Answer::Done | Answer::Elements(_) | Answer::Lists(_) => Completion::Ok(None),
+                },
+            ),
+            Workload::new(
+                "set",
+                Set::default(),
+                |op| Request::Set(*op),
+                |_, answer| match answer {
+                    Answer::Elements(elements) => Completion::Ok(elements),
+                    Answer::Done | Answer::Value(_) | Answer::Mismatch | Answer::Lists(_) => Completion::Ok(Vec::new()),
+                },
+            ),
+            Workload::new(
+                "list-append",
+                ListAppend::default(),
+                |op| Request::Lists(op.clone()),
+                |_, answer| match answer {
+                    Answer::Lists(lists) => Completion::Ok(lists),
+                    Answer::Done | Answer::Value(_) | Answer::Mismatch | Answer::Elements(_) => {
+                        Completion::Ok(Vec::new())
+                    }
+                },
+            ),
+        ]
     }
 
     fn properties(&self) -> Vec<Property<EchoNode>> {
         vec![Property::always("only the keeper keeps", |cluster| {
-            cluster.up().all(|(id, node)| id == KEEPER || node.registers.is_empty())
+            cluster.up().all(|(id, node)| id == KEEPER || node.is_empty())
         })]
     }
 }

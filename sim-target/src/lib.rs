@@ -47,8 +47,11 @@ pub use trace::{Chance, TraceEvent, What};
 
 /// What [`Operations`] are made of.
 pub use murphy_checker::{
-    history::{Call, Completion, OpId, Process, Value},
+    history::{Call, Completion, OpId, Process, Value, Values},
     observer::Observer,
     verdict::{Anomaly, Budget, Class, Evidence, Verdict},
 };
-pub use workload::{First, Operations, Register, RegisterOp, Retry, Routing, Slot, Workload};
+pub use workload::{
+    Asked, First, ListAppend, ListAppendPart, Operations, Register, RegisterOp, Retry, Routing, Set, SetOp, Slot,
+    Workload, WorkloadAbout,
+};

@@ -364,7 +364,7 @@ mod tests {
         }
 
         fn workloads(&self) -> Vec<Workload<Self>> {
-            vec![Workload::new("register", Register, |op| *op, |_, answer| Completion::Ok(answer))]
+            vec![Workload::new("register", Register::default(), |op| *op, |_, answer| Completion::Ok(answer))]
         }
     }
 

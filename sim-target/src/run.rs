@@ -21,6 +21,7 @@ use crate::{
     state::{Signals, StateView},
     target::{About, Boot, Cluster, Property, Target, vocabulary},
     trace::{TraceEvent, What},
+    workload::{Workload, WorkloadAbout},
 };
 
 /// What a run gave.
@@ -89,8 +90,8 @@ pub trait AnyTarget {
     fn vocabulary(&self) -> Vocabulary;
     /// Its kinds of messages.
     fn kinds(&self) -> &'static [&'static str];
-    /// Its workloads: name, functions that clients call, and what their histories are checked for.
-    fn workloads(&self) -> Vec<(&'static str, &'static [&'static str], &'static str)>;
+    /// Its workloads.
+    fn workloads(&self) -> Vec<WorkloadAbout>;
     /// Names of what must hold of the whole cluster after each event.
     fn properties(&self) -> Vec<&'static str>;
     /// A runner with these planted bugs in force.
@@ -120,9 +121,8 @@ impl<T: Target> AnyTarget for Shared<T> {
         T::Node::KINDS
     }
 
-    fn workloads(&self) -> Vec<(&'static str, &'static [&'static str], &'static str)> {
-        let workloads = self.0.workloads();
-        workloads.iter().map(|workload| (workload.name, workload.functions, workload.judged_by)).collect()
+    fn workloads(&self) -> Vec<WorkloadAbout> {
+        self.0.workloads().iter().map(Workload::about).collect()
     }
 
     fn properties(&self) -> Vec<&'static str> {
@@ -338,7 +338,7 @@ impl<T: Target> World<'_, T> {
         let core = &mut *self.core;
         outcome.verdict = match core.violation.take() {
             Some(anomaly) => Verdict::Invalid(anomaly),
-            None if over => core.observer.finish(),
+            None if over => core.observer.finish(&core.history),
             None => Verdict::Unknown(Budget::Events),
         };
         outcome.time = core.now;

@@ -231,7 +231,7 @@ impl About {
 pub fn vocabulary<T: Target>(target: &T) -> Vocabulary {
     let about = target.about();
     let mut functions: Vec<&str> =
-        target.workloads().iter().flat_map(|workload| workload.functions().iter().copied()).collect();
+        target.workloads().iter().flat_map(|workload| workload.about().functions.iter().copied()).collect();
     functions.sort_unstable();
     functions.dedup();
     let micros = |length: &Duration| u32::try_from(length.as_micros()).unwrap_or(u32::MAX);

@@ -3,15 +3,160 @@
 use std::{fmt::Debug, rc::Rc, time::Duration};
 
 use murphy_checker::{
-    history::{Call, Completion, Value},
-    linearizability::Linearizability,
-    model::Register as RegisterModel,
+    history::{Call, Completion, Value, Values},
     observer::Observer,
 };
 
-use crate::node::Node;
+use crate::{
+    draw::{below, fold},
+    node::Node,
+};
 
-/// A family of operations: how they are drawn, written down and judged. [`Register`] is one.
+mod list_append;
+mod register;
+mod set;
+
+pub use list_append::{ListAppend, ListAppendPart};
+pub use register::{Register, RegisterOp};
+pub use set::{Set, SetOp};
+
+/// A family of operations: how they are drawn, written down and judged. [`Register`], [`Set`] and [`ListAppend`] are there;
+/// a bank, a queue, a lock or whatever else a system offers is one more `impl`.
+///
+/// What a schedule's header says (clients, keys, rate, number of operations, mix, phases) reaches every workload through
+/// [`Slot`]; what only this family knows (the length of a transaction) is a field of the type that implements it.
+/// All that is drawn must be a function of the slot, so that changing one operation shifts no other.
+///
+/// A whole workload of one's own, a counter, with the node that serves it:
+///
+/// ```
+/// use std::{collections::BTreeSet, rc::Rc};
+/// use murphy_checker::{history::Values, linearizability::Linearizability, model::{Effect, Model}};
+/// use murphy_sim::*;
+///
+/// /// What a counter is: the judge needs no more.
+/// #[derive(Clone, Default)]
+/// struct Counting;
+///
+/// impl Model for Counting {
+///     type State = u64;
+///     const FUNCTIONS: &'static [&'static str] = &["increment", "read"];
+///
+///     fn init() -> u64 {
+///         0
+///     }
+///
+///     fn step(state: &u64, call: &Call, output: Option<Value>, _: &Values) -> Option<u64> {
+///         match call.function {
+///             0 => Some(state + 1),
+///             _ => output.is_none_or(|seen| seen == Value::Int(*state)).then_some(*state),
+///         }
+///     }
+///
+///     fn effect(call: &Call, _: Option<Value>) -> Effect {
+///         if call.function == 0 { Effect::Change } else { Effect::Observation }
+///     }
+/// }
+///
+/// /// What clients do: so many increments to each ten operations.
+/// struct Counter {
+///     increments: u8,
+/// }
+///
+/// #[derive(Debug)]
+/// enum CounterOp {
+///     Increment,
+///     Read,
+/// }
+///
+/// impl Operations for Counter {
+///     type Op = CounterOp;
+///     type Return = Option<u64>;
+///     const FUNCTIONS: &'static [&'static str] = Counting::FUNCTIONS;
+///     const JUDGED_BY: &'static str = "linearizability";
+///     const OPERATION: &'static str = "one increment or read of one counter";
+///
+///     fn draw(&self, slot: &Slot<'_>, _: &mut Values) -> Call {
+///         let function = slot.function(&[self.increments, 10 - self.increments]);
+///         Call { function, key: slot.key(), input: Value::Nil }
+///     }
+///
+///     fn last(&self, key: u32, _: &mut Values) -> Option<Call> {
+///         Some(Call { function: 1, key, input: Value::Nil })
+///     }
+///
+///     fn call(&self, asked: &Asked, _: &mut Values) -> Call {
+///         Call { function: asked.function, key: asked.key, input: Value::Nil }
+///     }
+///
+///     fn op(&self, call: &Call, _: &Values) -> CounterOp {
+///         if call.function == 0 { CounterOp::Increment } else { CounterOp::Read }
+///     }
+///
+///     fn value(&self, _: &Call, returned: Option<u64>, _: &mut Values) -> Value {
+///         returned.map_or(Value::Nil, Value::Int)
+///     }
+///
+///     fn observer(&self) -> Box<dyn Observer> {
+///         Box::new(Linearizability::<Counting>::new())
+///     }
+/// }
+///
+/// /// A node that counts, and forgets the count when it crashes.
+/// struct Counts(u64);
+///
+/// impl Node for Counts {
+///     type Message = ();
+///     type Request = CounterOp;
+///     type Response = Option<u64>;
+///     const KINDS: &'static [&'static str] = &["none"];
+///
+///     fn kind((): &()) -> usize {
+///         0
+///     }
+///
+///     fn on(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
+///         if let Input::Request { request, reply, .. } = input {
+///             self.0 += u64::from(matches!(request, CounterOp::Increment));
+///             cx.reply(reply, matches!(request, CounterOp::Read).then_some(self.0));
+///         }
+///     }
+///
+///     fn inspect(&self, _: &mut StateView) {}
+/// }
+///
+/// struct Forgetful;
+///
+/// impl Target for Forgetful {
+///     type Node = Counts;
+///
+///     fn about(&self) -> About {
+///         About::new("forgetful").nodes(1..=1)
+///     }
+///
+///     fn start(&self, _: &Boot<'_>, _: &mut Context<'_, Counts>) -> Counts {
+///         Counts(0)
+///     }
+///
+///     fn workloads(&self) -> Vec<Workload<Counts>> {
+///         let hear = |_: &CounterOp, answer| Completion::Ok(answer);
+///         let ask = |op: &CounterOp| match op {
+///             CounterOp::Increment => CounterOp::Increment,
+///             CounterOp::Read => CounterOp::Read,
+///         };
+///         vec![Workload::new("counter", Counter { increments: 7 }, ask, hear)]
+///     }
+/// }
+///
+/// let mut runner = Runner::new(Rc::new(Forgetful), BTreeSet::new());
+/// let mut verdict = |steps: &str| {
+///     let text = format!("murphy 1\ntarget forgetful\nseed 0x1\n{steps}");
+///     let schedule = murphy_schedule::Document::parse(&text, None).expect("a schedule").schedule;
+///     runner.run(&schedule, Options::SEARCH).verdict.clone()
+/// };
+/// assert_eq!(verdict(""), Verdict::Valid);
+/// assert!(verdict("at 2s crash n1, restart after 100ms\n").anomaly().is_some());
+/// ```
 pub trait Operations: 'static {
     /// What a client asks, in the target's terms.
     type Op: Debug;
@@ -21,20 +166,40 @@ pub trait Operations: 'static {
     const FUNCTIONS: &'static [&'static str];
     /// What its observer checks, as lists of targets call it.
     const JUDGED_BY: &'static str;
+    /// What one operation is, in a phrase: "a transaction, from begin to commit". What is counted, invoked and judged is this.
+    const OPERATION: &'static str;
 
-    /// The operation of a slot.
-    fn draw(&self, slot: &Slot<'_>) -> Call;
+    /// The operation of a slot. Lists and transactions in it go into `values`.
+    fn draw(&self, slot: &Slot<'_>, values: &mut Values) -> Call;
     /// A read that shows the final state of an object, if there is such an operation.
-    fn last(&self, key: u32) -> Option<Call>;
-    /// The call that an `invoke` step asks for. `values` are those that it names, in order; `fresh` is one that hardly
-    /// anybody else writes, `other` one that may be there.
-    fn call(&self, function: u8, key: u32, values: [Option<u64>; 2], fresh: u64, other: u64) -> Call;
+    fn last(&self, key: u32, values: &mut Values) -> Option<Call>;
+    /// The call that an `invoke` step asks for.
+    fn call(&self, asked: &Asked, values: &mut Values) -> Call;
     /// The operation that `call` stands for.
-    fn op(&self, call: &Call) -> Self::Op;
+    fn op(&self, call: &Call, values: &Values) -> Self::Op;
     /// What the history records for a returned value.
-    fn value(&self, call: &Call, returned: Self::Return) -> Value;
+    fn value(&self, call: &Call, returned: Self::Return, values: &mut Values) -> Value;
+    /// The largest key that is touched in a run of so many operations, under a header of so many keys.
+    fn objects(&self, keys: u32, _operations: u64) -> u32 {
+        keys
+    }
     /// Who judges the history.
     fn observer(&self) -> Box<dyn Observer>;
+}
+
+/// What an `invoke` step asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Index of the function.
+    pub function: u8,
+    /// The key, from 1.
+    pub key: u32,
+    /// The values that the step names, in order.
+    pub values: [Option<u64>; 2],
+    /// A value that hardly anybody else writes.
+    pub fresh: u64,
+    /// A value that may be there.
+    pub other: u64,
 }
 
 /// What is known when the operation of a slot is drawn.
@@ -42,20 +207,48 @@ pub trait Operations: 'static {
 pub struct Slot<'a> {
     /// 64 random bits that belong to this slot alone.
     pub draw: u64,
-    /// The number of objects; keys are 1 to this.
+    /// 64 random bits that all slots of the run share.
+    pub seed: u64,
+    /// The place of this slot among those of all lanes, from 0.
+    pub index: u64,
+    /// The number of objects in use at a time, as the header says it.
     pub keys: u32,
     /// A value from 1 that no other slot of the run writes, as long as a lane has at most 4,000 slots.
     pub fresh: u64,
-    /// A value that another slot of the run may have written.
-    pub other: u64,
+    /// By key, the last value that any client saw there.
+    pub observed: &'a [u64],
     /// The schedule's weights of the functions; all zero: choose your own.
     pub mix: &'a [u8; 8],
 }
 
 impl Slot<'_> {
-    /// The key this slot touches.
+    /// The key this slot touches: each is as likely as any other.
     pub fn key(&self) -> u32 {
         ((self.draw >> 32) % u64::from(self.keys)) as u32 + 1
+    }
+
+    /// [`key`](Self::key), but so many percent of the slots touch the first one: contention.
+    pub fn hot_key(&self, percent: u8) -> u32 {
+        if below(self.bits(1), 100) < percent.into() { 1 } else { self.key() }
+    }
+
+    /// The key of the `index`-th of many operations, each key getting exactly `per_key` of them in no order, and then being
+    /// left for a new one.
+    pub fn dealt_key(&self, index: u64, per_key: u32) -> u32 {
+        let keys = u64::from(self.keys);
+        let cards = keys * u64::from(per_key.max(1));
+        let (round, card) = (index / cards, index % cards);
+        (round * keys + shuffled(card, cards, fold(self.seed, round)) % keys) as u32 + 1
+    }
+
+    /// A value that may be under `key`.
+    pub fn other(&self, key: u32) -> u64 {
+        self.observed.get(key as usize).copied().unwrap_or(1)
+    }
+
+    /// 64 random bits more, for each `index` others.
+    pub fn bits(&self, index: u64) -> u64 {
+        fold(self.draw, index)
     }
 
     /// A function by weight: by the schedule's mix, or by `own` where it has none or there are more functions than it has weights.
@@ -71,6 +264,29 @@ impl Slot<'_> {
             }
         }
         unreachable!("the ticket is below the sum of the weights")
+    }
+}
+
+/// The largest key that [`Slot::dealt_key`] gives for the first `count` operations.
+fn dealt_keys(keys: u32, count: u64, per_key: u32) -> u32 {
+    let rounds = count.div_ceil(u64::from(keys) * u64::from(per_key.max(1))).max(1);
+    (rounds * u64::from(keys)) as u32
+}
+
+/// Where `card` lies in a pack of `cards` that was shuffled by `seed`: a Feistel network over the next power of four,
+/// walked until it hits the pack (Black & Rogaway, 2002). No pack is stored, and no card depends on another being dealt.
+fn shuffled(card: u64, cards: u64, seed: u64) -> u64 {
+    let half = (64 - cards.saturating_sub(1).leading_zeros()).div_ceil(2).max(1);
+    let mask = (1 << half) - 1;
+    let mut at = card;
+    loop {
+        for round in 0..4 {
+            let (high, low) = (at >> half, at & mask);
+            at = low << half | (high ^ fold(fold(seed, round), low) & mask);
+        }
+        if at < cards {
+            return at;
+        }
     }
 }
 
@@ -114,22 +330,36 @@ pub enum Retry {
     SameId(u8),
 }
 
-type Invoke = Box<dyn Fn(u8, u32, [Option<u64>; 2], u64, u64) -> Call>;
-type Ask<N> = Box<dyn Fn(&Call) -> <N as Node>::Request>;
-type Hear<N> = Box<dyn Fn(&Call, <N as Node>::Response) -> Completion<Value>>;
+type Draw = Box<dyn Fn(&Slot<'_>, &mut Values) -> Call>;
+type Last = Box<dyn Fn(u32, &mut Values) -> Option<Call>>;
+type Invoke = Box<dyn Fn(&Asked, &mut Values) -> Call>;
+type Ask<N> = Box<dyn Fn(&Call, &Values) -> <N as Node>::Request>;
+type Hear<N> = Box<dyn Fn(&Call, <N as Node>::Response, &mut Values) -> Completion<Value>>;
 
 /// What clients of a target do.
 pub struct Workload<N: Node> {
-    pub(crate) name: &'static str,
-    pub(crate) functions: &'static [&'static str],
-    pub(crate) judged_by: &'static str,
+    pub(crate) about: WorkloadAbout,
     pub(crate) routing: Routing,
-    pub(crate) draw: Box<dyn Fn(&Slot<'_>) -> Call>,
-    pub(crate) last: Box<dyn Fn(u32) -> Option<Call>>,
+    pub(crate) draw: Draw,
+    pub(crate) last: Last,
     pub(crate) call: Invoke,
     pub(crate) ask: Ask<N>,
     pub(crate) hear: Hear<N>,
+    pub(crate) objects: Box<dyn Fn(u32, u64) -> u32>,
     pub(crate) observer: Box<dyn Fn() -> Box<dyn Observer>>,
+}
+
+/// What a workload says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkloadAbout {
+    /// Its name.
+    pub name: &'static str,
+    /// Names of the functions that clients call.
+    pub functions: &'static [&'static str],
+    /// What its histories are checked for.
+    pub judged_by: &'static str,
+    /// What one operation is.
+    pub operation: &'static str,
 }
 
 impl<N: Node> Workload<N> {
@@ -141,21 +371,21 @@ impl<N: Node> Workload<N> {
         hear: fn(&O::Op, N::Response) -> Completion<O::Return>,
     ) -> Self {
         let operations = Rc::new(operations);
-        let [a, b, c, d, e, f] = std::array::from_fn(|_| operations.clone());
+        let [a, b, c, d, e, f, g] = std::array::from_fn(|_| operations.clone());
+        let (functions, judged_by, operation) = (O::FUNCTIONS, O::JUDGED_BY, O::OPERATION);
         Self {
-            name,
-            functions: O::FUNCTIONS,
-            judged_by: O::JUDGED_BY,
+            about: WorkloadAbout { name, functions, judged_by, operation },
             routing: Routing::default(),
-            draw: Box::new(move |slot| a.draw(slot)),
-            last: Box::new(move |key| b.last(key)),
-            call: Box::new(move |function, key, values, fresh, other| f.call(function, key, values, fresh, other)),
-            ask: Box::new(move |call| ask(&c.op(call))),
-            hear: Box::new(move |call, response| match hear(&d.op(call), response) {
-                Completion::Ok(returned) => Completion::Ok(d.value(call, returned)),
+            draw: Box::new(move |slot, values| a.draw(slot, values)),
+            last: Box::new(move |key, values| b.last(key, values)),
+            call: Box::new(move |asked, values| f.call(asked, values)),
+            ask: Box::new(move |call, values| ask(&c.op(call, values))),
+            hear: Box::new(move |call, response, values| match hear(&d.op(call, values), response) {
+                Completion::Ok(returned) => Completion::Ok(d.value(call, returned, values)),
                 Completion::Fail => Completion::Fail,
                 Completion::Info => Completion::Info,
             }),
+            objects: Box::new(move |keys, operations| g.objects(keys, operations)),
             observer: Box::new(move || e.observer()),
         }
     }
@@ -166,78 +396,26 @@ impl<N: Node> Workload<N> {
         self
     }
 
-    /// Its name.
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// Names of the functions that clients call.
-    pub fn functions(&self) -> &'static [&'static str] {
-        self.functions
+    /// What it says of itself.
+    pub fn about(&self) -> WorkloadAbout {
+        self.about
     }
 }
 
-/// Registers under keys: read, write, compare-and-set. Judged by linearizability, key by key.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Register;
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
 
-/// An operation on a register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RegisterOp {
-    /// Read this key.
-    Read(u32),
-    /// Write a value to this key.
-    Write(u32, u64),
-    /// Replace the first value by the second, if this key holds the first.
-    Cas(u32, u64, u64),
-}
+    use super::*;
 
-const READ: u8 = 0;
-const WRITE: u8 = 1;
-const CAS: u8 = 2;
-
-impl Operations for Register {
-    type Op = RegisterOp;
-    type Return = Option<u64>;
-    const FUNCTIONS: &'static [&'static str] = &["read", "write", "cas"];
-    const JUDGED_BY: &'static str = "linearizability";
-
-    fn draw(&self, slot: &Slot<'_>) -> Call {
-        let function = slot.function(&[4, 3, 1]);
-        let input = match function {
-            READ => Value::Nil,
-            WRITE => Value::Int(slot.fresh),
-            _ => Value::Pair(slot.other, slot.fresh),
-        };
-        Call { function, key: slot.key(), input }
-    }
-
-    fn last(&self, key: u32) -> Option<Call> {
-        Some(Call { function: READ, key, input: Value::Nil })
-    }
-
-    fn call(&self, function: u8, key: u32, [first, second]: [Option<u64>; 2], fresh: u64, other: u64) -> Call {
-        let input = match function {
-            READ => Value::Nil,
-            WRITE => Value::Int(first.unwrap_or(fresh)),
-            _ => Value::Pair(first.unwrap_or(other), second.unwrap_or(fresh)),
-        };
-        Call { function, key, input }
-    }
-
-    fn op(&self, call: &Call) -> RegisterOp {
-        match (call.function, call.input) {
-            (WRITE, Value::Int(value)) => RegisterOp::Write(call.key, value),
-            (CAS, Value::Pair(old, new)) => RegisterOp::Cas(call.key, old, new),
-            _ => RegisterOp::Read(call.key),
+    #[test]
+    fn a_shuffled_pack_has_every_card_once() {
+        for cards in [1, 2, 3, 7, 64, 65, 1000] {
+            let seen: BTreeSet<u64> = (0..cards).map(|card| shuffled(card, cards, 9)).collect();
+            assert_eq!(seen.len() as u64, cards);
+            assert!(seen.iter().all(|card| *card < cards));
         }
-    }
-
-    fn value(&self, _: &Call, returned: Option<u64>) -> Value {
-        returned.map_or(Value::Nil, Value::Int)
-    }
-
-    fn observer(&self) -> Box<dyn Observer> {
-        Box::new(Linearizability::<RegisterModel>::new())
+        let order = |seed| (0..100).map(|card| shuffled(card, 100, seed)).collect::<Vec<_>>();
+        assert_ne!(order(1), order(2));
     }
 }

@@ -69,7 +69,7 @@ impl Target for Chat {
         Chatter { server: boot.me == 1 }
     }
     fn workloads(&self) -> Vec<Workload<Chatter>> {
-        vec![Workload::new("none", Register, |op| *op, |_, ()| murphy_checker::history::Completion::Info)]
+        vec![Workload::new("none", Register::default(), |op| *op, |_, ()| murphy_checker::history::Completion::Info)]
     }
 }
 

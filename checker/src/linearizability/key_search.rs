@@ -26,7 +26,7 @@ use super::{
     transitions::{IMPOSSIBLE, Transitions},
 };
 use crate::{
-    history::{Call, Completion, Value},
+    history::{Call, Completion, Value, Values},
     model::{Effect, Model},
 };
 
@@ -177,10 +177,11 @@ impl KeySearch {
         shared: &mut Shared<M>,
         op: u32,
         completion: Completion<Value>,
+        values: &Values,
     ) -> Fate {
         let record = &mut shared.records[op as usize];
         if record.is_unresolved() {
-            return self.resolve(shared, op, completion);
+            return self.resolve(shared, op, completion, values);
         }
         record.status = Status::Known(completion);
         if completion == Completion::Info {
@@ -207,9 +208,15 @@ impl KeySearch {
     }
 
     /// An operation completes whose result was waited for.
-    fn resolve<M: Model>(&mut self, shared: &mut Shared<M>, op: u32, completion: Completion<Value>) -> Fate {
+    fn resolve<M: Model>(
+        &mut self,
+        shared: &mut Shared<M>,
+        op: u32,
+        completion: Completion<Value>,
+        values: &Values,
+    ) -> Fate {
         self.unresolved.retain(|&other| other != op);
-        let from = self.learn(shared, op, completion);
+        let from = self.learn(shared, op, completion, values);
         let record = &shared.records[op as usize];
         self.place(record);
         if !self.unresolved.is_empty() && (from.is_some() || self.is_disturbed_by(record)) {
@@ -227,13 +234,19 @@ impl KeySearch {
     }
 
     /// Records how `op` completed; the answer is the checkpoint from which to walk again, if that has to be.
-    fn learn<M: Model>(&self, shared: &mut Shared<M>, op: u32, completion: Completion<Value>) -> Option<u32> {
+    fn learn<M: Model>(
+        &self,
+        shared: &mut Shared<M>,
+        op: u32,
+        completion: Completion<Value>,
+        values: &Values,
+    ) -> Option<u32> {
         let Shared { transitions, records, .. } = shared;
         let record = &mut records[op as usize];
         record.status = Status::Known(completion);
         let Completion::Ok(output) = completion else { return None };
         let was_ignored = record.effect == Effect::Observation;
-        record.action = transitions.action(&record.call, Some(output));
+        record.action = transitions.action(&record.call, Some(output), values);
         record.effect = M::effect(&record.call, Some(output));
         let action = record.action;
         if was_ignored && self.frontier.iter().all(|one| transitions.step(one.state, action) != IMPOSSIBLE) {

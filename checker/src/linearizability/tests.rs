@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     history::Operation,
     model::{ABORTED_READ, CAS, NEVER_WRITTEN, READ, Register, STALE_CAS, STALE_READ, WRITE},
-    testing::parse,
+    testing::{has_order_of, parse},
 };
 
 /// Judges the history in `text` by every means; `expected` is `valid`, or the name of the anomaly, which the last line
@@ -26,7 +26,7 @@ fn check(text: &str, expected: &str) {
 fn online(history: &History) -> Verdict {
     let mut checker = Linearizability::<Register>::new();
     let anomaly = checker.first_anomaly(history);
-    let verdict = checker.finish();
+    let verdict = checker.finish(history);
     assert_eq!(verdict.anomaly(), anomaly.as_ref());
     verdict
 }
@@ -206,7 +206,7 @@ fn too_many_configurations_are_unknown() {
     let mut checker = Linearizability::<Register>::with_limit(100);
     assert_eq!(checker.check(&history), Verdict::Unknown(Budget::Frontier));
     checker.reset();
-    assert_eq!(checker.finish(), Verdict::Valid);
+    assert_eq!(checker.finish(&history), Verdict::Valid);
 }
 
 #[test]
@@ -228,12 +228,12 @@ fn an_anomaly_on_one_key_outweighs_the_exhaustion_of_another() {
 fn a_fork_remembers_and_is_independent() {
     let history = parse("p0 write 1\np0 ok\np1 read\np1 ok nil");
     let mut checker = Linearizability::<Register>::new();
-    checker.invoke(OpId(0), 0, &history.operations[0].call);
-    assert_eq!(checker.complete(OpId(0), Completion::Ok(Value::Nil)), None);
+    checker.invoke(OpId(0), &history);
+    assert_eq!(checker.complete(OpId(0), &history), None);
     let mut fork = checker.fork();
-    fork.invoke(OpId(1), 1, &history.operations[1].call);
-    assert!(fork.complete(OpId(1), Completion::Ok(Value::Nil)).is_some());
-    assert_eq!(checker.finish(), Verdict::Valid);
+    fork.invoke(OpId(1), &history);
+    assert!(fork.complete(OpId(1), &history).is_some());
+    assert_eq!(checker.finish(&history), Verdict::Valid);
 }
 
 /// A register whose operations all say what they found, as a check of the general case: a write returns the value it
@@ -249,7 +249,8 @@ impl Model for TellTale {
         None
     }
 
-    fn step(state: Self::State, call: &Call, output: Option<Value>) -> Option<Self::State> {
+    fn step(state: &Self::State, call: &Call, output: Option<Value>, _: &Values) -> Option<Self::State> {
+        let state = *state;
         let (result, after) = match (call.function, call.input) {
             (CAS, Value::Pair(expected, new)) if state == Some(expected) => (Value::Int(1), Some(new)),
             (CAS, _) => (Value::Int(0), state),
@@ -280,8 +281,9 @@ impl Model for TellingCas {
         Register::init()
     }
 
-    fn step(state: Self::State, call: &Call, output: Option<Value>) -> Option<Self::State> {
-        if call.function == CAS { TellTale::step(state, call, output) } else { Register::step(state, call, output) }
+    fn step(state: &Self::State, call: &Call, output: Option<Value>, values: &Values) -> Option<Self::State> {
+        let step = if call.function == CAS { TellTale::step } else { Register::step };
+        step(state, call, output, values)
     }
 
     fn effect(call: &Call, output: Option<Value>) -> Effect {
@@ -292,39 +294,6 @@ impl Model for TellingCas {
 /// The oracle: whether some order of the operations explains the history of a register, all keys at once.
 fn has_order(history: &History) -> bool {
     has_order_of::<Register>(history)
-}
-
-fn has_order_of<M: Model>(history: &History) -> bool {
-    let at = |event: Event| history.events.iter().position(|&other| other == event).unwrap_or(usize::MAX);
-    let times: Vec<(usize, usize)> = (0..history.operations.len() as u32)
-        .map(|op| (at(Event::Invoke(OpId(op))), at(Event::Complete(OpId(op)))))
-        .collect();
-    extends::<M>(history, &times, 0, &mut [M::init(); 4])
-}
-
-/// Whether the order of the operations in `taken` can be extended by the others.
-fn extends<M: Model>(history: &History, times: &[(usize, usize)], taken: u32, states: &mut [M::State; 4]) -> bool {
-    let is_ok = |op: usize| matches!(history.operations[op].completion, Some((Completion::Ok(_), _)));
-    let waiting = || (0..times.len()).filter(|op| taken & (1 << op) == 0);
-    if !waiting().any(is_ok) {
-        return true;
-    }
-    let deadline = waiting().filter(|&op| is_ok(op)).map(|op| times[op].1).min().unwrap_or(usize::MAX);
-    waiting().filter(|&op| times[op].0 < deadline).any(|op| {
-        let operation = &history.operations[op];
-        let output = match operation.completion {
-            Some((Completion::Fail, _)) => return false,
-            Some((Completion::Ok(output), _)) => Some(output),
-            Some((Completion::Info, _)) | None => None,
-        };
-        let key = operation.call.key as usize;
-        let before = states[key];
-        let Some(after) = M::step(before, &Call { key: 0, ..operation.call }, output) else { return false };
-        states[key] = after;
-        let found = extends::<M>(history, times, taken | (1 << op), states);
-        states[key] = before;
-        found
-    })
 }
 
 /// Any history of a few processes: each byte moves one of them on.

@@ -6,10 +6,9 @@
 
 use std::hash::{Hash, Hasher};
 
-use ahash::RandomState;
-
 use crate::{
-    history::{Call, Value},
+    history::{Call, Span, Value, Values},
+    interner::Interner,
     model::Model,
 };
 
@@ -17,7 +16,7 @@ use crate::{
 pub(super) const IMPOSSIBLE: u32 = u32::MAX;
 /// Cached transitions. More do not pay: a run revisits few, and a fork copies them all.
 const CACHE_SIZE: usize = 1 << 10;
-/// Beyond so many remembered states or actions, the next reset starts afresh.
+/// Beyond so many remembered states, actions or numbers in lists, the next reset starts afresh.
 const REMEMBERED_MAX: usize = 1 << 16;
 
 /// A call together with its result, if that is known, in a form that is compared and hashed without branches.
@@ -30,7 +29,7 @@ struct Action {
 }
 
 /// The kind of an output that is unknown; those of values are lower.
-const UNKNOWN: u64 = 3;
+const UNKNOWN: u64 = 5;
 
 impl Action {
     fn new(call: &Call, output: Option<Value>) -> Self {
@@ -59,6 +58,8 @@ fn pack(value: Value) -> (u64, [u64; 2]) {
         Value::Nil => (0, [0; 2]),
         Value::Int(number) => (1, [number, 0]),
         Value::Pair(first, second) => (2, [first, second]),
+        Value::List(span) => (3, span.words()),
+        Value::Transaction(span) => (4, span.words()),
     }
 }
 
@@ -66,7 +67,9 @@ fn unpack(kind: u8, [first, second]: [u64; 2]) -> Value {
     match kind {
         0 => Value::Nil,
         1 => Value::Int(first),
-        _ => Value::Pair(first, second),
+        2 => Value::Pair(first, second),
+        3 => Value::List(Span::from_words([first, second])),
+        _ => Value::Transaction(Span::from_words([first, second])),
     }
 }
 
@@ -83,19 +86,24 @@ const VACANT: Cached = Cached { state: IMPOSSIBLE, action: IMPOSSIBLE, to: IMPOS
 pub(super) struct Transitions<M: Model> {
     states: Interner<M::State>,
     actions: Interner<Action>,
+    /// What the lists and transactions of actions contain: those of the history do not outlive the run.
+    values: Values,
     cache: Box<[Cached; CACHE_SIZE]>,
 }
 
 impl<M: Model> Transitions<M> {
     pub(super) fn new() -> Self {
-        Self { states: Interner::new(), actions: Interner::new(), cache: Box::new([VACANT; CACHE_SIZE]) }
+        let (states, actions, cache) = (Interner::new(), Interner::new(), Box::new([VACANT; CACHE_SIZE]));
+        Self { states, actions, values: Values::default(), cache }
     }
 
     /// Bounds the memory; ids handed out before are void. Called between runs only.
     pub(super) fn reset(&mut self) {
-        if self.states.len() > REMEMBERED_MAX || self.actions.len() > REMEMBERED_MAX {
+        let remembered = self.states.len().max(self.actions.len()).max(self.values.size());
+        if remembered > REMEMBERED_MAX {
             self.states.clear();
             self.actions.clear();
+            self.values.clear();
             self.cache.fill(VACANT);
         }
     }
@@ -104,8 +112,11 @@ impl<M: Model> Transitions<M> {
         self.states.id(M::init())
     }
 
-    pub(super) fn action(&mut self, call: &Call, output: Option<Value>) -> u32 {
-        self.actions.id(Action::new(call, output))
+    /// The action of `call` and what it returned, which are of `values`.
+    pub(super) fn action(&mut self, call: &Call, output: Option<Value>, values: &Values) -> u32 {
+        let call = Call { input: self.values.import(call.input, values), ..*call };
+        let output = output.map(|output| self.values.import(output, values));
+        self.actions.id(Action::new(&call, output))
     }
 
     /// Where `action` leads from `state`, or [`IMPOSSIBLE`].
@@ -122,87 +133,9 @@ impl<M: Model> Transitions<M> {
     #[cold]
     fn ask(&mut self, state: u32, action: u32, place: usize) -> u32 {
         let (call, output) = self.actions.item(action).parts();
-        let to = M::step(self.states.item(state), &call, output).map_or(IMPOSSIBLE, |to| self.states.id(to));
+        let to = M::step(self.states.item(state), &call, output, &self.values);
+        let to = to.map_or(IMPOSSIBLE, |to| self.states.id(to));
         self.cache[place] = Cached { state, action, to };
         to
-    }
-}
-
-/// Numbers distinct items in the order in which they come. Clearing it costs nothing and keeps its memory.
-#[derive(Clone)]
-pub(super) struct Interner<T> {
-    items: Vec<T>,
-    /// Open addressing, a power of two; a cell counts only if it carries the current epoch.
-    cells: Vec<Cell>,
-    epoch: u32,
-    hasher: RandomState,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Cell {
-    epoch: u32,
-    id: u32,
-}
-
-impl<T: Copy + Eq + Hash> Interner<T> {
-    pub(super) fn new() -> Self {
-        let hasher = RandomState::with_seeds(1, 2, 3, 4);
-        Self { items: Vec::new(), cells: vec![Cell::default(); 64], epoch: 1, hasher }
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.items.clear();
-        self.next_epoch();
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.items.len()
-    }
-
-    pub(super) fn item(&self, id: u32) -> T {
-        self.items[id as usize]
-    }
-
-    pub(super) fn id(&mut self, item: T) -> u32 {
-        let place = self.place(&item);
-        if self.cells[place].epoch == self.epoch {
-            return self.cells[place].id;
-        }
-        let id = u32::try_from(self.items.len()).expect("fewer than 2^32 distinct items");
-        self.cells[place] = Cell { epoch: self.epoch, id };
-        self.items.push(item);
-        if self.items.len() * 2 > self.cells.len() {
-            self.grow();
-        }
-        id
-    }
-
-    /// The cell of `item`, or the vacant one where it belongs.
-    fn place(&self, item: &T) -> usize {
-        let mut place = self.hasher.hash_one(item) as usize & (self.cells.len() - 1);
-        loop {
-            let cell = self.cells[place];
-            if cell.epoch != self.epoch || self.items[cell.id as usize] == *item {
-                return place;
-            }
-            place = (place + 1) & (self.cells.len() - 1);
-        }
-    }
-
-    fn grow(&mut self) {
-        self.cells.resize(self.cells.len() * 2, Cell::default());
-        self.next_epoch();
-        for id in 0..self.items.len() {
-            let place = self.place(&self.items[id]);
-            self.cells[place] = Cell { epoch: self.epoch, id: id as u32 };
-        }
-    }
-
-    fn next_epoch(&mut self) {
-        if self.epoch == u32::MAX {
-            self.cells.fill(Cell::default());
-            self.epoch = 0;
-        }
-        self.epoch += 1;
     }
 }

@@ -383,7 +383,10 @@ fn target_object(target: &dyn AnyTarget) -> Value {
     let checkers: Vec<Value> = target
         .workloads()
         .iter()
-        .map(|(name, functions, judged)| json!({ "name": name, "functions": functions, "checked_for": judged }))
+        .map(|of| {
+            let (name, functions, operation) = (of.name, of.functions, of.operation);
+            json!({ "name": name, "functions": functions, "operation": operation, "checked_for": of.judged_by })
+        })
         .collect();
     json!({
         "schema": "murphy/targets/1", "name": about.name, "about": about.summary,
@@ -405,7 +408,10 @@ fn target_text(target: &dyn AnyTarget) -> String {
     let workloads: Vec<String> = target
         .workloads()
         .iter()
-        .map(|(name, functions, judged)| format!("{name} ({}), checked for {judged}", functions.join(", ")))
+        .map(|of| {
+            let functions = of.functions.join(", ");
+            format!("{} ({functions}; one operation: {}), checked for {}", of.name, of.operation, of.judged_by)
+        })
         .collect();
     let bugs: Vec<String> = about.bugs.iter().map(|bug| format!("+{:<10} {}", bug.name, bug.about)).collect();
     format!(

@@ -192,7 +192,7 @@ impl<N: Node> Core<N> {
     pub(super) fn function(&self, name: Name) -> Option<usize> {
         let index = self.vocabulary.functions.resolve(name)?;
         let name = &self.vocabulary.functions.spellings()[index];
-        self.workload.functions.iter().position(|function| function == name)
+        self.workload.about.functions.iter().position(|function| function == name)
     }
 
     /// The rank, among all marks of the program, of the mark that a schedule names.

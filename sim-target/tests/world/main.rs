@@ -27,3 +27,4 @@ mod streams;
 mod topology;
 mod triggers;
 mod verdicts;
+mod workloads;

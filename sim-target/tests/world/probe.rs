@@ -111,7 +111,7 @@ impl Target for Probe {
             Answer::Value(value) => Completion::Ok(value),
             Answer::Fail => Completion::Fail,
         };
-        vec![Workload::new("register", Register, |op| *op, hear).routing(self.routing)]
+        vec![Workload::new("register", Register::default(), |op| *op, hear).routing(self.routing)]
     }
 
     fn properties(&self) -> Vec<Property<ProbeNode>> {

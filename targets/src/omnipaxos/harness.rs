@@ -343,6 +343,6 @@ impl Target for OmniPaxosTarget {
         };
         let timeout = Duration::from_millis(500);
         let routing = Routing { first: First::AnyNode, follow_redirects: 3, timeout, retry: Retry::Never };
-        vec![Workload::new("register", Register, |op| *op, hear).routing(routing)]
+        vec![Workload::new("register", Register::default(), |op| *op, hear).routing(routing)]
     }
 }

@@ -83,7 +83,7 @@ impl Target for RaftKv {
     fn workloads(&self) -> Vec<Workload<RaftNode>> {
         let routing =
             Routing { first: First::LastLeader, follow_redirects: 3, timeout: CLIENT_TIMEOUT, retry: Retry::SameId(1) };
-        vec![Workload::new("register", Register, ask, hear).routing(routing)]
+        vec![Workload::new("register", Register::default(), ask, hear).routing(routing)]
     }
 }
 
