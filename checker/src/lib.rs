@@ -4,13 +4,17 @@
 //! its events one by one through an [`observer::Observer`]; its answer is a [`verdict::Verdict`].
 
 pub mod agreement;
+mod edn;
 pub mod explain;
+pub mod family;
 pub mod history;
 mod interner;
 pub mod linearizability;
 pub mod list_append;
 pub mod model;
+pub mod models;
 pub mod observer;
+pub mod read;
 pub mod set;
 pub mod verdict;
 pub mod write;

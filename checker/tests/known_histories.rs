@@ -1,74 +1,46 @@
 //! Does the checker agree with the rest of the world on histories whose verdicts are known?
 //!
-//! The histories are Jepsen's of etcd with `quorum=false`, as Porcupine ships them (originally by
-//! ahorn/linearizability-checker). They are not in this repository: where they are missing the test says so.
+//! They are Jepsen's of etcd with `quorum=false` and key-value histories as Porcupine ships them (the former originally by
+//! ahorn/linearizability-checker), Knossos' cas-registers, simple ones of elle-cli, and transactions judged by Elle. They are
+//! not in this repository: where they are missing the tests say so.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use murphy_checker::{
-    history::{Call, Completion, History, OpId, Process, Value, Values},
-    linearizability::Linearizability,
-    model::{CAS, Effect, Model, READ, Register, WRITE},
+    family::Family,
+    history::History,
+    linearizability::CONFIGURATIONS_MAX,
     observer::observe,
+    read::{Format, read},
     verdict::Verdict,
 };
 
-/// A register whose failed cas are observations: `ok` with 0 means that the value was not the expected one.
-#[derive(Clone, Default)]
-struct EtcdRegister;
-
-impl Model for EtcdRegister {
-    type State = Option<u64>;
-    const FUNCTIONS: &'static [&'static str] = Register::FUNCTIONS;
-
-    fn init() -> Self::State {
-        None
-    }
-
-    fn step(state: &Self::State, call: &Call, output: Option<Value>, values: &Values) -> Option<Self::State> {
-        match (call.function, call.input) {
-            (CAS, Value::Pair(expected, new)) => {
-                let is_match = *state == Some(expected);
-                let is_explained = output.is_none_or(|output| output == Value::Int(u64::from(is_match)));
-                is_explained.then_some(if is_match { Some(new) } else { *state })
-            }
-            _ => Register::step(state, call, output, values),
-        }
-    }
-
-    fn effect(call: &Call, output: Option<Value>) -> Effect {
-        match (call.function, output) {
-            (READ, _) | (CAS, Some(Value::Int(0))) => Effect::Observation,
-            (CAS, None) => Effect::Exchange,
-            (CAS, Some(_)) => Effect::Change,
-            _ => Effect::Overwrite,
-        }
-    }
-}
-
+/// The histories, beside the repository or above it.
 fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/histories/porcupine-etcd")
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let mut folders = above.map(|folder| folder.join("shared/data/histories"));
+    folders.find(|folder| folder.is_dir()).unwrap_or_else(|| PathBuf::from("shared/data/histories"))
 }
 
-#[test]
-fn the_checker_agrees_with_porcupine_on_etcd() {
-    let Ok(verdicts) = fs::read_to_string(folder().join("VERDICTS.tsv")) else {
+/// The contents of a file, if it is there.
+fn text(path: &Path) -> Option<String> {
+    let text = fs::read_to_string(path).ok();
+    if text.is_none() {
         // A test's own word to whoever runs it.
         #[allow(clippy::print_stderr)]
         {
-            eprintln!("skipped: {} is not there", folder().display());
+            eprintln!("skipped: {} is not there", path.display());
         }
-        return;
-    };
-    assert_eq!(verdicts.lines().count(), 35, "a header and 34 histories");
-    let mut checker = Linearizability::<EtcdRegister>::new();
-    for line in verdicts.lines().skip(1) {
-        let (file, is_linearizable) = line.split_once('\t').expect("a file and its verdict");
-        let history = read(&fs::read_to_string(folder().join(file)).expect("the file is listed"));
-        let expected = if is_linearizable == "true" { "valid" } else { "invalid" };
-        assert_eq!(word(&checker.check(&history)), expected, "{file}, whole");
-        assert_eq!(word(&observe(&mut checker, &history)), expected, "{file}, event by event");
     }
+    text
+}
+
+fn history(path: &Path, family: Family) -> Option<History> {
+    let text = text(path)?;
+    Some(read(&text, Format::of(&text), family).unwrap_or_else(|error| panic!("{}:{error}", path.display())))
 }
 
 fn word(verdict: &Verdict) -> &'static str {
@@ -79,50 +51,67 @@ fn word(verdict: &Verdict) -> &'static str {
     }
 }
 
-/// Reads lines like `INFO  jepsen.util - 4<TAB>:invoke<TAB>:cas<TAB>[0 3]` and ignores all others.
-fn read(log: &str) -> History {
-    let mut history = History { functions: Register::FUNCTIONS, ..History::default() };
-    let mut open: Vec<(Process, OpId)> = Vec::new();
-    for (at, line) in log.lines().enumerate() {
-        let Some(fields) = line.strip_prefix("INFO  jepsen.util - ") else { continue };
-        let fields: Vec<&str> = fields.split('\t').collect();
-        let [process, kind, function, value] = fields[..] else { continue };
-        let Ok(process) = process.parse::<Process>() else { continue };
-        if kind == ":invoke" {
-            open.push((process, history.invoke(process, call(function, value), 1, at as u64)));
-        } else {
-            let index = open.iter().position(|&(other, _)| other == process).expect("what completes was invoked");
-            let (_, op) = open.swap_remove(index);
-            history.complete(op, completion(kind, function, value), at as u64);
-        }
-    }
-    history
+/// The history in this file is so, whole and event by event.
+#[track_caller]
+fn check(path: &Path, family: Family, expected: &str) {
+    let Some(history) = history(path, family) else { return };
+    let name = path.display();
+    assert!(!history.operations.is_empty(), "{name} is empty");
+    assert_eq!(word(&family.check(&history, CONFIGURATIONS_MAX)), expected, "{name}, whole");
+    let mut judge = family.judge(CONFIGURATIONS_MAX);
+    assert_eq!(word(&observe(&mut *judge, &history)), expected, "{name}, event by event");
 }
 
-fn call(function: &str, value: &str) -> Call {
-    let numbers = numbers(value);
-    let (function, input) = match function {
-        ":read" => (READ, Value::Nil),
-        ":write" => (WRITE, Value::Int(numbers[0])),
-        ":cas" => (CAS, Value::Pair(numbers[0], numbers[1])),
-        _ => panic!("unknown function `{function}`"),
-    };
-    Call { function, key: 1, input }
-}
-
-fn completion(kind: &str, function: &str, value: &str) -> Completion<Value> {
-    match (kind, function) {
-        (":ok", ":read") => Completion::Ok(numbers(value).first().map_or(Value::Nil, |&number| Value::Int(number))),
-        (":ok", ":cas") => Completion::Ok(Value::Int(1)),
-        (":ok", _) => Completion::Ok(Value::Nil),
-        (":fail", ":cas") => Completion::Ok(Value::Int(0)),
-        (":fail", _) => Completion::Fail,
-        (":info", _) => Completion::Info,
-        _ => panic!("unknown type `{kind}`"),
+#[test]
+fn the_checker_agrees_with_porcupine_on_etcd() {
+    let folder = folder().join("porcupine-etcd");
+    let Some(verdicts) = text(&folder.join("VERDICTS.tsv")) else { return };
+    assert_eq!(verdicts.lines().count(), 35, "a header and 34 histories");
+    for line in verdicts.lines().skip(1) {
+        let (file, is_linearizable) = line.split_once('\t').expect("a file and its verdict");
+        check(&folder.join(file), Family::CasRegister, if is_linearizable == "true" { "valid" } else { "invalid" });
     }
 }
 
-/// The numbers in `3`, `[0 3]` or `nil`.
-fn numbers(value: &str) -> Vec<u64> {
-    value.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect()
+#[test]
+fn the_checker_agrees_with_porcupine_on_a_store() {
+    let folder = folder().join("porcupine-kv");
+    check(&folder.join("c01-ok.txt"), Family::KeyValue, "valid");
+    check(&folder.join("c01-bad.txt"), Family::KeyValue, "invalid");
+}
+
+#[test]
+fn the_checker_agrees_with_knossos() {
+    for (name, expected, files) in [("good", "valid", 38), ("bad", "invalid", 2)] {
+        let folder = folder().join("knossos/cas-register").join(name);
+        let Ok(entries) = fs::read_dir(&folder) else {
+            assert_eq!(text(&folder), None);
+            continue;
+        };
+        let paths: Vec<PathBuf> = entries.map(|entry| entry.expect("the folder can be read").path()).collect();
+        assert_eq!(paths.len(), files);
+        paths.iter().for_each(|path| check(path, Family::Register, expected));
+    }
+}
+
+#[test]
+fn simple_histories_of_jepsen_are_valid() {
+    let folder = folder().join("jepsen-simple");
+    check(&folder.join("counter.edn"), Family::Counter, "valid");
+    check(&folder.join("set.edn"), Family::GrowSet, "valid");
+    check(&folder.join("set.edn"), Family::Set, "valid");
+}
+
+#[test]
+fn the_checker_agrees_with_elle_on_strict_serializability_of_lists() {
+    let folder = folder().join("own-txn");
+    check(&folder.join("../elle/paper-example.edn"), Family::ListAppend, "invalid");
+    let Some(verdicts) = text(&folder.join("VERDICTS.tsv")) else { return };
+    let lists = verdicts.lines().filter(|line| line.starts_with("la-"));
+    for line in lists {
+        let mut fields = line.split('\t');
+        let (file, verdict) = (fields.next().expect("a file"), fields.next().expect("a verdict"));
+        // What Elle rejects as input, a read of what nobody appended, is a violation here.
+        check(&folder.join(file), Family::ListAppend, if verdict == "true" { "valid" } else { "invalid" });
+    }
 }
