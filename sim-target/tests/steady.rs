@@ -126,7 +126,7 @@ impl Target for PlainTarget {
 
     fn workloads(&self) -> Vec<Workload<Plain>> {
         let hear = |_: &RegisterOp, answer: Option<Option<u64>>| answer.map_or(Completion::Fail, Completion::Ok);
-        vec![Workload::new("register", Register, |op| *op, hear)]
+        vec![Workload::new("register", Register::default(), |op| *op, hear)]
     }
 
     fn properties(&self) -> Vec<Property<Plain>> {
