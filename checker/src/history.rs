@@ -103,27 +103,13 @@ impl Clone for History {
         Self { functions, operations: operations.clone(), events: events.clone(), values: values.clone() }
     }
 
-    /// Keeps the memory of `self`.
-    fn clone_from(&mut self, source: &Self) {
-        self.functions = source.functions;
-        self.operations.clone_from(&source.operations);
-        self.events.clone_from(&source.events);
-        self.values.clone_from(&source.values);
-    }
-}
-
-impl Clone for History {
-    fn clone(&self) -> Self {
-        let Self { functions, operations, events } = self;
-        Self { functions, operations: operations.clone(), events: events.clone() }
-    }
-
     /// Keeps the memory, unlike a derived one: histories are copied once a run.
     fn clone_from(&mut self, from: &Self) {
-        let Self { functions, operations, events } = from;
+        let Self { functions, operations, events, values } = from;
         self.functions = functions;
         self.operations.clone_from(operations);
         self.events.clone_from(events);
+        self.values.clone_from(values);
     }
 }
 

@@ -225,7 +225,12 @@ impl<T: Target> Run for Runner<T> {
         let (mut world, outcome) = self.world(schedule.header.seed);
         world.begin(schedule, options);
         let core = &mut *world.core;
-        core.facts.start(core.hosts.len(), T::Node::KINDS.len(), core.workload.functions.len(), core.about.roles.len());
+        core.facts.start(
+            core.hosts.len(),
+            T::Node::KINDS.len(),
+            core.workload.about.functions.len(),
+            core.about.roles.len(),
+        );
         outcome.events = 0;
         let mut over = false;
         for until in events.iter().filter(|until| **until <= options.events_max) {

@@ -244,13 +244,9 @@ impl<N: Node> Core<N> {
         self.observer.reset();
         for line in &self.history.events {
             match *line {
-                Line::Invoke(op) => {
-                    let operation = self.history.operation(op);
-                    self.observer.invoke(op, operation.process, &operation.call);
-                }
+                Line::Invoke(op) => self.observer.invoke(op, &self.history),
                 Line::Complete(op) => {
-                    let (completion, _) = self.history.operation(op).completion.expect("it completed");
-                    let anomaly = self.observer.complete(op, completion);
+                    let anomaly = self.observer.complete(op, &self.history);
                     assert!(anomaly.is_none(), "a run that goes on has no anomaly");
                 }
             }
