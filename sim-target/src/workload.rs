@@ -63,7 +63,7 @@ pub use set::{Set, SetOp};
 ///     increments: u8,
 /// }
 ///
-/// #[derive(Debug)]
+/// #[derive(Clone, Copy, Debug)]
 /// enum CounterOp {
 ///     Increment,
 ///     Read,
@@ -140,18 +140,14 @@ pub use set::{Set, SetOp};
 ///
 ///     fn workloads(&self) -> Vec<Workload<Counts>> {
 ///         let hear = |_: &CounterOp, answer| Completion::Ok(answer);
-///         let ask = |op: &CounterOp| match op {
-///             CounterOp::Increment => CounterOp::Increment,
-///             CounterOp::Read => CounterOp::Read,
-///         };
-///         vec![Workload::new("counter", Counter { increments: 7 }, ask, hear)]
+///         vec![Workload::new("counter", Counter { increments: 7 }, |op| *op, hear)]
 ///     }
 /// }
 ///
 /// let mut runner = Runner::new(Rc::new(Forgetful), BTreeSet::new());
 /// let mut verdict = |steps: &str| {
-///     let text = format!("murphy 1\ntarget forgetful\nseed 0x1\n{steps}");
-///     let schedule = murphy_schedule::Document::parse(&text, None).expect("a schedule").schedule;
+///     let text = format!("murphy 1\ntarget forgetful\nseed 0x1\nkeys 1\n{steps}");
+///     let schedule = murphy_schedule::Document::parse(&text).expect("a schedule").schedule;
 ///     runner.run(&schedule, Options::SEARCH).verdict.clone()
 /// };
 /// assert_eq!(verdict(""), Verdict::Valid);
