@@ -167,7 +167,9 @@ fn weigh(event: &TraceEvent, anomaly: &Anomaly, explanation: &Explanation) -> (b
         _ => false,
     };
     let telling = match &event.what {
-        What::Begin(_) | What::End(_) | What::Crash | What::FailStop(_) | What::Pause | What::Resume => true,
+        What::Begin(_) | What::End(_) | What::Crash | What::Exit | What::FailStop(_) | What::Pause | What::Resume => {
+            true
+        }
         What::Start(times) => *times > 0,
         What::Role(_) => event.time > 0,
         What::Invoke(op) | What::Complete(op) => shows(op),
@@ -209,6 +211,9 @@ fn row(outcome: &Outcome, index: usize, flights: &Flights, background: &[&str], 
         What::Start(0) => None,
         What::Start(_) => here("▲ starts again".to_string()),
         What::Crash => here("✖ crashes".to_string()),
+        What::Stop => here("▽ asked to stop".to_string()),
+        What::Exit => here("✖ exits".to_string()),
+        What::Admin => here("◁ a change".to_string()),
         What::FailStop(message) => here(format!("✖ stops: {message}")),
         What::Pause => here("‖ paused".to_string()),
         What::Resume => here("▶ goes on".to_string()),
@@ -286,6 +291,9 @@ pub(crate) fn words(outcome: &Outcome, event: &TraceEvent) -> String {
         What::Start(0) => "starts".to_string(),
         What::Start(times) => format!("starts again (start {})", times + 1),
         What::Crash => "crashes".to_string(),
+        What::Stop => "is asked to stop".to_string(),
+        What::Exit => "exits".to_string(),
+        What::Admin => "is asked by the operator for a change".to_string(),
         What::FailStop(message) => format!("stops itself: {message}"),
         What::Void(why) => format!("void: {why}"),
         What::Pause => "is paused".to_string(),

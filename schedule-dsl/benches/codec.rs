@@ -28,6 +28,7 @@ const STEPS: [usize; 3] = [1, 32, 128];
 fn words() -> Vocabulary {
     Vocabulary {
         nodes: (3, 5),
+        spares: 0,
         kinds: Names::new(["AppendEntries", "RequestVote", "Snapshot"]),
         roles: Names::new(["leader", "follower"]),
         marks: Names::new(["two leaders"]),

@@ -148,7 +148,7 @@ pub(crate) fn nth(dice: &mut Dice) -> u8 {
 
 /// The largest number of a node of the target.
 fn largest(vocabulary: &Vocabulary) -> u64 {
-    vocabulary.nodes.1.clamp(1, NODES_MAX).into()
+    (vocabulary.nodes.1 + vocabulary.spares).clamp(1, NODES_MAX).into()
 }
 
 fn around(dice: &mut Dice) -> i8 {

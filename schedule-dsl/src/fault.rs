@@ -338,7 +338,8 @@ faults! {
         /// Who asks for what.
         operation: Operation,
     } weight 2 tests "one operation at the worst moment" example "after n3 becomes leader  invoke write k1 17 by c2 via previous-leader";
-    /// Has an operator ask for a change of the system: of its members, its shards, its log.
+    /// Has an operator ask for a change of the system: of its members, its shards, its log. It asks the node that leads, and follows those
+    /// who know better.
     0x04 "admin" Instant Admin {
         /// What is to change.
         change: Change,
@@ -560,7 +561,7 @@ faults! {
     0x22 "stop" Lasting ["restart" "after"] Stop {
         /// Who is asked.
         victims: Nodes,
-        /// How long they have.
+        /// How long they have, at most until the step ends. Who is killed then loses what is not durable.
         ["drain"] drain: Span<1_000_000>,
     } weight 4 weaker Pause tests "shutdown, handing over leadership" example "at 1s  stop leader drain 200ms, restart after 1s";
     /// Starts nodes that are down, whichever step holds them down.
@@ -585,14 +586,15 @@ faults! {
         ["by"] how: Takedown,
         /// How many are taken down in all; 0 is no limit.
         ["kill"] kill: Number,
-        /// How many are always left running.
+        /// How many of them are always left running.
         ["leave"] leave: Number,
         /// Time between two, on average.
         ["gap"] gap: Span<1_000_000>,
-        /// How long each stays down.
+        /// How long each stays down. Who is asked to stop has a second to do so.
         ["down"] down: Span<1_000_000>,
     } weight 4 weaker Crash tests "one failure after another, never more than the system must bear" example "at 1s  attrition all kill 10 leave 2 gap 500ms for 8s";
-    /// Stops nodes, empties their disks and removes them from the cluster; when the step ends they are added as new ones.
+    /// Asks nodes to stop, within a second, empties their disks and removes them from the cluster; when the step ends they start, and are
+    /// added as new ones.
     0x26 "redeploy" Lasting ["rejoin" "after"] Redeploy {
         /// Who is replaced.
         victims: Nodes,

@@ -88,6 +88,8 @@ struct Lint<'a> {
     system: Option<System<'a>>,
     /// How many nodes there are, if it is known.
     nodes: Option<u8>,
+    /// Nodes beside them that are no members at first.
+    spares: u8,
     /// When the chaos phase ends, if it is known, in microseconds.
     chaos: Option<u64>,
     owners: BTreeMap<StepId, usize>,
@@ -109,6 +111,7 @@ impl<'a> Lint<'a> {
             document,
             system,
             nodes,
+            spares: system.map_or(0, |system| system.vocabulary.spares),
             chaos: said.or(usual),
             owners: owners(&document.schedule.steps),
             earliest: vec![None; document.schedule.steps.len()],
@@ -182,7 +185,7 @@ impl Lint<'_> {
 
     /// Members that are no nodes of the cluster.
     fn groups(&mut self) {
-        let Some(nodes) = self.nodes else { return };
+        let Some(nodes) = self.numbered() else { return };
         for (at, group) in self.header().groups.into_iter().enumerate() {
             let beyond = (1..=NODES_MAX).filter(|number| *number > nodes && group.members >> (number - 1) & 1 == 1);
             if let Some((what, help)) = self.beyond(beyond) {
@@ -592,9 +595,14 @@ impl Lint<'_> {
         }
     }
 
+    /// How many nodes have numbers: members and spares.
+    fn numbered(&self) -> Option<u8> {
+        self.nodes.map(|nodes| nodes + self.spares)
+    }
+
     /// What becomes of those of these numbers that are beyond the cluster, and what to do about it.
     fn beyond(&self, numbers: impl IntoIterator<Item = u8>) -> Option<(String, String)> {
-        let nodes = self.nodes?;
+        let nodes = self.numbered()?;
         let beyond: Vec<u8> = numbers.into_iter().filter(|number| *number > nodes).collect();
         if beyond.is_empty() {
             return None;
@@ -602,9 +610,9 @@ impl Lint<'_> {
         let wrapped: Vec<String> = beyond.iter().map(|n| format!("n{n} is n{}", (n - 1) % nodes + 1)).collect();
         let what = format!("the cluster has {nodes} nodes, and numbers wrap: {}", wrapped.join(", "));
         let most = beyond.into_iter().max().unwrap_or(nodes);
-        let can = self.system.is_none_or(|system| most <= system.vocabulary.nodes.1);
+        let can = self.system.is_none_or(|system| most <= system.vocabulary.nodes.1 + self.spares);
         let help = if can {
-            format!("say `nodes {most}`, or name one of n1 to n{nodes}")
+            format!("say `nodes {}`, or name one of n1 to n{nodes}", most - self.spares)
         } else {
             format!("name one of n1 to n{nodes}")
         };
@@ -883,23 +891,23 @@ impl Lint<'_> {
 
     /// Everybody but these, if it is known who that is.
     fn without(&self, set: Option<u16>) -> Option<u16> {
-        Some(everybody(self.nodes?) & !set?)
+        Some(everybody(self.numbered()?) & !set?)
     }
 
     /// Whom a selector means, if that is certain: bit 0 is node 1.
     fn set(&self, nodes: Nodes) -> Option<u16> {
         let from = |first: u8, many: u8| {
-            let count = self.nodes?;
+            let count = self.numbered()?;
             Some((0..many).fold(0, |set, i| set | 1 << ((first.max(1) - 1 + i) % count)))
         };
-        let wrapped = |set: u16| match self.nodes {
+        let wrapped = |set: u16| match self.numbered() {
             Some(count) => (0..u16::from(NODES_MAX))
                 .filter(|bit| set >> bit & 1 == 1)
                 .fold(0, |to, bit| to | 1 << (bit % u16::from(count))),
             None => set,
         };
         match nodes {
-            Nodes::All => self.nodes.map(everybody),
+            Nodes::All => self.numbered().map(everybody),
             Nodes::Node(number) => Some(wrapped(1 << (number.max(1) - 1))),
             Nodes::Set(set) => Some(wrapped(set)),
             Nodes::Majority(first) => from(first, self.nodes? / 2 + 1),

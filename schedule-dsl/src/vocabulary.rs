@@ -66,6 +66,8 @@ impl Names {
 pub struct Vocabulary {
     /// Fewest and most nodes.
     pub nodes: (u8, u8),
+    /// Nodes beside them that are no members at first.
+    pub spares: u8,
     /// Kinds of messages.
     pub kinds: Names,
     /// Roles that nodes take.

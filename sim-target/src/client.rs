@@ -11,6 +11,7 @@ use crate::{
     draw::{Purpose, below, mix},
     inject::Moment,
     node::{Node, ReplyTo, RequestId},
+    operator::OPERATOR,
     trace::What,
     workload::{Asked, First, Retry, Slot},
 };
@@ -189,11 +190,11 @@ impl<N: Node> Core<N> {
     /// Whom a client asks first.
     fn route(&self, lane: u8, id: u64) -> usize {
         let draw = mix(self.header.seed, Purpose::Route, [lane.into(), id, self.network.epoch()]);
-        let any = below(draw, self.hosts.len() as u64) as usize;
+        let any = below(draw, self.members() as u64) as usize;
         match self.workload.routing.first {
             First::AnyNode => any,
             First::LastLeader => self.clients.lanes[usize::from(lane)].leader.unwrap_or(any),
-            First::Sticky => usize::from(lane) % self.hosts.len(),
+            First::Sticky => usize::from(lane) % self.members(),
         }
     }
 
@@ -245,7 +246,7 @@ impl<N: Node> Core<N> {
         state.maybe = true;
         if state.retries_left > 0 {
             state.retries_left -= 1;
-            let next = (state.node + 1) % self.hosts.len();
+            let next = (state.node + 1) % usize::from(self.header.nodes);
             return self.attempt(lane, next);
         }
         self.finish(lane, Completion::Info);
@@ -271,6 +272,9 @@ impl<N: Node> Core<N> {
     }
 
     pub(crate) fn answer(&mut self, me: usize, token: Token, answer: Answer) {
+        if token.lane == OPERATOR {
+            return self.operator_hears(me, token, answer);
+        }
         let at = self.now + self.client_latency(token.lane, 1);
         let slot = self.answers.put((token.generation, token.attempt, me, answer));
         self.queue.push(at, Event::Answer { lane: token.lane, slot });
@@ -309,7 +313,7 @@ impl<N: Node> Core<N> {
         if state.redirects_left > 0 {
             state.redirects_left -= 1;
             let known = leader.and_then(|leader| usize::from(leader).checked_sub(1)).filter(|leader| *leader < nodes);
-            let next = known.unwrap_or((state.node + 1) % nodes);
+            let next = known.unwrap_or((state.node + 1) % usize::from(self.header.nodes));
             return self.attempt(lane, next);
         }
         let completion = if state.maybe { Completion::Info } else { Completion::Fail };

@@ -125,6 +125,12 @@ impl<N: Node> Context<'_, N> {
         self.core.agree(self.me, what, key, value);
     }
 
+    /// Ends this process; what follows has no effect. What it wrote is kept by the system, synced or not. It starts again when what had
+    /// it stop is over, or like one that panicked if nothing had.
+    pub fn exit(&mut self) {
+        self.core.exit(self.me);
+    }
+
     /// A line for the trace. Costs nothing when no trace is recorded.
     pub fn log(&mut self, line: Arguments<'_>) {
         self.core.log(self.me, line);

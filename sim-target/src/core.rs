@@ -16,11 +16,12 @@ use crate::{
     client::{Answer, Clients},
     clock::Clock,
     disk::{Disk, Operation},
-    draw::{Keying, Purpose, fold, mix},
+    draw::{Keying, Purpose, below, fold, mix},
     inject::{Facts, Moment, Plan},
     marks,
     network::Network,
     node::{File, Node, ReplyTo, RequestId, Timer},
+    operator::{Errand, OPERATOR},
     outbox::{Deed, Due, Outbox},
     queue::{Queue, Slab},
     recovery::{Heard, Recovery},
@@ -108,6 +109,35 @@ pub(crate) enum Event {
     Go {
         node: u8,
     },
+    /// A node is asked to stop.
+    Terminate {
+        node: u8,
+        incarnation: u32,
+    },
+    /// The time that a node had to stop is up.
+    Overdue {
+        step: u8,
+        node: u8,
+        incarnation: u32,
+    },
+    /// A node that a step took down has been down for long enough.
+    Return {
+        step: u8,
+        node: u8,
+        incarnation: u32,
+    },
+    /// The operator is to ask for a change.
+    Operate {
+        step: u8,
+        change: u8,
+        nodes: u16,
+    },
+    /// The operator's request reaches a node.
+    Ask {
+        errand: u16,
+        node: u8,
+        attempt: u8,
+    },
     Calm,
     Rouse,
     Heal,
@@ -119,10 +149,14 @@ pub(crate) enum Event {
 #[derive(Debug, Default)]
 pub(crate) struct Host {
     pub(crate) up: bool,
-    /// Crash steps that hold it down; fail-stop panics hold it down until everything is healed.
+    /// Steps that hold it down; fail-stop panics, and exits that nobody asked for, hold it down until everything is healed.
     pub(crate) down_by: u16,
     pub(crate) paused_by: u16,
     pub(crate) incarnation: u32,
+    /// It is a new machine in an old cluster.
+    pub(crate) joins: bool,
+    /// Which of the target's versions it runs.
+    pub(crate) version: usize,
     /// A crash that waits for the node's next handler: the step, and how many effects it leaves.
     pub(crate) doom: Option<(usize, u32, DiskFate)>,
     /// Effects left in the handler that runs now.
@@ -150,6 +184,15 @@ impl Host {
     fn look_ahead(&mut self, operation: &Operation<'_>) {
         self.ahead.get_or_insert_with(|| self.disk.clone()).operate(operation);
     }
+
+    /// How its process is.
+    pub(crate) fn condition(&self) -> Condition {
+        match (self.up, self.paused_by) {
+            (false, _) => Condition::Down,
+            (true, 0) => Condition::Up,
+            (true, _) => Condition::Paused,
+        }
+    }
 }
 
 clone_fields!(Host {
@@ -169,7 +212,9 @@ clone_fields!(Host {
     view,
     role,
     local,
-    heard
+    heard,
+    joins,
+    version
 });
 
 /// One timer: its deadline, and the event that will look at it.
@@ -183,9 +228,9 @@ pub(crate) struct TimerState {
 }
 
 impl TimerState {
-    /// Its number, and in how many nanoseconds it goes off, if it is set.
-    pub(crate) fn pending(&self, now: u64) -> Option<(u32, u64)> {
-        Some((self.timer.0, self.deadline?.saturating_sub(now)))
+    /// Its number, and in how many nanoseconds of its node's monotonic clock it goes off, if it is set.
+    pub(crate) fn pending(&self, mono: u64) -> Option<(u32, u64)> {
+        Some((self.timer.0, self.deadline?.saturating_sub(mono)))
     }
 }
 
@@ -218,6 +263,7 @@ pub(crate) struct Core<N: Node> {
     pub(crate) running: Option<usize>,
     pub(crate) network: Network,
     pub(crate) clients: Clients,
+    pub(crate) errands: Vec<Errand<N::Request>>,
     pub(crate) plan: Plan,
     pub(crate) history: History,
     pub(crate) observer: Box<dyn Observer>,
@@ -255,6 +301,7 @@ impl<N: Node> Core<N> {
             running: None,
             network: Network::default(),
             clients: Clients::default(),
+            errands: Vec::new(),
             plan: Plan::default(),
             history: History::default(),
             observer,
@@ -281,8 +328,9 @@ impl<N: Node> Core<N> {
         self.messages.reset();
         self.requests.reset();
         self.answers.reset();
+        self.errands.clear();
         self.running = None;
-        self.reset_hosts(usize::from(header.nodes));
+        self.reset_hosts(usize::from(header.nodes), usize::from(self.about.spares));
         self.network.reset(self.hosts.len(), N::KINDS.len());
         self.history.reset(self.workload.about.functions);
         self.observer.reset();
@@ -307,9 +355,14 @@ impl<N: Node> Core<N> {
         }
     }
 
-    fn reset_hosts(&mut self, nodes: usize) {
-        self.resize_hosts(nodes);
-        for host in &mut self.hosts {
+    fn reset_hosts(&mut self, members: usize, spares: usize) {
+        self.resize_hosts(members + spares);
+        for (node, host) in self.hosts.iter_mut().enumerate() {
+            host.joins = node >= members;
+            host.version = match self.about.versions.len() as u64 {
+                0 | 1 => 0,
+                versions => below(mix(self.header.seed, Purpose::Version, [node as u64]), versions) as usize,
+            };
             host.up = false;
             host.down_by = 0;
             host.paused_by = 0;
@@ -442,6 +495,9 @@ impl<N: Node> Core<N> {
 
     pub(crate) fn reply(&mut self, me: usize, to: ReplyTo, response: N::Response) {
         let token = Token::unpack(to);
+        if token.lane == OPERATOR {
+            return self.give(me, token, Answer::Completed(Completion::Ok(Value::Nil)));
+        }
         let Some(call) = self.answerable(me, token) else { return };
         if self.alive(me) {
             let completion = (self.workload.hear)(&call, response, &mut self.history.values);
@@ -468,7 +524,9 @@ impl<N: Node> Core<N> {
     }
 
     pub(crate) fn answer_now(&mut self, me: usize, token: Token, answer: Answer) {
-        if self.answerable(me, token).is_none() {
+        let waits =
+            if token.lane == OPERATOR { self.operator_waits(me, token) } else { self.answerable(me, token).is_some() };
+        if !waits {
             return;
         }
         match self.announce(me, None) {
@@ -665,6 +723,27 @@ impl<N: Node> Core<N> {
 
     /// Stops a node at once. Returns whether it was running.
     pub(crate) fn crash(&mut self, me: usize, disk: DiskFate) -> bool {
+        self.go_down(me, disk, What::Crash)
+    }
+
+    /// A process ends of itself: the system keeps what it wrote.
+    pub(crate) fn exit(&mut self, me: usize) {
+        if !self.alive(me) {
+            return;
+        }
+        if self.hosts[me].outbox.is_open() {
+            return self.put_off(me, Deed::Exit);
+        }
+        self.exit_now(me);
+    }
+
+    pub(crate) fn exit_now(&mut self, me: usize) {
+        let host = &mut self.hosts[me];
+        host.down_by = host.down_by.max(1);
+        self.go_down(me, DiskFate::Kept, What::Exit);
+    }
+
+    fn go_down(&mut self, me: usize, disk: DiskFate, how: What) -> bool {
         if !self.hosts[me].up {
             return false;
         }
@@ -688,13 +767,14 @@ impl<N: Node> Core<N> {
             marks::mute();
         }
         let handled = self.void_outbox(me);
-        self.note(Some(me), |_| What::Crash);
+        self.note(Some(me), |_| how);
         self.refresh_condition(me);
         self.refresh_links();
         self.fire(Side::After, Moment::Stops(me));
         if let Some(moment) = handled {
             self.fire(Side::After, moment);
         }
+        self.is_down(me);
         true
     }
 
@@ -722,12 +802,7 @@ impl<N: Node> Core<N> {
     /// The node's condition changed: rehash it and the global state.
     pub(crate) fn refresh_condition(&mut self, me: usize) {
         let host = &mut self.hosts[me];
-        let condition = match (host.up, host.paused_by) {
-            (false, _) => Condition::Down,
-            (true, 0) => Condition::Up,
-            (true, _) => Condition::Paused,
-        };
-        host.local = local(&host.view, host.role, condition);
+        host.local = local(&host.view, host.role, host.condition());
         let hash = global(self.hosts.iter().map(|host| (&host.view, host.local)));
         self.seen.add(hash, &mut self.signals.states);
     }

@@ -26,6 +26,8 @@ pub(crate) enum Purpose {
     Drift,
     Buffer,
     Shuffle,
+    Attrition,
+    Version,
 }
 
 /// How latencies are keyed. All but [`Keying::Slots`] exist to be compared with it.

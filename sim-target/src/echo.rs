@@ -147,6 +147,7 @@ impl Node for EchoNode {
                 self.commit(reply, answer, &changes, cx);
             }
             Input::Link { .. } | Input::ClockChanged => {}
+            Input::Stop => cx.exit(),
         }
     }
 

@@ -15,7 +15,7 @@ use std::fmt::Display;
 use murphy_schedule::{
     Edge, Fact, Fault, FaultKind, Lasts, Name, Nodes, Side, StepId, When,
     fault::Length,
-    field::{Number, OfKind, Release, Scope, Sides},
+    field::{Change, Number, OfKind, Release, Scope, Sides},
 };
 
 pub use self::plan::{StepReport, Struck};
@@ -65,11 +65,14 @@ pub fn carries_out(kind: FaultKind) -> bool {
         FaultKind::Pause => true,
         FaultKind::Restart => true,
         FaultKind::AutoRestart => true,
+        FaultKind::Admin => true,
+        FaultKind::Stop => true,
+        FaultKind::Attrition => true,
+        FaultKind::Redeploy => true,
         FaultKind::Clock => true,
         FaultKind::Bump => true,
         FaultKind::Strobe => true,
         FaultKind::Drift => true,
-        FaultKind::Admin => false,
         FaultKind::Corrupt => false,
         FaultKind::Swizzle => false,
         FaultKind::Bandwidth => false,
@@ -78,9 +81,6 @@ pub fn carries_out(kind: FaultKind) -> bool {
         FaultKind::Partial => false,
         FaultKind::HalfOpen => false,
         FaultKind::Socket => false,
-        FaultKind::Stop => false,
-        FaultKind::Attrition => false,
-        FaultKind::Redeploy => false,
         FaultKind::Cpu => false,
         FaultKind::Memory => false,
         FaultKind::Leak => false,
@@ -133,6 +133,7 @@ impl<N: Node> Core<N> {
         planned.begun = planned.begun.or(Some(self.now));
         planned.active = true;
         planned.turn = planned.turn.saturating_add(1);
+        (planned.beats, planned.taken) = (0, 0);
         self.hash.add(1 << 60 | u64::from(self.plan.content(at)));
         self.note(None, |core| What::Begin(core.plan.text(at, &core.vocabulary)));
         let over = self.inject(at, &step.fault, moment) || step.fault.kind().length() == Length::Instant;
@@ -192,12 +193,17 @@ impl<N: Node> Core<N> {
 
     /// A step does again what it does all the time that it lasts.
     pub(crate) fn beat(&mut self, at: usize, turn: u16) {
-        let planned = self.plan.steps[at];
+        let planned = &mut self.plan.steps[at];
         if !planned.active || planned.turn != turn {
             return;
         }
-        if let Fault::Strobe { offset, period, .. } = planned.step.fault {
-            self.strobe_again(at, offset, period);
+        planned.beats = planned.beats.wrapping_add(1);
+        match planned.step.fault {
+            Fault::Strobe { offset, period, .. } => self.strobe_again(at, offset, period),
+            Fault::Attrition { victims, how, kill, leave, gap, .. } => {
+                self.take_another(at, victims, how, kill, leave, gap);
+            }
+            _ => unreachable!("no other step does anything again and again"),
         }
     }
 
@@ -308,11 +314,14 @@ impl<N: Node> Core<N> {
             Fault::Pause { victims, clocks } => self.pause_nodes(at, victims, clocks),
             Fault::Restart { victims, state } => self.restart_nodes(at, victims, state),
             Fault::AutoRestart { victims, delay: _ } => self.watch_over(at, victims),
+            Fault::Admin { change, victims } => self.administer(at, change, victims),
+            Fault::Stop { victims, drain } => self.stop_nodes(at, victims, drain),
+            Fault::Attrition { gap, .. } => self.wear_down(at, gap),
+            Fault::Redeploy { victims } => self.redeploy(at, victims),
             Fault::Clock { victims, offset, rate, which } => self.set_clocks(at, victims, offset, rate, which),
             Fault::Bump { victims, offset } => self.bump(at, victims, offset),
             Fault::Strobe { victims, offset, period } => self.strobe(at, victims, offset, period),
             Fault::Drift { victims, within } => self.drift(at, victims, within),
-            Fault::Admin { .. } => not_yet(),
             Fault::Corrupt { .. } => not_yet(),
             Fault::Swizzle { .. } => not_yet(),
             Fault::Bandwidth { .. } => not_yet(),
@@ -321,9 +330,6 @@ impl<N: Node> Core<N> {
             Fault::Partial { .. } => not_yet(),
             Fault::HalfOpen { .. } => not_yet(),
             Fault::Socket { .. } => not_yet(),
-            Fault::Stop { .. } => not_yet(),
-            Fault::Attrition { .. } => not_yet(),
-            Fault::Redeploy { .. } => not_yet(),
             Fault::Cpu { .. } => not_yet(),
             Fault::Memory { .. } => not_yet(),
             Fault::Leak { .. } => not_yet(),
@@ -343,7 +349,7 @@ impl<N: Node> Core<N> {
     }
 
     /// A step is void: the trace says why.
-    fn void(&mut self, why: impl Display) {
+    pub(crate) fn void(&mut self, why: impl Display) {
         self.note(None, |_| What::Void(why.to_string()));
     }
 
@@ -465,6 +471,7 @@ impl<N: Node> Core<N> {
             match planned.step.fault.kind() {
                 FaultKind::Pause => self.resume(node),
                 FaultKind::Crash => self.release(node),
+                FaultKind::Stop | FaultKind::Attrition | FaultKind::Redeploy => self.end_stop(at, node),
                 // Nothing else has victims to let go of.
                 _ => {}
             }
@@ -473,6 +480,9 @@ impl<N: Node> Core<N> {
         self.close_buffers(at);
         self.unblock(at);
         self.plan.steps[at].effects += self.refresh_links();
+        if matches!(planned.step.fault, Fault::Redeploy { .. }) {
+            self.ask_for(at, Change::Add, planned.victims);
+        }
     }
 
     /// The chaos phase is over: everything is healed, and nothing more goes wrong.

@@ -20,6 +20,7 @@ mod inject;
 pub mod marks;
 mod network;
 mod node;
+mod operator;
 mod outbox;
 mod panics;
 mod queue;
@@ -41,7 +42,7 @@ pub use inject::{StepReport, Struck, carries_out, not_carried_out};
 pub use node::{DiskError, File, Input, Node, NodeId, ReplyTo, RequestId, Timer};
 pub use run::{AnyTarget, Options, Outcome, Run, Runner, Shared, resolve};
 pub use snapshot::{Refused, Snapshot};
-pub use state::{RANKS_MAX, Signals, StateView};
+pub use state::{Condition, RANKS_MAX, Signals, StateView};
 pub use target::{About, Boot, Bug, Cluster, Promise, Property, Quota, Target, Transport, vocabulary};
 pub use trace::{Chance, TraceEvent, What};
 
@@ -55,3 +56,5 @@ pub use workload::{
     Asked, First, ListAppend, ListAppendPart, Operations, Register, RegisterOp, Retry, Routing, Set, SetOp, Slot,
     Workload, WorkloadAbout,
 };
+/// What an operator can ask of a system: see [`Target::admin`].
+pub use murphy_schedule::field::Change;

@@ -71,6 +71,9 @@ pub enum Input<N: Node> {
     /// The wall clock was moved, as a runtime reports it: how far, a node sees by what [`Context::wall`] and [`Context::mono`] say.
     /// That a clock runs fast or slow, nobody reports.
     ClockChanged,
+    /// The process is asked to stop, as by SIGTERM. It may take leave of its peers and then [`Context::exit`]; when its time is up it is
+    /// killed.
+    Stop,
 }
 
 /// The identity of an operation across its retries.

@@ -7,7 +7,7 @@
 
 use std::{collections::VecDeque, mem, time::Duration};
 
-use murphy_schedule::{FaultKind, Side};
+use murphy_schedule::Side;
 
 use crate::{
     client::Answer,
@@ -35,6 +35,7 @@ pub(crate) enum Deed {
     Answer(Token, Answer),
     Set(Timer, Duration),
     Cancel(Timer),
+    Exit,
     Disk(Operation<'static>),
     Agree {
         what: &'static str,
@@ -259,6 +260,7 @@ impl<N: Node> Core<N> {
             Deed::Answer(token, answer) => self.answer_now(me, token, answer),
             Deed::Set(timer, after) => self.set_timer_now(me, timer, after),
             Deed::Cancel(timer) => self.cancel_timer_now(me, timer),
+            Deed::Exit => self.exit_now(me),
             Deed::Disk(operation) => self.operate_now(me, operation),
             Deed::Agree { what, key, value } => self.agree_now(me, what, key, value),
             Deed::Log(line) => self.note(Some(me), |_| crate::trace::What::Log(line)),
@@ -296,7 +298,7 @@ impl<N: Node> Core<N> {
         let busy = host.outbox.open && host.outbox.is_due(self.now);
         let waits = busy || (!host.outbox.open && !host.backlog.is_empty());
         if waits && host.paused_by > 0 {
-            self.credit(FaultKind::Pause, node);
+            self.credit_pause(node);
         }
         waits && self.hosts[node].paused_by == 0
     }

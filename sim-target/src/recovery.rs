@@ -145,7 +145,8 @@ impl<N: Node> Core<N> {
     fn waiting(&self, node: usize) -> Waiting {
         let host = &self.hosts[node];
         let heard = host.heard.map(|heard| (self.what(heard), self.now - heard.at));
-        let mut timers: Vec<(u32, u64)> = host.timers.iter().filter_map(|timer| timer.pending(self.now)).collect();
+        let mono = host.clock.mono(self.now);
+        let mut timers: Vec<(u32, u64)> = host.timers.iter().filter_map(|timer| timer.pending(mono)).collect();
         timers.sort_unstable();
         Waiting { node: number(node), role: self.about.roles.get(host.role).copied(), timers, heard }
     }

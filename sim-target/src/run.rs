@@ -6,7 +6,7 @@ use murphy_checker::{
     history::History,
     verdict::{Anomaly, Budget, Class, Evidence, Verdict},
 };
-use murphy_schedule::{FaultKind, Header, Schedule, Side, Vocabulary, select::NODES_MAX};
+use murphy_schedule::{Header, Schedule, Side, Vocabulary, field, select::NODES_MAX};
 
 use crate::{
     context::Context,
@@ -17,6 +17,7 @@ use crate::{
     node::{Input, Node, NodeId},
     outbox::Deed,
     panics::{self, Panic},
+    select::members,
     snapshot::{Change, Refused, Snapshot, Taken, fork},
     state::{Signals, StateView},
     target::{About, Boot, Cluster, Property, Target, vocabulary},
@@ -164,6 +165,8 @@ pub struct Runner<T: Target> {
     nodes: Vec<Option<T::Node>>,
     properties: Vec<Property<T::Node>>,
     members: Vec<NodeId>,
+    /// The kind of each node.
+    kinds: Vec<&'static str>,
     outcome: Outcome,
 }
 
@@ -171,13 +174,17 @@ impl<T: Target> Runner<T> {
     /// A runner of `target` with these planted bugs in force.
     ///
     /// # Panics
-    /// If the target names no workload, has no nodes or more than 16, or two of its names have one hash.
+    /// If the target names no workload, has no nodes or, with spares, more than 16, or two of its names have one hash.
     pub fn new(target: Rc<T>, bugs: BTreeSet<String>) -> Self {
         panics::install_hook();
         let about = Rc::new(target.about());
         let (fewest, most) = (*about.nodes.start(), *about.nodes.end());
-        let possible = 1 <= fewest && fewest <= most && most <= NodeId::from(NODES_MAX);
-        assert!(possible, "target `{}` has {fewest} to {most} nodes, expected 1 to {NODES_MAX}", about.name);
+        let possible = 1 <= fewest && fewest <= most && most + about.spares <= NodeId::from(NODES_MAX);
+        assert!(
+            possible,
+            "target `{}` has {fewest} to {most} nodes and {} spares, expected 1 to {NODES_MAX} in all",
+            about.name, about.spares
+        );
         let words = Rc::new(vocabulary(&*target));
         let cores: Vec<_> = target
             .workloads()
@@ -186,7 +193,16 @@ impl<T: Target> Runner<T> {
             .collect();
         assert!(!cores.is_empty(), "target `{}` names no workload", about.name);
         let properties = target.properties();
-        Self { target, bugs, cores, nodes: Vec::new(), properties, members: Vec::new(), outcome: Outcome::default() }
+        Self {
+            target,
+            bugs,
+            cores,
+            nodes: Vec::new(),
+            properties,
+            members: Vec::new(),
+            kinds: Vec::new(),
+            outcome: Outcome::default(),
+        }
     }
 }
 
@@ -201,6 +217,7 @@ impl<T: Target> Runner<T> {
             nodes: &mut self.nodes,
             properties: &self.properties,
             members: &mut self.members,
+            kinds: &mut self.kinds,
         };
         (world, &mut self.outcome)
     }
@@ -271,6 +288,7 @@ struct World<'a, T: Target> {
     nodes: &'a mut Vec<Option<T::Node>>,
     properties: &'a [Property<T::Node>],
     members: &'a mut Vec<NodeId>,
+    kinds: &'a mut Vec<&'static str>,
 }
 
 impl<T: Target> World<'_, T> {
@@ -310,8 +328,8 @@ impl<T: Target> World<'_, T> {
         self.nodes.clear();
         self.nodes.resize_with(self.core.hosts.len(), || None);
         self.seat(header.nodes);
-        for node in 0..header.nodes {
-            self.core.queue.push(0, Event::Start { node });
+        for node in 0..self.core.hosts.len() {
+            self.core.queue.push(0, Event::Start { node: node as u8 });
         }
         self.core.plan(schedule);
         if header.active > 0 && header.calm > 0 {
@@ -329,6 +347,9 @@ impl<T: Target> World<'_, T> {
     fn seat(&mut self, nodes: u8) {
         self.members.clear();
         self.members.extend(1..=NodeId::from(nodes));
+        self.kinds.clear();
+        let about = &self.core.about;
+        self.kinds.extend((0..self.core.hosts.len()).map(|node| about.kind_of(node as u16, nodes.into())));
     }
 
     /// Brings the world to the moment of a snapshot, as if it had come there under the changed schedule.
@@ -390,6 +411,21 @@ impl<T: Target> World<'_, T> {
                 }
             }
             Event::Go { node } => self.go(usize::from(node)),
+            Event::Terminate { node, incarnation } => {
+                let node = usize::from(node);
+                if self.core.hosts[node].incarnation == incarnation && self.reaches(node, event) {
+                    self.core.note(Some(node), |_| What::Stop);
+                    self.feed(node, Input::Stop, 7, None);
+                }
+            }
+            Event::Overdue { step, node, incarnation } => {
+                self.core.overdue(usize::from(step), usize::from(node), incarnation);
+            }
+            Event::Return { step, node, incarnation } => {
+                self.core.give_back(usize::from(step), usize::from(node), incarnation);
+            }
+            Event::Operate { step, change, nodes } => self.operate(usize::from(step), change, nodes),
+            Event::Ask { errand, node, attempt } => self.ask(event, errand, usize::from(node), attempt),
             Event::Calm => self.core.calm_down(),
             Event::Rouse => self.core.rouse(),
             Event::Heal => self.core.heal_all(),
@@ -407,7 +443,7 @@ impl<T: Target> World<'_, T> {
         }
         host.backlog.push_back(event);
         if host.paused_by > 0 {
-            self.core.credit(FaultKind::Pause, node);
+            self.core.credit_pause(node);
         }
         false
     }
@@ -503,16 +539,42 @@ impl<T: Target> World<'_, T> {
         self.feed(node, Input::Request { id, reply, request }, 4, None);
     }
 
+    /// The operator asks for a change in the target's own terms.
+    fn operate(&mut self, step: usize, change: u8, nodes: u16) {
+        let change = field::Change::ALL[usize::from(change)];
+        let mut concerned = [0; NODES_MAX as usize];
+        let count = nodes.count_ones() as usize;
+        concerned.iter_mut().zip(members(nodes)).for_each(|(id, node)| *id = number(node));
+        match self.target.admin(change, &concerned[..count]) {
+            Some(request) => self.core.send_errand(step, change, request),
+            None => self.core.has_no(step, change),
+        }
+    }
+
+    /// The operator's request reaches a node.
+    fn ask(&mut self, event: Event, errand: u16, node: usize, attempt: u8) {
+        if !self.core.hosts[node].up {
+            return self.core.operator_finds_nobody(errand, node, attempt);
+        }
+        if !self.reaches(node, event) {
+            return;
+        }
+        if let Some((id, reply, request)) = self.core.asked(errand, node, attempt) {
+            self.core.note(Some(node), |_| What::Admin);
+            self.feed(node, Input::Request { id, reply, request }, 8, None);
+        }
+    }
+
     /// Whether a step keeps a node from starting: it is down, or its start waits.
     fn is_kept_from_starting(&mut self, node: usize) -> bool {
         let host = &mut self.core.hosts[node];
         if host.down_by > 0 {
-            self.core.credit(FaultKind::Crash, node);
+            self.core.credit_hold(node);
             return true;
         }
         if host.paused_by > 0 {
             host.backlog.push_back(Event::Start { node: node as u8 });
-            self.core.credit(FaultKind::Pause, node);
+            self.core.credit_pause(node);
             return true;
         }
         false
@@ -540,7 +602,16 @@ impl<T: Target> World<'_, T> {
         if incarnation > 0 {
             self.core.refresh_links();
         }
-        let boot = Boot { me: number(node), members: self.members, incarnation, bugs: self.bugs };
+        let boot = Boot {
+            me: number(node),
+            kind: self.kinds[node],
+            version: self.core.about.versions.get(self.core.hosts[node].version).copied().unwrap_or_default(),
+            members: self.members,
+            kinds: self.kinds,
+            incarnation,
+            joins: self.core.hosts[node].joins,
+            bugs: self.bugs,
+        };
         self.core.enter(node);
         let target = self.target;
         let core = &mut *self.core;
@@ -676,7 +747,6 @@ impl<N: Node> Core<N> {
             // First, so that a step that waits for the node to stop can start it.
             self.hosts[node].down_by += 1;
             self.crash(node, murphy_schedule::field::DiskFate::Kept);
-            self.plan_revival(node);
             return;
         }
         self.violate(Some(panicked(number(node), panic)));
@@ -729,7 +799,12 @@ fn header_word(event: &Event, plan: &Plan) -> u64 {
         Event::Revive { node, incarnation } => pack(15, node, 0, incarnation),
         Event::Beat { step, turn } => pack(20, turn as u8, (turn >> 8) as u8, plan.content(step.into())),
         Event::Clock { node, incarnation } => pack(19, node, 0, incarnation),
-        Event::Go { node } => pack(21, node, 0, 0),
+        Event::Go { node } => pack(26, node, 0, 0),
+        Event::Terminate { node, incarnation } => pack(25, node, 0, incarnation),
+        Event::Overdue { step, node, incarnation } => pack(21, node, incarnation as u8, plan.content(step.into())),
+        Event::Return { step, node, incarnation } => pack(22, node, incarnation as u8, plan.content(step.into())),
+        Event::Operate { step, change, .. } => pack(23, change, 0, plan.content(step.into())),
+        Event::Ask { errand, node, attempt } => pack(24, node, attempt, errand.into()),
         Event::Calm => pack(16, 0, 0, 0),
         Event::Rouse => pack(17, 0, 0, 0),
         Event::Parcel { ticket } => pack(18, 0, 0, ticket),

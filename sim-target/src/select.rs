@@ -60,6 +60,17 @@ impl<N: Node> Core<N> {
         running.filter_map(|(node, host)| Some((node, host.view.progress?)))
     }
 
+    /// How many of the nodes are members as the run begins; the others are spares.
+    pub(crate) fn members(&self) -> usize {
+        self.header.nodes.into()
+    }
+
+    /// Who took the first role that the target names last and still has it, or else anybody who has it.
+    pub(crate) fn leader(&self) -> Option<usize> {
+        let last = self.about.roles.first().and_then(|_| self.plan.holders.of(0)[0]);
+        last.filter(|node| self.is_primary(*node)).or_else(|| (0..self.hosts.len()).find(|node| self.is_primary(*node)))
+    }
+
     /// Whether a node holds, or believes to hold, the first role that the target names.
     fn is_primary(&self, node: usize) -> bool {
         self.hosts[node].up && self.hosts[node].role == 0
@@ -127,19 +138,21 @@ impl<N: Node> Core<N> {
 
 /// The nodes that a selector means at all times; `None`: that depends on the moment, or on the step.
 pub(crate) fn fixed(header: &Header, nodes: Nodes, count: usize) -> Option<u16> {
+    // Quorums are of the members; the other nodes are spares.
+    let voters = usize::from(header.nodes);
     let from = |first: u8, many: usize| {
         let first = usize::from(first.max(1) - 1);
-        (0..many).fold(0, |set, i| set | 1 << ((first + i) % count))
+        (0..many).fold(0, |set, i| set | 1 << ((first + i) % voters))
     };
     match nodes {
         Nodes::All => Some(everybody(count)),
         Nodes::Node(number) => Some(1 << (usize::from(number - 1) % count)),
         Nodes::Set(set) => Some(wrapped(set, count)),
-        Nodes::Majority(first) => Some(from(first, count / 2 + 1)),
-        Nodes::Minority(first) => Some(from(first, (count - 1) / 2)),
-        Nodes::MinorityThird(first) => Some(from(first, (count.saturating_sub(1) / 3).max(1))),
+        Nodes::Majority(first) => Some(from(first, voters / 2 + 1)),
+        Nodes::Minority(first) => Some(from(first, (voters - 1) / 2)),
+        Nodes::MinorityThird(first) => Some(from(first, (voters.saturating_sub(1) / 3).max(1))),
         Nodes::Group(name) => Some(group(header, name, count)),
-        Nodes::LastVoter => Some(1 << (count - 1)),
+        Nodes::LastVoter => Some(1 << (voters - 1)),
         Nodes::Role(_)
         | Nodes::Previous(_)
         | Nodes::Rest

@@ -122,11 +122,14 @@ impl Seen {
     }
 }
 
-/// What a global state is made of, one for each node.
+/// How a process is, as whoever looks after it sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Condition {
+pub enum Condition {
+    /// It runs.
     Up,
+    /// It is there, and does nothing.
     Paused,
+    /// It is not there.
     Down,
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, ops::RangeInclusive, time::Duration};
 
-use murphy_schedule::{FaultKind, Vocabulary, vocabulary::Names};
+use murphy_schedule::{FaultKind, Vocabulary, field::Change, vocabulary::Names};
 
 use crate::{
     context::Context,
@@ -11,6 +11,7 @@ use crate::{
     marks,
     network::Network,
     node::{Node, NodeId},
+    state::Condition,
     workload::Workload,
 };
 
@@ -28,6 +29,14 @@ pub trait Target: 'static {
     /// What clients do and how their histories are judged. At least one; a schedule's seed chooses among them.
     fn workloads(&self) -> Vec<Workload<Self::Node>>;
 
+    /// The request by which an operator asks for a change that concerns `nodes`; `None` if the system has no such change. A node that
+    /// replies has accepted it; one that refuses or redirects has not. A system that is given a node to add or remove uses it for
+    /// nodes that are replaced, too.
+    fn admin(&self, change: Change, nodes: &[NodeId]) -> Option<<Self::Node as Node>::Request> {
+        let _ = (change, nodes);
+        None
+    }
+
     /// What must hold of the whole cluster after each event. It sees no node in the midst of a handler that takes time. Cheap ones only.
     fn properties(&self) -> Vec<Property<Self::Node>> {
         Vec::new()
@@ -39,15 +48,27 @@ pub trait Target: 'static {
 pub struct Boot<'a> {
     /// Its own number, from 1.
     pub me: NodeId,
-    /// Every node of the cluster.
+    /// Which kind of process it is; empty where all are of one kind.
+    pub kind: &'static str,
+    /// Which version of the system it runs; empty where there is only one.
+    pub version: &'static str,
+    /// The nodes of the cluster as it began, of every kind. Spares are not among them.
     pub members: &'a [NodeId],
+    pub(crate) kinds: &'a [&'static str],
     /// How often it has been started before: 0 for the first start.
     pub incarnation: u32,
+    /// It is new in a cluster that is there already: a spare, or put in the place of a member. It is a member once it is added.
+    pub joins: bool,
     /// Names of the planted bugs in force.
     pub bugs: &'a BTreeSet<String>,
 }
 
 impl Boot<'_> {
+    /// Those of the members that are of this kind.
+    pub fn members_of(&self, kind: &str) -> impl Iterator<Item = NodeId> {
+        self.members.iter().zip(self.kinds).filter(move |(_, other)| **other == kind).map(|(node, _)| *node)
+    }
+
     /// Whether the planted bug `name` is in force.
     pub fn bug(&self, name: &str) -> bool {
         self.bugs.contains(name)
@@ -126,6 +147,12 @@ pub struct About {
     pub summary: &'static str,
     /// Fewest and most nodes; a schedule that leaves it open gets the fewest.
     pub nodes: RangeInclusive<u16>,
+    /// Its kinds of process, and fewest and most of each; empty if all are of one kind.
+    pub kinds: Vec<(&'static str, RangeInclusive<u16>)>,
+    /// Nodes that run but are no members at first, so that there is somebody to add.
+    pub spares: u16,
+    /// Its versions, the oldest first; empty if there is only one.
+    pub versions: &'static [&'static str],
     /// The roles that nodes report.
     pub roles: &'static [&'static str],
     /// Its timing constants.
@@ -152,6 +179,9 @@ impl About {
             name,
             summary: "",
             nodes: 3..=3,
+            kinds: Vec::new(),
+            spares: 0,
+            versions: &[],
             roles: &[],
             constants: Vec::new(),
             recovers_within: Duration::from_secs(2),
@@ -173,6 +203,43 @@ impl About {
     pub fn nodes(mut self, nodes: RangeInclusive<u16>) -> Self {
         self.nodes = nodes;
         self
+    }
+
+    /// Fewest and most processes of one more kind. Nodes are numbered in the order in which kinds are named; a cluster has the fewest
+    /// of each, and of what a schedule asks for beyond that as many of the first kinds as there can be.
+    pub fn nodes_of(mut self, kind: &'static str, nodes: RangeInclusive<u16>) -> Self {
+        self.kinds.push((kind, nodes));
+        let sum = |end: fn(&RangeInclusive<u16>) -> u16| self.kinds.iter().map(|(_, nodes)| end(nodes)).sum();
+        self.nodes = sum(|nodes| *nodes.start())..=sum(|nodes| *nodes.end());
+        self
+    }
+
+    /// So many nodes beside the members, numbered after them and of the first kind. They run from the beginning, know by
+    /// [`Boot::joins`] that they are no members, and can be added.
+    pub fn spares(mut self, spares: u16) -> Self {
+        self.spares = spares;
+        self
+    }
+
+    /// Its versions, the oldest first. Each node runs one that is drawn by seed and node; when a `restart` or a `redeploy` starts it,
+    /// the newest.
+    pub fn versions(mut self, versions: &'static [&'static str]) -> Self {
+        self.versions = versions;
+        self
+    }
+
+    /// Of which kind the node at an index is in a cluster of so many members.
+    pub(crate) fn kind_of(&self, mut node: u16, members: u16) -> &'static str {
+        let mut more = members.saturating_sub(*self.nodes.start());
+        for (kind, nodes) in &self.kinds {
+            let room = (nodes.end() - nodes.start()).min(more);
+            more -= room;
+            match node.checked_sub(nodes.start() + room) {
+                Some(rest) => node = rest,
+                None => return kind,
+            }
+        }
+        self.kinds.first().map_or("", |(kind, _)| kind)
     }
 
     /// The roles that nodes report; schedules aim at them.
@@ -237,6 +304,7 @@ pub fn vocabulary<T: Target>(target: &T) -> Vocabulary {
     let micros = |length: &Duration| u32::try_from(length.as_micros()).unwrap_or(u32::MAX);
     Vocabulary {
         nodes: (*about.nodes.start() as u8, *about.nodes.end() as u8),
+        spares: about.spares as u8,
         kinds: Names::new(T::Node::KINDS.iter().copied()),
         roles: Names::new(about.roles.iter().copied()),
         marks: Names::new(marks::names_in(&about.modules)),
@@ -275,6 +343,14 @@ impl<'a, N: Node> Cluster<'a, N> {
     pub fn up(&self) -> impl Iterator<Item = (NodeId, &'a N)> {
         let nodes = (1..).zip(self.nodes).zip(self.hosts).filter(|(_, host)| host.up && !host.outbox.is_open());
         nodes.filter_map(|((id, node), _)| node.as_ref().map(|node| (id, node)))
+    }
+
+    /// How a node's process is, as whoever looks after it sees it.
+    ///
+    /// # Panics
+    /// If there is no node of this number.
+    pub fn condition(&self, node: NodeId) -> Condition {
+        self.hosts[usize::from(node) - 1].condition()
     }
 
     /// Whether messages from one node reach another: no partition or block in force stands between them.

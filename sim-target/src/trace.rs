@@ -50,6 +50,12 @@ pub enum What {
     Start(u32),
     /// The node crashed.
     Crash,
+    /// The node was asked to stop.
+    Stop,
+    /// The node's process ended of itself.
+    Exit,
+    /// The operator's request for a change reached the node.
+    Admin,
     /// A step is void, and why.
     Void(String),
     /// The node's panic counted as a crash.

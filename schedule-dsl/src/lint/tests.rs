@@ -6,6 +6,7 @@ use crate::{Document, Fault, Vocabulary, document::Line, forms::parse, tree::For
 fn raft() -> Vocabulary {
     Vocabulary {
         nodes: (3, 5),
+        spares: 0,
         kinds: Names::new(["AppendEntries", "RequestVote"]),
         roles: Names::new(["leader", "follower", "candidate"]),
         marks: Names::new(["two leaders"]),

@@ -14,6 +14,7 @@ use murphy_schedule::{
 pub(crate) fn raft() -> Vocabulary {
     Vocabulary {
         nodes: (1, 7),
+        spares: 0,
         kinds: Names::new(["RequestVote", "AppendEntries", "crash", "begins", "Append Reply"]),
         roles: Names::new([
             "leader",

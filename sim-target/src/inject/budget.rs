@@ -33,7 +33,7 @@ impl<N: Node> Core<N> {
             Harm::Damaged => (self.about.promise.damaged_disks, self.plan.harmed.damaged),
         };
         let all = so_far | victims;
-        if !self.is_budget_off() && all.count_ones() > quota.of(self.hosts.len()) {
+        if !self.is_budget_off() && all.count_ones() > quota.of(self.members()) {
             let harmed = match harm {
                 Harm::Lost => "lost",
                 Harm::Damaged => "damaged",

@@ -78,6 +78,14 @@ impl<N: Node> Core<N> {
         self.plan.steps[at].struck = Struck { first, second, roles };
     }
 
+    /// Remembers that a step struck one more node.
+    pub(super) fn remember_too(&mut self, at: usize, node: usize) {
+        let role = self.hosts[node].role.wrapping_add(1) as u8;
+        let struck = &mut self.plan.steps[at].struck;
+        struck.first |= 1 << node;
+        struck.roles[node] = role;
+    }
+
     pub(super) fn treat_links(&mut self, at: usize, links: Links, kind: OfKind, treatment: Treatment, rule: Rule) {
         if self.plan.steps[at].struck == Struck::default() {
             let senders = (0..16).filter(|from| links[*from] != 0).fold(0, |set, from| set | 1 << from);

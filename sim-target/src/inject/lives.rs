@@ -2,22 +2,26 @@
 
 use murphy_schedule::{
     Fault, FaultKind, Nodes,
-    field::{DiskFate, PauseMode, State},
+    field::{Change, DiskFate, Number, PauseMode, Span, State, Takedown},
 };
 
 use super::{Harm, Planned};
 use crate::{
     core::{Core, Event, Phase},
+    draw::{Purpose, below, mix},
     node::Node,
     select::members,
     trace::What,
 };
 
+/// The least time between two nodes that attrition takes down, in nanoseconds.
+const GAP_MIN: u64 = 1_000_000;
+
 impl<N: Node> Core<N> {
     /// Starts a node that is down, whatever holds it down.
     pub(crate) fn revive(&mut self, node: usize) {
         for planned in self.plan.steps.iter_mut() {
-            if matches!(planned.step.fault, Fault::Crash { .. }) {
+            if planned.holds_down() {
                 planned.victims &= !(1 << node);
             }
         }
@@ -40,6 +44,7 @@ impl<N: Node> Core<N> {
             if cold {
                 self.hosts[node].disk.reset();
             }
+            self.upgrade(node);
             self.revive(node);
         }
     }
@@ -91,12 +96,176 @@ impl<N: Node> Core<N> {
     /// A crash step strikes a node, and holds it down from now on until the step ends.
     pub(crate) fn take_down(&mut self, at: usize, node: usize, disk: DiskFate) {
         self.struck(self.plan.steps[at].tag(), node);
-        self.plan.steps[at].victims |= 1 << node;
-        self.hosts[node].down_by += 1;
+        self.hold_down(at, node);
         let crashed = self.crash(node, disk);
         self.plan.steps[at].effects += u32::from(crashed);
-        if crashed {
-            self.plan_revival(node);
+    }
+
+    fn hold_down(&mut self, at: usize, node: usize) {
+        self.plan.steps[at].victims |= 1 << node;
+        self.hosts[node].down_by += 1;
+    }
+
+    /// A node has gone down: whatever waits for that goes on.
+    pub(crate) fn is_down(&mut self, node: usize) {
+        self.plan_revival(node);
+        for rank in self.plan.steps.ranks() {
+            let at = self.plan.steps.at(rank);
+            let planned = &self.plan.steps[at];
+            if planned.victims & (1 << node) == 0 {
+                continue;
+            }
+            match planned.step.fault {
+                Fault::Attrition { down, .. } => {
+                    let incarnation = self.hosts[node].incarnation;
+                    let event = Event::Return { step: at as u8, node: node as u8, incarnation };
+                    self.queue.push(self.now + u64::from(down.micros()) * 1_000, event);
+                }
+                Fault::Redeploy { .. } => self.replace_machine(node),
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn stop_nodes(&mut self, at: usize, victims: Nodes, drain: Span<1_000_000>) {
+        let victims = self.select(at, victims, 0);
+        self.remember(at, victims, 0);
+        members(victims).for_each(|node| self.ask_to_stop(at, node, drain));
+    }
+
+    /// A step asks a node to stop, kills it when its time is up, and holds it down until the step ends.
+    fn ask_to_stop(&mut self, at: usize, node: usize, drain: Span<1_000_000>) {
+        self.struck(self.plan.steps[at].tag(), node);
+        self.hold_down(at, node);
+        let host = &self.hosts[node];
+        if host.up {
+            self.plan.steps[at].effects += 1;
+            let (incarnation, node) = (host.incarnation, node as u8);
+            self.queue.push(self.now, Event::Terminate { node, incarnation });
+            let up_at = self.now + u64::from(drain.micros()) * 1_000;
+            self.queue.push(up_at, Event::Overdue { step: at as u8, node, incarnation });
+        }
+    }
+
+    /// A node that was asked to stop has had its time: if it still runs it is killed, and loses what is not durable.
+    pub(crate) fn overdue(&mut self, at: usize, node: usize, incarnation: u32) {
+        if self.plan.steps[at].victims & (1 << node) != 0 && self.hosts[node].incarnation == incarnation {
+            self.crash(node, DiskFate::Lost);
+        }
+    }
+
+    /// A step that had a node stop ends. A node that has not stopped yet does so now: it cannot start again otherwise.
+    pub(super) fn end_stop(&mut self, at: usize, node: usize) {
+        let killed = self.crash(node, DiskFate::Lost);
+        if killed && matches!(self.plan.steps[at].step.fault, Fault::Redeploy { .. }) {
+            self.replace_machine(node);
+        }
+        self.release(node);
+    }
+
+    pub(super) fn wear_down(&mut self, at: usize, gap: Span<1_000_000>) {
+        let gap = self.drawn_gap(at, gap);
+        self.beat_after(at, gap);
+    }
+
+    /// Attrition takes down one more node, unless so few are left that they are to be spared.
+    pub(super) fn take_another(
+        &mut self,
+        at: usize,
+        victims: Nodes,
+        how: Takedown,
+        kill: Number,
+        leave: Number,
+        gap: Span<1_000_000>,
+    ) {
+        let held = self.plan.steps[at].victims;
+        let among = self.select(at, victims, 0) & !held;
+        let running = members(among).filter(|node| self.hosts[*node].up).fold(0u16, |set, node| set | 1 << node);
+        let many = running.count_ones();
+        if many > u32::from(leave.0) {
+            let which = below(self.attrition_draw(at, 1), many.into()) as usize;
+            let node = members(running).nth(which).expect("it is one of them");
+            self.take_one(at, node, how);
+        }
+        if kill.0 == 0 || self.plan.steps[at].taken < kill.0 {
+            self.wear_down(at, gap);
+        }
+    }
+
+    fn take_one(&mut self, at: usize, node: usize, how: Takedown) {
+        if how == Takedown::Wipe && !self.may_harm(Harm::Lost, 1 << node) {
+            return;
+        }
+        self.remember_too(at, node);
+        self.plan.steps[at].taken = self.plan.steps[at].taken.saturating_add(1);
+        match how {
+            Takedown::Crash => self.take_down(at, node, DiskFate::Lost),
+            Takedown::Wipe => self.take_down(at, node, DiskFate::Wiped),
+            Takedown::Stop => self.ask_to_stop(at, node, Span::default()),
+        }
+    }
+
+    /// Between nothing and twice the mean, and never so short that time stands still.
+    fn drawn_gap(&self, at: usize, gap: Span<1_000_000>) -> u64 {
+        let mean = u64::from(gap.micros()) * 1_000;
+        below(self.attrition_draw(at, 0), 2 * mean).max(GAP_MIN)
+    }
+
+    fn attrition_draw(&self, at: usize, what: u64) -> u64 {
+        let planned = &self.plan.steps[at];
+        let occasion = u64::from(planned.turn) << 16 | u64::from(planned.beats);
+        let key = [self.plan.content(at).into(), occasion, what, self.network.epoch()];
+        mix(self.header.seed, Purpose::Attrition, key)
+    }
+
+    /// A node that attrition took down has been down for long enough.
+    pub(crate) fn give_back(&mut self, at: usize, node: usize, incarnation: u32) {
+        let host = &self.hosts[node];
+        if self.plan.steps[at].victims & (1 << node) != 0 && !host.up && host.incarnation == incarnation {
+            self.plan.steps[at].victims &= !(1 << node);
+            self.release(node);
+        }
+    }
+
+    pub(super) fn redeploy(&mut self, at: usize, victims: Nodes) {
+        let victims = self.select(at, victims, 0);
+        if !self.may_harm(Harm::Lost, victims) {
+            return;
+        }
+        self.remember(at, victims, 0);
+        for node in members(victims) {
+            self.ask_to_stop(at, node, Span::default());
+            if !self.hosts[node].up {
+                self.plan.steps[at].effects += 1;
+                self.replace_machine(node);
+            }
+        }
+        self.ask_for(at, Change::Remove, victims);
+    }
+
+    /// Another machine takes the place of a node that is down.
+    fn replace_machine(&mut self, node: usize) {
+        self.hosts[node].disk.reset();
+        self.hosts[node].joins = true;
+        self.upgrade(node);
+    }
+
+    /// Who starts a node anew starts the newest version.
+    fn upgrade(&mut self, node: usize) {
+        self.hosts[node].version = self.about.versions.len().saturating_sub(1);
+    }
+
+    pub(super) fn administer(&mut self, at: usize, change: Change, nodes: Nodes) {
+        let nodes = self.select(at, nodes, 0);
+        self.remember(at, nodes, 0);
+        members(nodes).for_each(|node| self.struck(self.plan.steps[at].tag(), node));
+        self.ask_for(at, change, nodes);
+    }
+
+    /// The target has no such change.
+    pub(crate) fn has_no(&mut self, at: usize, change: Change) {
+        if matches!(self.plan.steps[at].step.fault, Fault::Admin { .. }) {
+            self.void(format_args!("the target has no change `{}`", change.word()));
         }
     }
 
@@ -136,12 +305,20 @@ impl<N: Node> Core<N> {
         }
     }
 
-    /// Of the steps of this kind that hold a node, the first to begin has an effect, even if it had none as it began: the
+    /// A node is down that would otherwise be up.
+    pub(crate) fn credit_hold(&mut self, node: usize) {
+        self.credit(Planned::holds_down, node);
+    }
+
+    /// A node is paused that would otherwise run.
+    pub(crate) fn credit_pause(&mut self, node: usize) {
+        self.credit(|planned| planned.step.fault.kind() == FaultKind::Pause, node);
+    }
+
+    /// Of the steps of these kinds that hold a node, the first to begin has an effect, even if it had none as it began: the
     /// node was down or paused already, and is so because of this step by now.
-    pub(crate) fn credit(&mut self, kind: FaultKind, node: usize) {
-        let holds = |planned: &&mut Planned| {
-            planned.step.fault.kind() == kind && planned.active && planned.victims & (1 << node) != 0
-        };
+    fn credit(&mut self, kinds: fn(&Planned) -> bool, node: usize) {
+        let holds = |planned: &&mut Planned| kinds(planned) && planned.active && planned.victims & (1 << node) != 0;
         let first = self.plan.steps.iter_mut().filter(holds).min_by_key(|planned| (planned.begun, planned.rank));
         if let Some(planned) = first.filter(|_| self.phase == Phase::Chaos) {
             planned.effects = planned.effects.max(1);
@@ -162,14 +339,14 @@ impl<N: Node> Core<N> {
         }
     }
 
-    /// A crash step lets go of a node, which starts again unless another step holds it down.
+    /// A step that holds a node down lets go of it, which starts again unless another step holds it down.
     pub(super) fn release(&mut self, node: usize) {
         let host = &mut self.hosts[node];
         host.down_by -= 1;
         if host.down_by == 0 && !host.up {
             self.queue.push(self.now, Event::Start { node: node as u8 });
         } else if !host.up {
-            self.credit(FaultKind::Crash, node);
+            self.credit_hold(node);
         }
     }
 }

@@ -78,6 +78,9 @@ pub(crate) struct Planned {
     pub(crate) effects: u32,
     pub(super) victims: u16,
     pub(super) struck: Struck,
+    /// How often it has done something since it began, and how many nodes it has taken down.
+    pub(super) beats: u16,
+    pub(super) taken: u8,
     /// The index of the name that its fact waits for; `None`: any.
     pub(super) name: Option<usize>,
 }
@@ -98,6 +101,8 @@ impl Planned {
             ended: None,
             effects: 0,
             victims: 0,
+            beats: 0,
+            taken: 0,
             struck: Struck::default(),
             name: None,
         }
@@ -124,6 +129,14 @@ impl Planned {
     /// Whether it is in force.
     pub(crate) fn is_active(&self) -> bool {
         self.active
+    }
+
+    /// Whether it is of a kind that holds its victims down.
+    pub(super) fn holds_down(&self) -> bool {
+        matches!(
+            self.step.fault,
+            Fault::Crash { .. } | Fault::Stop { .. } | Fault::Attrition { .. } | Fault::Redeploy { .. }
+        )
     }
 
     /// Whether its fact, or the edge of a step, that comes now is one at which it begins.

@@ -25,6 +25,7 @@ fn mute<const FROM: u64, const GROWS: bool>() -> Probe {
             Input::Request { .. } if cx.mono() < FROM * MS => {}
             other => answer(node, other, cx),
         },
+        ..idle()
     }
 }
 

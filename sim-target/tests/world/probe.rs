@@ -10,8 +10,8 @@ use std::{
 use murphy_checker::history::{Completion, Value};
 use murphy_schedule::{Document, Schedule};
 use murphy_sim::{
-    About, Boot, Context, File, First, Input, Node, NodeId, Options, Outcome, Promise, Property, Quota, Register,
-    RegisterOp, Retry, Routing, Run, Runner, StateView, StepReport, Target, Timer, What, Workload, sometimes,
+    About, Boot, Change, Context, File, First, Input, Node, NodeId, Options, Outcome, Promise, Property, Quota,
+    Register, RegisterOp, Retry, Routing, Run, Runner, StateView, StepReport, Target, Timer, What, Workload, sometimes,
     vocabulary,
 };
 
@@ -90,6 +90,7 @@ pub(crate) struct Probe {
     pub(crate) routing: Routing,
     pub(crate) start: fn(&mut ProbeNode, &Boot<'_>, &mut Cx<'_>),
     pub(crate) on: fn(&mut ProbeNode, Input<ProbeNode>, &mut Cx<'_>),
+    pub(crate) admin: fn(Change, &[NodeId]) -> Option<RegisterOp>,
 }
 
 impl Target for Probe {
@@ -112,6 +113,10 @@ impl Target for Probe {
             Answer::Fail => Completion::Fail,
         };
         vec![Workload::new("register", Register::default(), |op| *op, hear).routing(self.routing)]
+    }
+
+    fn admin(&self, change: Change, nodes: &[NodeId]) -> Option<RegisterOp> {
+        (self.admin)(change, nodes)
     }
 
     fn properties(&self) -> Vec<Property<ProbeNode>> {
@@ -140,6 +145,7 @@ pub(crate) fn idle() -> Probe {
         routing: Routing { first: First::Sticky, retry: Retry::Never, ..Routing::default() },
         start: |_, _, _| {},
         on: answer,
+        admin: |_, _| None,
     }
 }
 
