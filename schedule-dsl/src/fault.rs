@@ -457,7 +457,9 @@ faults! {
         /// Its place among the rules for a message, as for `delay`.
         ["rule"] rule: Number,
     } weight 6 weaker Delay tests "protocols that take order for granted" example "at 1s  reorder n1->n3 by burst buffer 16 window 200ms for 2s";
-    /// Flips bits in a share of the messages delivered.
+    /// Flips bits in a share of the messages. Where the target says how its messages are written, its decoder makes of the bytes
+    /// what it can; what is no message any more is lost. Elsewhere a checksum catches it, and it is lost. An ordered stream sends
+    /// again what is lost.
     0x16 "corrupt" Lasting Corrupt {
         /// The links that damage.
         link: Link,
@@ -489,14 +491,16 @@ faults! {
         /// How long it takes until all are clogged, and to let them go again.
         ["over"] over: Span<1_000_000>,
     } weight 3 weaker Clog tests "recovery in an order nobody thought of" example "at 1s  swizzle some over 2s for 6s";
-    /// Limits how many bytes a second pass a link; what is too much waits.
+    /// Limits how many bytes a second pass a link; what is too much waits until the step ends at the latest. A message has as many
+    /// bytes as its target says, or 100.
     0x19 "bandwidth" Lasting Bandwidth {
         /// The links that are narrow.
         link: Link,
         /// Bytes a second.
         rate: Size,
     } weight 3 weaker Delay tests "backlogs, heartbeats behind bulk data" example "at 1s  bandwidth all->n3 20kB for 3s";
-    /// Has new connections fail.
+    /// Has new connections fail. Two nodes with an ordered stream between them open one when the one before is broken; refused, they
+    /// try again after 50 ms, unanswered after a second, and when the step ends at once. Datagrams need no connection.
     0x1a "connect" Lasting Connect {
         /// The links on which they fail.
         link: Link,
@@ -505,7 +509,8 @@ faults! {
         /// Which share of them.
         share: Percent<10_000>,
     } weight 2 tests "reconnecting, connect timeouts" example "at 1s  connect n1->n2 50% by hang for 2s";
-    /// Closes connections at random as messages are sent on them.
+    /// Closes connections at random as messages are sent on them; they are opened again after 50 ms. A message whose connection ends
+    /// in order is the last one on it. Datagrams need no connection.
     0x1b "close" Lasting Close {
         /// The links whose connections are closed.
         link: Link,
@@ -516,7 +521,8 @@ faults! {
         /// For so long after one is closed the others are spared.
         ["cooldown"] cooldown: Span<0>,
     } weight 2 tests "reconnecting, lost answers" example "at 1s  close all->n2 0.5% fin 20% for 2s";
-    /// Lets reads and writes of connections pass only a part of what they are given.
+    /// Lets reads and writes of connections pass only a part of what they are given. A message arrives when all of it has, later by a
+    /// round trip for each further write, and by 50 us for each further read. Datagrams are never split.
     0x1c "partial" Lasting Partial {
         /// The links whose connections are affected.
         link: Link,
@@ -525,12 +531,14 @@ faults! {
         /// The most bytes that pass at once.
         ["max"] most: Count<1_000>,
     } weight 1 tests "framing, code that takes one read for one message" example "at 1s  partial n1->n2 on writes max 100 for 2s";
-    /// Keeps peers from hearing that a connection is closed or its other end gone: only a timeout tells.
+    /// Keeps peers from hearing that a connection is closed or its other end gone: only a timeout tells, or a new connection, or the
+    /// end of the step. Datagrams need no connection.
     0x1d "half-open" Lasting HalfOpen {
         /// The links whose endings go unheard.
         link: Link,
     } weight 2 tests "keep-alives, timeouts instead of notifications" example "after n1 stops  half-open n1->rest for 5s";
-    /// Makes the calls of connections take their time.
+    /// Makes the calls of connections take their time. Reads and writes delay every message; connecting, accepting, and binding when a
+    /// node starts delay new connections, which datagrams do not need.
     0x1e "socket" Lasting Socket {
         /// The links whose connections are slow.
         link: Link,

@@ -195,12 +195,21 @@ impl<N: Node> Core<N> {
             First::AnyNode => any,
             First::LastLeader => self.clients.lanes[usize::from(lane)].leader.unwrap_or(any),
             First::Sticky => usize::from(lane) % self.members(),
+            First::Nearest => self.nearest(lane),
+        }
+    }
+
+    /// Whom a client asks when this node did not help it.
+    fn next_node(&self, lane: u8, node: usize) -> usize {
+        match self.workload.routing.first {
+            First::Nearest => self.next_nearest(lane, node),
+            First::AnyNode | First::LastLeader | First::Sticky => (node + 1) % self.members(),
         }
     }
 
     fn attempt(&mut self, lane: u8, node: usize) {
         let timeout = self.workload.routing.timeout.as_nanos() as u64;
-        let at = self.now + self.client_latency(lane, 0);
+        let at = self.now + self.client_latency(lane, node, 0);
         let now = self.now;
         let state = &mut self.clients.lanes[usize::from(lane)];
         state.node = node;
@@ -214,11 +223,12 @@ impl<N: Node> Core<N> {
         self.look_at_deadline(lane);
     }
 
-    /// There (0) or back (1).
-    fn client_latency(&self, lane: u8, way: u64) -> u64 {
+    /// There (0) or back (1): at least what the schedule's data centres say, if it has some.
+    fn client_latency(&self, lane: u8, node: usize, way: u64) -> u64 {
         let state = &self.clients.lanes[usize::from(lane)];
         let key = [u64::from(lane) << 1 | way, state.id, state.attempt.into(), self.network.epoch()];
-        LATENCY.0 + below(mix(self.header.seed, Purpose::Client, key), LATENCY.1)
+        let least = self.client_distance(lane, node).unwrap_or(LATENCY.0);
+        least + below(mix(self.header.seed, Purpose::Client, key), LATENCY.1)
     }
 
     /// One event looks at a lane's deadline, however often that moves.
@@ -246,7 +256,8 @@ impl<N: Node> Core<N> {
         state.maybe = true;
         if state.retries_left > 0 {
             state.retries_left -= 1;
-            let next = (state.node + 1) % usize::from(self.header.nodes);
+            let node = state.node;
+            let next = self.next_node(lane, node);
             return self.attempt(lane, next);
         }
         self.finish(lane, Completion::Info);
@@ -275,7 +286,7 @@ impl<N: Node> Core<N> {
         if token.lane == OPERATOR {
             return self.operator_hears(me, token, answer);
         }
-        let at = self.now + self.client_latency(token.lane, 1);
+        let at = self.now + self.client_latency(token.lane, me, 1);
         let slot = self.answers.put((token.generation, token.attempt, me, answer));
         self.queue.push(at, Event::Answer { lane: token.lane, slot });
     }
@@ -313,7 +324,8 @@ impl<N: Node> Core<N> {
         if state.redirects_left > 0 {
             state.redirects_left -= 1;
             let known = leader.and_then(|leader| usize::from(leader).checked_sub(1)).filter(|leader| *leader < nodes);
-            let next = known.unwrap_or((state.node + 1) % usize::from(self.header.nodes));
+            let node = state.node;
+            let next = known.unwrap_or_else(|| self.next_node(lane, node));
             return self.attempt(lane, next);
         }
         let completion = if state.maybe { Completion::Info } else { Completion::Fail };

@@ -47,6 +47,19 @@ pub(crate) enum Event {
     Parcel {
         ticket: u32,
     },
+    /// The nodes of a pair have waited for a session between them.
+    Open {
+        a: u8,
+        b: u8,
+        tries: u16,
+    },
+    /// A step clogs the links of a node, or lets them go.
+    Swizzle {
+        step: u8,
+        turn: u16,
+        node: u8,
+        clogs: bool,
+    },
     Timer {
         node: u8,
         index: u16,
@@ -437,7 +450,7 @@ impl<N: Node> Core<N> {
         self.send_now(me, to, message);
     }
 
-    pub(crate) fn send_now(&mut self, me: usize, to: usize, message: N::Message) {
+    pub(crate) fn send_now(&mut self, me: usize, to: usize, mut message: N::Message) {
         let kind = N::kind(&message);
         let moment = Moment::Send { kind, from: me, to };
         match self.announce(me, Some(moment)) {
@@ -449,7 +462,9 @@ impl<N: Node> Core<N> {
             }
         }
         self.network.buffers.tick(me);
-        let arrives = self.transmit(me, to, kind);
+        // As it is sent, whatever becomes of it.
+        let text = self.trace.is_some().then(|| format!("{message:?}"));
+        let arrives = self.transmit(me, to, kind, &mut message);
         let (before, chance, session) = (self.network.fate, self.chance(), self.network.session(me, to));
         self.fire(Side::After, moment);
         self.keep_stream_promise();
@@ -463,11 +478,16 @@ impl<N: Node> Core<N> {
         self.note(Some(me), |_| What::Send {
             to: number(to),
             kind: N::KINDS[kind],
-            text: format!("{message:?}"),
+            text: text.unwrap_or_default(),
             arrives,
             chance,
         });
+        let ending = self.network.fate.ending;
+        let kind = if self.network.fate.is_damaged() { N::kind(&message) } else { kind };
         self.post(me, to, kind, session, arrives, message);
+        if let Some(ending) = ending {
+            self.close_session(me, to, ending);
+        }
     }
 
     /// Puts a message and its second copy, if there is one, on their way.

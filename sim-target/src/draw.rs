@@ -28,6 +28,9 @@ pub(crate) enum Purpose {
     Shuffle,
     Attrition,
     Version,
+    Flip,
+    Connect,
+    Bind,
 }
 
 /// How latencies are keyed. All but [`Keying::Slots`] exist to be compared with it.

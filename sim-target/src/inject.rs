@@ -15,7 +15,7 @@ use std::fmt::Display;
 use murphy_schedule::{
     Edge, Fact, Fault, FaultKind, Lasts, Name, Nodes, Side, StepId, When,
     fault::Length,
-    field::{Change, Number, OfKind, Release, Scope, Sides},
+    field::{Change, Number, Release, Scope, Sides},
 };
 
 pub use self::plan::{StepReport, Struck};
@@ -33,7 +33,7 @@ use self::{
 use crate::{
     core::{Core, Event, Phase},
     draw::{Purpose, below, mix},
-    network::{Limit, Rule, Treatment},
+    network::{Flips, Limit, Rule, Treatment},
     node::Node,
     select::members,
     trace::What,
@@ -60,6 +60,14 @@ pub fn carries_out(kind: FaultKind) -> bool {
         FaultKind::Loss => true,
         FaultKind::Duplicate => true,
         FaultKind::Reorder => true,
+        FaultKind::Corrupt => true,
+        FaultKind::Swizzle => true,
+        FaultKind::Bandwidth => true,
+        FaultKind::Connect => true,
+        FaultKind::Close => true,
+        FaultKind::Partial => true,
+        FaultKind::HalfOpen => true,
+        FaultKind::Socket => true,
         FaultKind::Clog => true,
         FaultKind::Crash => true,
         FaultKind::Pause => true,
@@ -73,14 +81,6 @@ pub fn carries_out(kind: FaultKind) -> bool {
         FaultKind::Bump => true,
         FaultKind::Strobe => true,
         FaultKind::Drift => true,
-        FaultKind::Corrupt => false,
-        FaultKind::Swizzle => false,
-        FaultKind::Bandwidth => false,
-        FaultKind::Connect => false,
-        FaultKind::Close => false,
-        FaultKind::Partial => false,
-        FaultKind::HalfOpen => false,
-        FaultKind::Socket => false,
         FaultKind::Cpu => false,
         FaultKind::Memory => false,
         FaultKind::Leak => false,
@@ -286,12 +286,8 @@ impl<N: Node> Core<N> {
             Fault::Deactivate { step } => self.deactivate(at, step.0),
             Fault::Modify { step, add, remove } => self.modify(at, step.0, add.0, remove.0),
             Fault::Partition { sides } => self.partition(at, sides),
-            Fault::Block { link } => {
-                self.treat_links(at, self.links(at, link), OfKind::default(), Treatment::Cut, Rule::NONE);
-            }
-            Fault::Clog { link } => {
-                self.treat_links(at, self.links(at, link), OfKind::default(), Treatment::Hold, Rule::NONE);
-            }
+            Fault::Block { link } => self.treat_all(at, link, Treatment::Cut),
+            Fault::Clog { link } => self.treat_all(at, link, Treatment::Hold),
             Fault::Delay { link, kind, latency, correlation, each, rule, queue, overflow } => {
                 let limit = (queue.0 > 0).then_some(Limit { most: queue.0, overflow });
                 let treatment = Treatment::Delay(latency.0, limit);
@@ -310,6 +306,23 @@ impl<N: Node> Core<N> {
                 let rule = Rule::new(rule, Number(0), correlation);
                 self.treat_links(at, self.links(at, link), kind, Treatment::Reorder(share.0), rule);
             }
+            Fault::Corrupt { link, kind, share, min_bits, max_bits, cooldown, correlation, rule } => {
+                let flips = Flips::new(share.0, min_bits, max_bits, u64::from(cooldown.micros()) * 1_000);
+                let rule = Rule::new(rule, Number(0), correlation);
+                self.treat_links(at, self.links(at, link), kind, Treatment::Corrupt(flips), rule);
+            }
+            Fault::Swizzle { victims, over } => self.swizzle(at, victims, u64::from(over.micros()) * 1_000),
+            Fault::Bandwidth { link, rate } => self.treat_all(at, link, Treatment::Throttle(rate.bytes())),
+            Fault::Connect { link, failure, share } => self.treat_all(at, link, Treatment::Refuse(failure, share.0)),
+            Fault::Close { link, share, fin, cooldown } => {
+                let cooldown = u64::from(cooldown.micros()) * 1_000;
+                self.treat_all(at, link, Treatment::Close(share.0, fin.0, cooldown));
+            }
+            Fault::Partial { link, transfers, most } => {
+                self.treat_all(at, link, Treatment::Partial(transfers, most.0));
+            }
+            Fault::HalfOpen { link } => self.treat_all(at, link, Treatment::HalfOpen),
+            Fault::Socket { link, call, latency } => self.treat_all(at, link, Treatment::Socket(call, latency.0)),
             Fault::Crash { victims, disk, cut } => self.crash_nodes(at, victims, disk, cut.0.into()),
             Fault::Pause { victims, clocks } => self.pause_nodes(at, victims, clocks),
             Fault::Restart { victims, state } => self.restart_nodes(at, victims, state),
@@ -322,14 +335,6 @@ impl<N: Node> Core<N> {
             Fault::Bump { victims, offset } => self.bump(at, victims, offset),
             Fault::Strobe { victims, offset, period } => self.strobe(at, victims, offset, period),
             Fault::Drift { victims, within } => self.drift(at, victims, within),
-            Fault::Corrupt { .. } => not_yet(),
-            Fault::Swizzle { .. } => not_yet(),
-            Fault::Bandwidth { .. } => not_yet(),
-            Fault::Connect { .. } => not_yet(),
-            Fault::Close { .. } => not_yet(),
-            Fault::Partial { .. } => not_yet(),
-            Fault::HalfOpen { .. } => not_yet(),
-            Fault::Socket { .. } => not_yet(),
             Fault::Cpu { .. } => not_yet(),
             Fault::Memory { .. } => not_yet(),
             Fault::Leak { .. } => not_yet(),
@@ -472,7 +477,7 @@ impl<N: Node> Core<N> {
                 FaultKind::Pause => self.resume(node),
                 FaultKind::Crash => self.release(node),
                 FaultKind::Stop | FaultKind::Attrition | FaultKind::Redeploy => self.end_stop(at, node),
-                // Nothing else has victims to let go of.
+                // Nothing else has victims to let go of, but for a swizzle, whose links are free again.
                 _ => {}
             }
         }

@@ -8,8 +8,10 @@
 
 #[macro_use]
 mod clone;
+pub mod address;
 mod client;
 mod clock;
+mod codec;
 mod context;
 mod core;
 mod disk;
@@ -36,6 +38,7 @@ mod workload;
 #[doc(hidden)]
 pub use linkme;
 
+pub use codec::{Codec, CodecError};
 pub use context::Context;
 pub use draw::Keying;
 pub use inject::{StepReport, Struck, carries_out, not_carried_out};

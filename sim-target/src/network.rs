@@ -4,14 +4,20 @@
 //! carries it. Every message draws once, whatever becomes of it, so that a fault on one link shifts no draw of another.
 
 mod buffers;
+mod damage;
+mod sessions;
 
-use murphy_schedule::field::{Distribution, Number, Percent};
+use murphy_schedule::field::{Distribution, Failure, Number, Percent, SocketCall, Transfers};
 
-pub(crate) use self::buffers::Limit;
-use self::buffers::{Buffers, Label};
+pub(crate) use self::{buffers::Limit, damage::Flips};
+use self::{
+    buffers::{Buffers, Label},
+    damage::Cooldown,
+    sessions::{Ending, Session},
+};
 
 use crate::{
-    core::{Core, Event, Phase, number},
+    core::{Core, Event, Phase},
     distribution::sample,
     draw::{Keying, Purpose, SLOT, below, mix},
     node::Node,
@@ -27,6 +33,11 @@ const SPREAD: u64 = 1_000_000;
 const SENT_AGAIN: u64 = 200_000_000;
 /// Longest time between the two copies of a message repeated by the ambient rate, in nanoseconds.
 const COPY_LAG: u64 = 50_000_000;
+
+/// How much longer a message takes for each further read that it needs, in nanoseconds.
+const READ_AGAIN: u64 = 50_000;
+/// The longest that a message takes to pass a narrow link, in nanoseconds.
+const HOUR: u64 = 3_600_000_000_000;
 
 /// Directed links: for each sender, the set of receivers.
 pub(crate) type Links = [u16; 16];
@@ -45,10 +56,25 @@ pub(crate) enum Treatment {
     Repeat(u16, u64),
     /// Holds a share, in units of 0.01 %, in a buffer at the receiver's end.
     Reorder(u16),
+    /// Flips bits in a share.
+    Corrupt(Flips),
+    /// Lets so many bytes a second pass.
+    Throttle(u64),
+    /// Has a share of new connections, in units of 0.01 %, fail.
+    Refuse(Failure, u16),
+    /// Closes connections with a probability in units of 0.001 %; a share of them, in units of 0.01 %, in order. Then it spares
+    /// the others for so many nanoseconds.
+    Close(u16, u16, u64),
+    /// Lets at most so many bytes pass at once.
+    Partial(Transfers, u16),
+    /// Keeps receivers from hearing that the senders' ends are gone.
+    HalfOpen,
+    /// A call takes its time.
+    Socket(SocketCall, Distribution),
 }
 
 /// How many sorts of treatments there are.
-const SORTS: usize = 6;
+const SORTS: usize = 13;
 
 impl Treatment {
     /// Treatments of one sort compete for a message by the numbers of their rules.
@@ -60,6 +86,13 @@ impl Treatment {
             Self::Lose(_) => 3,
             Self::Repeat(..) => 4,
             Self::Reorder(_) => 5,
+            Self::Corrupt(_) => 6,
+            Self::Throttle(_) => 7,
+            Self::Refuse(..) => 8,
+            Self::Close(..) => 9,
+            Self::Partial(..) => 10,
+            Self::HalfOpen => 11,
+            Self::Socket(..) => 12,
         }
     }
 }
@@ -137,6 +170,12 @@ pub(crate) struct Fate {
     pub(crate) held: Option<usize>,
     /// It may be recalled before it arrives.
     pub(crate) label: Option<Label>,
+    /// How many of its bits are flipped, and the draw that says which.
+    flips: (u32, u64),
+    /// A rate below one, rather than a certainty, flips them.
+    flipped_by_chance: bool,
+    /// The session that carries it ends.
+    pub(crate) ending: Option<Ending>,
     /// A rate below one, rather than a certainty, lost it.
     lost_by_chance: bool,
     /// A rate below one repeats it.
@@ -165,7 +204,11 @@ pub(crate) struct Network {
     pub(crate) held: Vec<(usize, u64, Event)>,
     pub(crate) fate: Fate,
     /// For each pair, stored under its lower node first.
-    sessions: Vec<(u16, bool)>,
+    sessions: Vec<Session>,
+    /// When each node started last, but for the first time.
+    pub(crate) started: [u64; 16],
+    /// Which links are spared for a while.
+    cooldowns: Vec<Cooldown>,
     /// For each link: when its last message arrives.
     last: Vec<u64>,
     world_epoch: u64,
@@ -183,6 +226,8 @@ clone_fields!(Network {
     held,
     fate,
     sessions,
+    started,
+    cooldowns,
     last,
     world_epoch,
     node_epochs,
@@ -208,7 +253,9 @@ impl Network {
         self.buffers.reset();
         self.fate.clear();
         self.sessions.clear();
-        self.sessions.resize(nodes * nodes, (0, true));
+        self.sessions.resize(nodes * nodes, Session::NEW);
+        self.started = [0; 16];
+        self.cooldowns.clear();
         self.world_epoch = 0;
         self.node_epochs = [0; 16];
     }
@@ -219,16 +266,6 @@ impl Network {
 
     fn pair(&self, a: usize, b: usize) -> usize {
         self.link(a.min(b), a.max(b))
-    }
-
-    /// The number of the session that carries messages between two nodes.
-    pub(crate) fn session(&self, from: usize, to: usize) -> u16 {
-        self.sessions[self.pair(from, to)].0
-    }
-
-    /// Whether a session carries messages between two nodes. Datagrams need none.
-    fn connected(&self, from: usize, to: usize) -> bool {
-        self.sessions[self.pair(from, to)].1
     }
 
     /// When a message due `at` arrives on an ordered stream.
@@ -317,7 +354,7 @@ impl<N: Node> Core<N> {
     }
 
     /// When a message sent now arrives; `None`: never. Its fate collects what else befalls it.
-    pub(crate) fn transmit(&mut self, from: usize, to: usize, kind: usize) -> Option<u64> {
+    pub(crate) fn transmit(&mut self, from: usize, to: usize, kind: usize, message: &mut N::Message) -> Option<u64> {
         let draw = self.network.draw(self.header.seed, self.keying, self.now, from, to, kind);
         let chaos = self.phase == Phase::Chaos && !self.plan.calm;
         let jitter = if chaos { u64::from(self.header.jitter) * 10_000 } else { 0 };
@@ -329,7 +366,13 @@ impl<N: Node> Core<N> {
         if chaos {
             self.ambient(draw);
         }
-        let cut = self.treat(from, to, kind, draw) || !self.network.connected(from, to);
+        let cut = self.treat(from, to, kind, draw, message) || !self.network.connected(from, to);
+        if cut {
+            self.use_broken(from, to);
+        }
+        if self.network.fate.is_damaged() {
+            self.damage(message);
+        }
         self.keep_stream_promise();
         (!cut && !self.network.fate.lost).then_some(arrives + self.network.fate.extra)
     }
@@ -347,7 +390,7 @@ impl<N: Node> Core<N> {
     }
 
     /// Applies the steps in force on this link; returns whether one cuts it.
-    fn treat(&mut self, from: usize, to: usize, kind: usize, draw: u64) -> bool {
+    fn treat(&mut self, from: usize, to: usize, kind: usize, draw: u64, message: &N::Message) -> bool {
         if self.network.active.is_empty() {
             return false;
         }
@@ -361,8 +404,11 @@ impl<N: Node> Core<N> {
             *least = Some(least.map_or(own, |least| least.min(own)));
         }
         let link = self.network.link(from, to);
-        let Network { active, fate, buffers, last, .. } = &mut self.network;
-        let limits = |active: &Active| matches!(active.treatment, Treatment::Delay(_, Some(_)));
+        let connected = self.network.connected(from, to);
+        let round_trip = 2 * self.distance(from, to).unwrap_or(LATENCY);
+        let Network { active, fate, buffers, last, cooldowns, .. } = &mut self.network;
+        let limits =
+            |active: &Active| matches!(active.treatment, Treatment::Delay(_, Some(_)) | Treatment::Throttle(_));
         if stream && active.iter().any(|active| limits(active) && active.covers(from, to)) {
             // A message that is recalled moves all that follow it.
             buffers.label(&mut fate.label, draw, last[link]);
@@ -416,6 +462,55 @@ impl<N: Node> Core<N> {
                     }
                     false
                 }
+                Treatment::Corrupt(how) => {
+                    let cooldown = Cooldown { step: active.step, link: Some(link), until: self.now + how.cooldown };
+                    let strikes = part(draw, 20, 10_000) < how.share.into() && cooldown.begin(cooldowns, self.now);
+                    if strikes {
+                        fate.flips = (fate.flips.0 + how.bits(draw), draw ^ fate.flips.1);
+                        fate.flipped_by_chance |= how.share < 10_000;
+                    }
+                    strikes
+                }
+                Treatment::Throttle(rate) => {
+                    let takes = u128::from(N::size(message) as u64) * 1_000_000_000 / u128::from(rate.max(1));
+                    let takes = takes.min(u128::from(HOUR)) as u64;
+                    let ticket = buffers.label(&mut fate.label, draw, last[link]).ticket;
+                    let waits = buffers.line_up_behind(active.step, link, self.now, takes, ticket);
+                    fate.extra += waits;
+                    waits > 0
+                }
+                Treatment::Close(share, fin, cooldown) => {
+                    let cooldown = Cooldown { step: active.step, link: None, until: self.now + cooldown };
+                    let closes = connected && stream && part(draw, 20, 100_000) < share.into() && fate.ending.is_none();
+                    let closes = closes && cooldown.begin(cooldowns, self.now);
+                    if closes {
+                        let in_order = part(draw, 40, 10_000) < fin.into();
+                        fate.ending = Some(if in_order { Ending::InOrder } else { Ending::Reset });
+                        cut |= !in_order;
+                    }
+                    closes
+                }
+                Treatment::Partial(transfers, most) => {
+                    let pieces = if stream { N::size(message).div_ceil(most.max(1).into()).max(1) } else { 1 };
+                    let each = match transfers {
+                        Transfers::Reads => READ_AGAIN,
+                        Transfers::Writes => round_trip,
+                        Transfers::Both => READ_AGAIN + round_trip,
+                    };
+                    fate.extra += (pieces as u64 - 1) * each;
+                    pieces > 1
+                }
+                Treatment::Socket(SocketCall::Read | SocketCall::Write, latency) => {
+                    let extra = sample(latency, draw);
+                    fate.extra += extra;
+                    if !matches!(latency, Distribution::Fixed(_)) {
+                        fate.late_by_chance += extra;
+                    }
+                    extra > 0
+                }
+                // They concern connections, not messages.
+                Treatment::Refuse(..) | Treatment::HalfOpen => false,
+                Treatment::Socket(SocketCall::Connect | SocketCall::Bind | SocketCall::Accept, _) => false,
             };
             self.plan.steps[active.step].effects += u32::from(effective);
         }
@@ -430,8 +525,9 @@ impl<N: Node> Core<N> {
         for at in 0..self.network.held.len() {
             let (holder, due, event) = self.network.held[at];
             match if holder == step { self.holder_of(event) } else { Some(holder) } {
-                Some(holder) => {
-                    self.network.held[kept] = (holder, due, event);
+                Some(other) => {
+                    self.plan.steps[other].effects += u32::from(other != holder);
+                    self.network.held[kept] = (other, due, event);
                     kept += 1;
                 }
                 None => self.queue.push(due.max(self.now), event),
@@ -448,9 +544,7 @@ impl<N: Node> Core<N> {
             _ => return None,
         };
         let holds = |active: &&Active| matches!(active.treatment, Treatment::Hold) && active.covers(from, to);
-        let holder = self.network.active.iter().find(holds)?.step;
-        self.plan.steps[holder].effects += 1;
-        Some(holder)
+        Some(self.network.active.iter().find(holds)?.step)
     }
 
     /// A stream hides loss and repetition: what was lost arrives later, a second copy never does.
@@ -463,62 +557,5 @@ impl<N: Node> Core<N> {
         if std::mem::take(&mut fate.lost) {
             fate.extra += SENT_AGAIN;
         }
-    }
-
-    /// Breaks and makes sessions after nodes or links changed. Both ends hear of it a little later. Returns how many.
-    pub(crate) fn refresh_links(&mut self) -> u32 {
-        if self.about.transport != Transport::Stream {
-            return 0;
-        }
-        let mut changed = 0;
-        for a in 0..self.hosts.len() {
-            for b in a + 1..self.hosts.len() {
-                let cut = self.network.is_cut(a, b) || self.network.is_cut(b, a);
-                // A node that is about to start for the first time breaks no session.
-                let alive = |node: usize| self.hosts[node].up || self.hosts[node].incarnation == 0;
-                let up = alive(a) && alive(b) && !cut;
-                let kept_down = cut && alive(a) && alive(b);
-                let pair = self.network.pair(a, b);
-                if self.network.sessions[pair].1 != up {
-                    let session = self.network.sessions[pair].0 + 1;
-                    self.network.sessions[pair] = (session, up);
-                    if !up {
-                        // The next session owes nothing to what this one carried.
-                        let (there, back) = (self.network.link(a, b), self.network.link(b, a));
-                        (self.network.last[there], self.network.last[back]) = (0, 0);
-                    }
-                    self.notify(a, b, up, session);
-                    self.notify(b, a, up, session);
-                    changed += 1;
-                } else if kept_down {
-                    self.credit_cut(a, b);
-                }
-            }
-        }
-        changed
-    }
-
-    /// Of the steps that cut a link, the first keeps down a session that could be up by now, whoever broke it.
-    fn credit_cut(&mut self, a: usize, b: usize) {
-        if self.phase != Phase::Chaos || self.plan.calm {
-            return;
-        }
-        let cuts = |active: &&Active| {
-            matches!(active.treatment, Treatment::Cut) && (active.covers(a, b) || active.covers(b, a))
-        };
-        if let Some(active) = self.network.active.iter().find(cuts) {
-            let effects = &mut self.plan.steps[active.step].effects;
-            *effects = (*effects).max(1);
-        }
-    }
-
-    fn notify(&mut self, node: usize, peer: usize, up: bool, session: u16) {
-        let epoch = self.network.link_epoch(self.network.link(peer, node));
-        let key = [node as u64, peer as u64, u64::from(session) + (epoch << 16)];
-        let draw = mix(self.header.seed, Purpose::Notice, key);
-        let at = self.now + LATENCY + part(draw, 0, SPREAD);
-        let at = self.network.in_order(peer, node, at);
-        let incarnation = self.hosts[node].incarnation;
-        self.queue.push(at, Event::Link { node: node as u8, peer: number(peer) as u8, up, incarnation });
     }
 }

@@ -5,7 +5,7 @@
 
 use std::fmt::Debug;
 
-use crate::{context::Context, state::StateView};
+use crate::{codec::Codec, context::Context, state::StateView};
 
 pub use murphy_checker::history::NodeId;
 
@@ -20,8 +20,17 @@ pub trait Node: Sized + 'static {
     /// Names of the kinds of messages, as schedules and traces spell them.
     const KINDS: &'static [&'static str];
 
+    /// How messages are written to a wire. `None`: nobody knows, so what corruption touches is lost, as if a checksum had caught
+    /// it.
+    const CODEC: Option<Codec<Self::Message>> = None;
+
     /// Index into [`Self::KINDS`].
     fn kind(message: &Self::Message) -> usize;
+
+    /// How many bytes a message takes on the wire, for faults that depend on it: as many as its encoding has, or 100.
+    fn size(message: &Self::Message) -> usize {
+        Self::CODEC.map_or(100, |codec| (codec.encode)(message).len())
+    }
 
     /// Reacts to `input`. What it asks of `cx` takes effect in program order, and a crash may fall between any two effects.
     fn on(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>);

@@ -9,6 +9,7 @@ use murphy_checker::{
 use murphy_schedule::{Header, Schedule, Side, Vocabulary, field, select::NODES_MAX};
 
 use crate::{
+    address::Address,
     context::Context,
     core::{Core, Event, Phase, number},
     draw::{Keying, Purpose, mix},
@@ -167,6 +168,7 @@ pub struct Runner<T: Target> {
     members: Vec<NodeId>,
     /// The kind of each node.
     kinds: Vec<&'static str>,
+    addresses: Vec<Address>,
     outcome: Outcome,
 }
 
@@ -201,6 +203,7 @@ impl<T: Target> Runner<T> {
             properties,
             members: Vec::new(),
             kinds: Vec::new(),
+            addresses: Vec::new(),
             outcome: Outcome::default(),
         }
     }
@@ -218,6 +221,7 @@ impl<T: Target> Runner<T> {
             properties: &self.properties,
             members: &mut self.members,
             kinds: &mut self.kinds,
+            addresses: &mut self.addresses,
         };
         (world, &mut self.outcome)
     }
@@ -289,6 +293,7 @@ struct World<'a, T: Target> {
     properties: &'a [Property<T::Node>],
     members: &'a mut Vec<NodeId>,
     kinds: &'a mut Vec<&'static str>,
+    addresses: &'a mut Vec<Address>,
 }
 
 impl<T: Target> World<'_, T> {
@@ -350,6 +355,8 @@ impl<T: Target> World<'_, T> {
         self.kinds.clear();
         let about = &self.core.about;
         self.kinds.extend((0..self.core.hosts.len()).map(|node| about.kind_of(node as u16, nodes.into())));
+        self.addresses.clear();
+        self.addresses.extend((0..self.core.hosts.len()).map(|node| self.core.address(node)));
     }
 
     /// Brings the world to the moment of a snapshot, as if it had come there under the changed schedule.
@@ -383,6 +390,10 @@ impl<T: Target> World<'_, T> {
         match event {
             Event::Deliver { from, to, .. } => self.deliver(event, usize::from(from), usize::from(to)),
             Event::Parcel { ticket } => self.core.on_parcel(ticket),
+            Event::Open { a, b, tries } => self.core.on_open(a.into(), b.into(), tries),
+            Event::Swizzle { step, turn, node, clogs } => {
+                self.core.swizzle_on(usize::from(step), turn, usize::from(node), clogs);
+            }
             Event::Timer { node, index, incarnation } => self.timer(event, usize::from(node), index, incarnation),
             Event::Link { node, peer, up, incarnation } => {
                 let node = usize::from(node);
@@ -473,7 +484,7 @@ impl<T: Target> World<'_, T> {
     fn deliver(&mut self, event: Event, from: usize, to: usize) {
         let Event::Deliver { kind, session, slot, judged, .. } = event else { return };
         let lost = |_: &Core<T::Node>| What::Lost { from: number(from), kind: T::Node::KINDS[usize::from(kind)] };
-        let gone = |core: &Core<T::Node>| core.network.session(from, to) != session || !core.hosts[to].up;
+        let gone = |core: &Core<T::Node>| !core.network.carries(from, to, session) || !core.hosts[to].up;
         if gone(self.core) {
             self.core.messages.take(slot);
             return self.core.note(Some(to), lost);
@@ -600,6 +611,7 @@ impl<T: Target> World<'_, T> {
         self.core.refresh_condition(node);
         self.core.credit_clocks(node);
         if incarnation > 0 {
+            self.core.network.started[node] = self.core.now;
             self.core.refresh_links();
         }
         let boot = Boot {
@@ -608,6 +620,7 @@ impl<T: Target> World<'_, T> {
             version: self.core.about.versions.get(self.core.hosts[node].version).copied().unwrap_or_default(),
             members: self.members,
             kinds: self.kinds,
+            addresses: self.addresses,
             incarnation,
             joins: self.core.hosts[node].joins,
             bugs: self.bugs,
@@ -808,6 +821,10 @@ fn header_word(event: &Event, plan: &Plan) -> u64 {
         Event::Calm => pack(16, 0, 0, 0),
         Event::Rouse => pack(17, 0, 0, 0),
         Event::Parcel { ticket } => pack(18, 0, 0, ticket),
+        Event::Open { a, b, tries } => pack(22, a, b, tries.into()),
+        Event::Swizzle { step, turn, node, clogs } => {
+            pack(23, node << 1 | u8::from(clogs), turn as u8, plan.content(step.into()))
+        }
         Event::Heal => pack(12, 0, 0, 0),
         Event::Settle => pack(13, 0, 0, 0),
         Event::Stop => pack(14, 0, 0, 0),

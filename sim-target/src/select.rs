@@ -8,7 +8,8 @@ use std::ops::Deref;
 use murphy_schedule::{Dice, Header, Link, Name, Nodes, schedule::DCS_MAX};
 
 use crate::{
-    core::Core,
+    address::Address,
+    core::{Core, number},
     draw::{Purpose, mix},
     network::Links,
     node::Node,
@@ -127,12 +128,47 @@ impl<N: Node> Core<N> {
             return None;
         }
         let [a, b] = [from, to].map(|node| data_center(&self.header, node, self.hosts.len()));
-        let span = match Header::pair(a?, b?) {
+        self.between_centers(a?, b?)
+    }
+
+    /// The least latency between a client and a node in nanoseconds, if the schedule says one. Clients are dealt out to the data
+    /// centres in turn.
+    pub(crate) fn client_distance(&self, lane: u8, node: usize) -> Option<u64> {
+        let own = lane.checked_rem(self.header.dcs)?;
+        self.between_centers(own.into(), data_center(&self.header, node, self.hosts.len())?)
+    }
+
+    fn between_centers(&self, a: usize, b: usize) -> Option<u64> {
+        let span = match Header::pair(a, b) {
             None => self.header.within,
             Some(pair) if self.header.latencies[pair].micros() > 0 => self.header.latencies[pair],
             Some(_) => self.header.between,
         };
         Some(u64::from(span.micros()) * 1_000).filter(|nanos| *nanos > 0)
+    }
+
+    /// Where a node listens.
+    pub(crate) fn address(&self, node: usize) -> Address {
+        let dc = data_center(&self.header, node, self.hosts.len());
+        Address::of(number(node), dc.map_or(0, |dc| dc as u8 + 1))
+    }
+
+    /// How near a node is to a client: less is nearer, and no two are equally near. The clients of a data centre begin with
+    /// different nodes of it.
+    fn nearness(&self, lane: u8, node: usize) -> (u64, usize) {
+        let (count, own) = (self.hosts.len(), usize::from(lane / self.header.dcs.max(1)));
+        (self.client_distance(lane, node).unwrap_or(0), (node + count - own % count) % count)
+    }
+
+    /// The node that is nearest to a client.
+    pub(crate) fn nearest(&self, lane: u8) -> usize {
+        (0..self.members()).min_by_key(|node| self.nearness(lane, *node)).expect("a cluster has nodes")
+    }
+
+    /// The node that is nearest to a client beyond this one; after the last, the first.
+    pub(crate) fn next_nearest(&self, lane: u8, node: usize) -> usize {
+        let beyond = (0..self.members()).filter(|other| self.nearness(lane, *other) > self.nearness(lane, node));
+        beyond.min_by_key(|other| self.nearness(lane, *other)).unwrap_or_else(|| self.nearest(lane))
     }
 }
 

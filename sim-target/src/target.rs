@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fmt, ops::RangeInclusive, time::Duration};
 use murphy_schedule::{FaultKind, Vocabulary, field::Change, vocabulary::Names};
 
 use crate::{
+    address::Address,
     context::Context,
     core::Host,
     inject::carries_out,
@@ -55,6 +56,8 @@ pub struct Boot<'a> {
     /// The nodes of the cluster as it began, of every kind. Spares are not among them.
     pub members: &'a [NodeId],
     pub(crate) kinds: &'a [&'static str],
+    /// Where each of them listens, in the same order.
+    pub addresses: &'a [Address],
     /// How often it has been started before: 0 for the first start.
     pub incarnation: u32,
     /// It is new in a cluster that is there already: a spare, or put in the place of a member. It is a member once it is added.
@@ -67,6 +70,11 @@ impl Boot<'_> {
     /// Those of the members that are of this kind.
     pub fn members_of(&self, kind: &str) -> impl Iterator<Item = NodeId> {
         self.members.iter().zip(self.kinds).filter(move |(_, other)| **other == kind).map(|(node, _)| *node)
+    }
+
+    /// Where it listens itself.
+    pub fn address(&self) -> Address {
+        self.addresses[usize::from(self.me) - 1]
     }
 
     /// Whether the planted bug `name` is in force.

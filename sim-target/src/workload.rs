@@ -315,6 +315,9 @@ pub enum First {
     LastLeader,
     /// One node for each client, always.
     Sticky,
+    /// The nearest: one of its own data centre, and when that refuses or does not answer, the next nearest. Clients are dealt out
+    /// to the schedule's data centres in turn; without data centres it is as [`First::Sticky`].
+    Nearest,
 }
 
 /// What a client does when no answer comes in time.

@@ -7,7 +7,7 @@ use murphy_schedule::{
 
 use super::{Moment, plan::Struck};
 use crate::{
-    core::Core,
+    core::{Core, Event},
     distribution::sample,
     draw::{Purpose, mix},
     network::{Active, Links, Rule, Treatment},
@@ -100,6 +100,51 @@ impl<N: Node> Core<N> {
         self.plan.steps[at].effects += self.refresh_links();
     }
 
+    /// Treats every message on some links, and their connections.
+    pub(super) fn treat_all(&mut self, at: usize, link: Link, treatment: Treatment) {
+        self.treat_links(at, self.links(at, link), OfKind::default(), treatment, Rule::NONE);
+    }
+
+    /// Clogs the links of one victim after another, and lets them go in the reverse order: the first at once, the last after
+    /// `over`, and so on back before the step ends, if it is known when it does.
+    pub(super) fn swizzle(&mut self, at: usize, victims: Nodes, over: u64) {
+        let victims = self.select(at, victims, 0);
+        self.treat_links(at, [0; 16], OfKind::default(), Treatment::Hold, Rule::NONE);
+        self.remember(at, victims, 0);
+        let order: Vec<usize> = self.shuffled(at).iter().copied().filter(|node| victims & (1 << *node) != 0).collect();
+        let steps = (order.len() as u64).saturating_sub(1).max(1);
+        let (turn, step) = (self.plan.steps[at].turn, at as u8);
+        let length = self.length(self.plan.steps[at].step.lasts).map(|micros| micros * 1_000);
+        for (place, node) in (0..).zip(order) {
+            self.struck(self.plan.steps[at].tag(), node);
+            let after = over * place / steps;
+            let back = length.map(|length| length.saturating_sub(after));
+            if back.is_some_and(|back| back <= after) {
+                continue;
+            }
+            let node = node as u8;
+            self.queue.push(self.now + after, Event::Swizzle { step, turn, node, clogs: true });
+            if let Some(back) = back {
+                self.queue.push(self.now + back, Event::Swizzle { step, turn, node, clogs: false });
+            }
+        }
+    }
+
+    /// A swizzle comes to the next victim.
+    pub(crate) fn swizzle_on(&mut self, at: usize, turn: u16, node: usize, clogs: bool) {
+        if self.plan.steps[at].turn != turn || !self.plan.is_active(at) {
+            return;
+        }
+        self.plan.steps[at].victims ^= 1 << node;
+        let clogged = self.plan.steps[at].victims;
+        debug_assert_eq!(clogged & (1 << node) != 0, clogs, "each is clogged once and let go once");
+        let everybody = ((1u32 << self.hosts.len()) - 1) as u16;
+        if let Some(active) = self.network.active.iter_mut().find(|active| active.step == at) {
+            active.links = both_ways(clogged, everybody);
+        }
+        self.let_go(at);
+    }
+
     /// Treats the message that is being sent or delivered, if a step names no link; the links it names, otherwise.
     pub(super) fn treat_messages(
         &mut self,
@@ -129,9 +174,9 @@ impl<N: Node> Core<N> {
         let fate = &mut self.network.fate;
         match treatment {
             Treatment::Cut | Treatment::Lose(_) => fate.lost = true,
-            Treatment::Hold | Treatment::Reorder(_) => {}
             Treatment::Delay(latency, _) => fate.extra += sample(latency, draw),
             Treatment::Repeat(_, lag) => fate.copy = Some(lag),
+            _ => unreachable!("only these can be asked for with a single message"),
         }
         self.plan.steps[at].effects += 1;
         if let Some(Moment::Send { from, to, .. } | Moment::Deliver { from, to, .. }) = moment {

@@ -186,6 +186,16 @@ impl Buffers {
         true
     }
 
+    /// A message that takes so long to pass a narrow link waits until those before it have passed. Returns for how long in all.
+    pub(super) fn line_up_behind(&mut self, step: usize, link: usize, now: u64, takes: u64, ticket: u32) -> u64 {
+        let mine = |place: &Place| (place.step, place.link) == (step, link);
+        self.queues.retain(|place| !mine(place) || place.until > now);
+        let free = self.queues.iter().filter(|place| mine(place)).map(|place| place.until).max();
+        let until = free.unwrap_or(now) + takes;
+        self.queues.push(Place { step, link, until, ticket });
+        until - now
+    }
+
     fn next_ticket(&mut self) -> u32 {
         self.tickets += 1;
         self.tickets
@@ -376,9 +386,16 @@ impl<N: Node> Core<N> {
         }
     }
 
-    /// A step ends: its buffers let everything go, and nothing counts for its queues any longer.
+    /// A step ends: its buffers let everything go, nothing counts for its queues any longer, and nobody has to wait for a narrow
+    /// link that is wide again.
     pub(crate) fn close_buffers(&mut self, step: usize) {
-        self.network.buffers.queues.retain(|place| place.step != step);
+        let narrow = matches!(self.plan.fault(step), Fault::Bandwidth { .. });
+        let buffers = &mut self.network.buffers;
+        for place in buffers.queues.iter().filter(|place| narrow && place.step == step && place.until > self.now) {
+            buffers.recalled.push((place.ticket, Recall::Sooner(place.until - self.now)));
+        }
+        buffers.queues.retain(|place| place.step != step);
+        self.recall();
         if Buffering::of(self.plan.fault(step)).is_none() {
             return;
         }
@@ -392,27 +409,36 @@ impl<N: Node> Core<N> {
         self.network.buffers.polled = self.network.active.iter().any(demands);
     }
 
-    /// Some messages were pushed out of full queues by the one that is sent now.
+    /// Some messages need not wait any longer, or are lost: the message that is sent now pushed them out of a full queue, or a step
+    /// that held them up has ended.
     pub(super) fn recall(&mut self) {
-        while let Some((ticket, recall)) = self.network.buffers.recalled.pop() {
-            let Some(at) = self.network.buffers.position(ticket) else { continue };
+        if self.network.buffers.recalled.is_empty() {
+            return;
+        }
+        let mut recalled = std::mem::take(&mut self.network.buffers.recalled);
+        for (ticket, recall) in &recalled {
+            let Some(at) = self.network.buffers.position(*ticket) else { continue };
             let (now, parcel) = (self.now, &mut self.network.buffers.parcels[at]);
-            match (recall, self.about.transport) {
+            match (*recall, self.about.transport) {
                 (Recall::Lost, Transport::Datagram) => self.lose_parcel(at),
-                (Recall::Lost, Transport::Stream) => {
-                    parcel.own = parcel.own.max(now + SENT_AGAIN);
-                    self.line_up(ticket);
-                }
+                (Recall::Lost, Transport::Stream) => parcel.own = parcel.own.max(now + SENT_AGAIN),
+                (Recall::Sooner(by), Transport::Stream) => parcel.own -= by,
                 (Recall::Sooner(by), Transport::Datagram) => {
                     let due = parcel.due - by;
                     self.move_parcel(at, due);
                 }
-                (Recall::Sooner(by), Transport::Stream) => {
-                    parcel.own -= by;
-                    self.line_up(ticket);
-                }
             }
         }
+        if self.about.transport == Transport::Stream {
+            let place =
+                |ticket| self.network.buffers.position(ticket).map(|at| self.network.buffers.parcels[at].stream());
+            let mut streams: Vec<_> = recalled.iter().filter_map(|(ticket, _)| place(*ticket)).collect();
+            streams.sort_unstable();
+            streams.dedup();
+            streams.into_iter().for_each(|stream| self.line_up(stream));
+        }
+        recalled.clear();
+        self.network.buffers.recalled = recalled;
     }
 
     fn lose_parcel(&mut self, at: usize) {
@@ -439,21 +465,20 @@ impl<N: Node> Core<N> {
 
     /// All parcels of a stream arrive as soon as they can without overtaking each other: on a stream, all that is sent while a
     /// queue is limited is a parcel, so that whatever follows one can move with it.
-    fn line_up(&mut self, ticket: u32) {
-        let at = self.network.buffers.position(ticket).expect("whoever asks has a parcel");
-        let Parcel { from, to, floor, .. } = self.network.buffers.parcels[at];
-        let stream = self.network.buffers.parcels[at].stream();
-        let mut last = floor;
+    fn line_up(&mut self, stream: (usize, usize, u16)) {
+        let mut last = None;
         for at in 0..self.network.buffers.parcels.len() {
             let parcel = self.network.buffers.parcels[at];
             if parcel.stream() == stream {
-                last = parcel.own.max(last + 1);
-                self.move_parcel(at, last);
+                let due = parcel.own.max(last.unwrap_or(parcel.floor) + 1);
+                last = Some(due);
+                self.move_parcel(at, due);
             }
         }
-        if stream.2 == self.network.session(from, to) {
+        let (from, to, session) = stream;
+        if session == self.network.session(from, to) {
             let link = self.network.link(from, to);
-            self.network.last[link] = last;
+            self.network.last[link] = last.unwrap_or(self.network.last[link]);
         }
     }
 }

@@ -5,7 +5,9 @@
 mod again;
 mod clients;
 mod clocks;
+mod connections;
 mod crashes;
+mod damage;
 mod effects;
 mod handlers;
 mod liveness;
@@ -19,6 +21,7 @@ mod phases;
 mod probe;
 mod queues;
 mod randomness;
+mod regions;
 mod reorder;
 mod rules;
 mod selectors;
