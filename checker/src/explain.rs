@@ -55,6 +55,10 @@ pub fn explain(history: &History, anomaly: &Anomaly) -> Explanation {
             let place = if location.is_empty() { String::new() } else { format!(" at {location}") };
             bare(format!("{who} panicked: {message}{place}"))
         }
+        Evidence::Mark { node, name, location } => {
+            let who = if *node == 0 { String::new() } else { format!(" on n{node}") };
+            bare(format!("`{name}` does not hold{who}, at {location}"))
+        }
         Evidence::Property => bare(property(anomaly)),
         Evidence::Unanswered { keys, since, nodes } => {
             let why = nodes.iter().map(waiting).collect();
@@ -149,9 +153,11 @@ fn explain_operation(history: &History, anomaly: &Anomaly, dying: OpId) -> Expla
 pub fn shrink_history(history: &History, anomaly: &Anomaly) -> Vec<OpId> {
     match anomaly.evidence {
         Evidence::Operation(dying) => shrink(history, anomaly, dying).0,
-        Evidence::Conflict { .. } | Evidence::Panic { .. } | Evidence::Property | Evidence::Unanswered { .. } => {
-            Vec::new()
-        }
+        Evidence::Conflict { .. }
+        | Evidence::Panic { .. }
+        | Evidence::Mark { .. }
+        | Evidence::Property
+        | Evidence::Unanswered { .. } => Vec::new(),
     }
 }
 
@@ -700,6 +706,13 @@ why:
         check_evidence(Class::Invariant, "one-leader", Evidence::Property, expected);
         let expected = "two runs of one schedule differed: trace";
         check_evidence(Class::Nondeterminism, "trace", Evidence::Property, expected);
+    }
+
+    #[test]
+    fn a_mark_is_told_by_its_name_its_node_and_its_place() {
+        let mark = |node| Evidence::Mark { node, name: "logs match", location: "src/log.rs:7" };
+        check_evidence(Class::Invariant, "logs-match", mark(2), "`logs match` does not hold on n2, at src/log.rs:7");
+        check_evidence(Class::Invariant, "logs-match", mark(0), "`logs match` does not hold, at src/log.rs:7");
     }
 
     #[test]

@@ -73,6 +73,15 @@ pub enum Evidence {
         /// `file:line` where it happened, if known.
         location: String,
     },
+    /// A mark in the code of the system did not hold, or was reached and must not be.
+    Mark {
+        /// The node whose code it was; 0: it is not known.
+        node: NodeId,
+        /// The mark, as its author wrote it.
+        name: &'static str,
+        /// `file:line`.
+        location: &'static str,
+    },
     /// A named property was false; there is nothing more to say.
     Property,
     /// Objects could not be read.

@@ -32,6 +32,7 @@ fn words() -> Vocabulary {
         kinds: Names::new(["AppendEntries", "RequestVote", "Snapshot"]),
         roles: Names::new(["leader", "follower"]),
         marks: Names::new(["two leaders"]),
+        sites: Names::new(["small batch"]),
         functions: Names::new(["read", "write"]),
         files: Names::new(["wal", "manifest"]),
         constants: Names::new(["election_timeout", "lease"]),

@@ -677,11 +677,12 @@ faults! {
         /// For how long.
         ["takes"] latency: Latency<0, 10_000>,
     } weight 2 tests "races between tasks of one process" example "at 1s  yield n1 40% takes uniform 0s to 5ms for 2s";
-    /// Switches on sites of `buggify!` in the target's code.
+    /// Switches on sites of `buggify!` in the target's code: rare branches that it takes now and then.
     0x3c "buggify" Lasting Buggify {
-        /// Which site.
+        /// Which site. Without a name one in four of them is on, which ones is the seed's.
         site: Site,
-        /// How often a site that is switched on fires.
+        /// How often a site that is switched on fires. At 25 % one with a probability of its own fires that often; other shares
+        /// change its odds as they change those of 25 %.
         share: Percent<2_500>,
     } weight 3 tests "rare branches that the target's author marked" example "at 1s  buggify \"small batch\" 50% for 2s";
 

@@ -13,7 +13,7 @@ use crate::{
     diagnostic::nearest,
     document::{Document, Line, owners},
     fault::{Fault, Length},
-    field::{DiskFate, Factor, Number, OfKind, Operation, Party, Place, Scope, Sides, State, StepRef},
+    field::{DiskFate, Factor, Number, OfKind, Operation, Party, Place, Scope, Sides, Site, State, StepRef},
     header,
     name::Name,
     schedule::{Again, Budget, DCS_MAX, Edge, Fact, Group, Header, Lasts, Step, StepId, When},
@@ -736,6 +736,8 @@ impl Lint<'_> {
                 self.scope(at, *scope);
             } else if let Some(OfKind(kind)) = part.downcast_ref::<OfKind>() {
                 self.word(at, "kind of message", |words| &words.kinds, *kind);
+            } else if let Some(Site(site)) = part.downcast_ref::<Site>() {
+                self.word(at, "site", |words| &words.sites, *site);
             } else if let Some(operation) = part.downcast_ref::<Operation>() {
                 self.word(at, "function", |words| &words.functions, operation.function);
                 self.somebody(at, operation.via);

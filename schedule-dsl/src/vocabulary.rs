@@ -74,6 +74,8 @@ pub struct Vocabulary {
     pub roles: Names,
     /// Marks in the target's code.
     pub marks: Names,
+    /// Those of them that are rare branches, which a step can switch on.
+    pub sites: Names,
     /// Functions of the workload: `read`, `write`.
     pub functions: Names,
     /// Files and logs that faults of a disk can name.

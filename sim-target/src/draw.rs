@@ -31,6 +31,8 @@ pub(crate) enum Purpose {
     Flip,
     Connect,
     Bind,
+    Activation,
+    Buggify,
 }
 
 /// How latencies are keyed. All but [`Keying::Slots`] exist to be compared with it.

@@ -9,6 +9,7 @@ mod facts;
 mod links;
 mod lives;
 mod plan;
+mod sites;
 
 use std::fmt::Display;
 
@@ -85,7 +86,7 @@ pub fn carries_out(kind: FaultKind) -> bool {
         FaultKind::Memory => false,
         FaultKind::Leak => false,
         FaultKind::Yield => false,
-        FaultKind::Buggify => false,
+        FaultKind::Buggify => true,
         FaultKind::Damage => false,
         FaultKind::Miswrite => false,
         FaultKind::Misread => false,
@@ -339,7 +340,7 @@ impl<N: Node> Core<N> {
             Fault::Memory { .. } => not_yet(),
             Fault::Leak { .. } => not_yet(),
             Fault::Yield { .. } => not_yet(),
-            Fault::Buggify { .. } => not_yet(),
+            Fault::Buggify { site, share } => self.switch_on(at, site, share),
             Fault::Damage { .. } => not_yet(),
             Fault::Miswrite { .. } => not_yet(),
             Fault::Misread { .. } => not_yet(),
@@ -484,6 +485,7 @@ impl<N: Node> Core<N> {
         self.let_go(at);
         self.close_buffers(at);
         self.unblock(at);
+        self.switch_off(at);
         self.plan.steps[at].effects += self.refresh_links();
         if matches!(planned.step.fault, Fault::Redeploy { .. }) {
             self.ask_for(at, Change::Add, planned.victims);

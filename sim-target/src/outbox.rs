@@ -14,7 +14,7 @@ use crate::{
     core::{Core, Event, Host, Token},
     disk::Operation,
     inject::Moment,
-    marks,
+    marks::{self, Hit},
     network::Fate,
     node::{Node, Timer},
     panics::Panic,
@@ -43,8 +43,8 @@ pub(crate) enum Deed {
         value: u64,
     },
     Log(String),
-    /// A mark is hit, by its rank.
-    Mark(u16),
+    /// A mark is hit.
+    Mark(Hit),
     Panic(Panic),
 }
 
@@ -169,7 +169,7 @@ impl<N: Node> Core<N> {
     /// The marks that the running handler has hit by now are hit when all has happened that it asked for before.
     fn put_off_marks(&mut self, me: usize) {
         let deeds = &mut self.hosts[me].outbox.deeds;
-        marks::take_put_off(|rank| deeds.push_back(Deed::Mark(rank)));
+        marks::take_put_off(|hit| deeds.push_back(Deed::Mark(hit)));
     }
 
     /// An effect's time has come: steps that wait for it, or for marks hit before it, begin.
@@ -264,7 +264,7 @@ impl<N: Node> Core<N> {
             Deed::Disk(operation) => self.operate_now(me, operation),
             Deed::Agree { what, key, value } => self.agree_now(me, what, key, value),
             Deed::Log(line) => self.note(Some(me), |_| crate::trace::What::Log(line)),
-            Deed::Mark(rank) => marks::hit(rank),
+            Deed::Mark(hit) => marks::happen(hit),
             Deed::Panic(panic) => self.panicked(me, panic),
         }
     }

@@ -7,9 +7,13 @@ use std::{
     sync::Once,
 };
 
+use crate::marks::Broken;
+
 /// A panic of a node.
 #[derive(Clone, Debug)]
 pub(crate) struct Panic {
+    /// It was ours: something that must always hold does not.
+    pub(crate) broken: Option<Broken>,
     pub(crate) message: String,
     /// `file:line`.
     pub(crate) location: String,
@@ -31,8 +35,11 @@ pub(crate) fn catch<R>(code: impl FnOnce() -> R) -> Result<R, Panic> {
 /// The same within code that [`catch`] runs already: once an event, so it costs next to nothing.
 #[inline]
 pub(crate) fn catch_again<R>(code: impl FnOnce() -> R) -> Result<R, Panic> {
-    catch_unwind(AssertUnwindSafe(code))
-        .map_err(|payload| Panic { message: message(&*payload), location: LOCATION.take() })
+    catch_unwind(AssertUnwindSafe(code)).map_err(|payload| Panic {
+        broken: payload.downcast_ref().copied(),
+        message: message(&*payload),
+        location: LOCATION.take(),
+    })
 }
 
 /// Makes the program's panic hook pass over panics that are caught here. Once for the whole program.

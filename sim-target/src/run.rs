@@ -14,7 +14,7 @@ use crate::{
     core::{Core, Event, Phase, number},
     draw::{Keying, Purpose, mix},
     inject::{Moment, Plan, StepReport},
-    marks,
+    marks::{self, Broken},
     node::{Input, Node, NodeId},
     outbox::Deed,
     panics::{self, Panic},
@@ -369,6 +369,8 @@ impl<T: Target> World<'_, T> {
 
     fn finish(&mut self, over: bool, outcome: &mut Outcome) {
         let core = &mut *self.core;
+        // Should the target have caught what a mark threw.
+        core.violate(marks::broken().map(|broken| broken_mark(0, broken)));
         outcome.verdict = match core.violation.take() {
             Some(anomaly) => Verdict::Invalid(anomaly),
             None if over => core.observer.finish(&core.history),
@@ -381,7 +383,7 @@ impl<T: Target> World<'_, T> {
         outcome.steps.clear();
         outcome.steps.extend(core.plan.reports());
         std::mem::swap(&mut outcome.signals.states, &mut core.signals.states);
-        marks::finish(&mut outcome.signals.marks);
+        marks::finish(&mut outcome.signals);
         outcome.trace = core.trace.take().unwrap_or_default();
         self.nodes.clear();
     }
@@ -723,6 +725,9 @@ impl<N: Node> Core<N> {
     /// A handler of this node begins.
     fn enter(&mut self, node: usize) {
         self.running = Some(node);
+        if self.plan.has_buggify {
+            self.enter_buggify(node);
+        }
         self.hosts[node].effects_left = self.hosts[node].doom.map_or(u32::MAX, |(_, left, _)| left);
     }
 
@@ -730,6 +735,9 @@ impl<N: Node> Core<N> {
     fn leave(&mut self, node: usize) -> bool {
         if self.plan.watches_marks() {
             self.fire_marks(Side::After);
+        }
+        if self.plan.has_buggify {
+            self.leave_buggify(node);
         }
         self.running = None;
         !self.returned(node) && self.conclude(node)
@@ -755,7 +763,7 @@ impl<N: Node> Core<N> {
     /// A handler of this node panicked.
     pub(crate) fn panicked(&mut self, node: usize, panic: Panic) {
         let declared = self.about.fail_stop.is_some_and(|text| panic.message.contains(text));
-        if declared {
+        if declared && panic.broken.is_none() {
             self.note(Some(node), |_| What::FailStop(panic.message.clone()));
             // First, so that a step that waits for the node to stop can start it.
             self.hosts[node].down_by += 1;
@@ -770,12 +778,22 @@ impl<N: Node> Core<N> {
 
 /// The anomaly that a panic is. Node 0: it was in the workload or in a property.
 fn panicked(node: NodeId, panic: Panic) -> Anomaly {
+    if let Some(broken) = panic.broken {
+        return broken_mark(node, broken);
+    }
     let name = template(&panic.message).into();
     Anomaly {
         class: Class::Panic,
         name,
         evidence: Evidence::Panic { node, message: panic.message, location: panic.location },
     }
+}
+
+/// The anomaly that a mark is which must hold and does not. Node 0: nobody knows where.
+fn broken_mark(node: NodeId, Broken(site): Broken) -> Anomaly {
+    let name = murphy_checker::verdict::slug(site.name()).into();
+    let evidence = Evidence::Mark { node, name: site.name(), location: site.place() };
+    Anomaly { class: Class::Invariant, name, evidence }
 }
 
 /// A panic's message without what varies between runs, its numbers, and as a word that fits into a file name.

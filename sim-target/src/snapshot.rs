@@ -21,7 +21,7 @@ use crate::{
     core::{Core, Event, Host, Phase},
     draw::Keying,
     inject::{Facts, Plan, sorts_by_clock},
-    marks::{self, Hits},
+    marks::{self, Tally},
     network::Network,
     node::{Node, RequestId},
     operator::Errand,
@@ -123,7 +123,7 @@ macro_rules! saved {
             $($field: $type,)*
             /// The states seen, in the order of discovery.
             states: Vec<u64>,
-            hits: Hits,
+            hits: Tally,
             /// The facts so far.
             facts: Facts,
         }

@@ -6,7 +6,10 @@
 
 use murphy_checker::history::NodeId;
 
-use crate::draw::fold;
+use crate::{
+    draw::fold,
+    marks::{Best, Bucket},
+};
 
 /// How a node describes its state.
 #[derive(Clone, Debug, Default)]
@@ -83,6 +86,10 @@ impl StateView {
 pub struct Signals {
     /// Hits of each mark of the program, by the rank of its name; saturating.
     pub marks: Vec<u8>,
+    /// The values of marks that are worth reaching with each of several, sorted.
+    pub each: Vec<Bucket>,
+    /// The best number of each mark that is worth raising or lowering, sorted.
+    pub bests: Vec<Best>,
     /// Hashes of the states, transitions and (fault, role) pairs of the run, each once, in the order of discovery.
     pub states: Vec<u64>,
 }

@@ -9,7 +9,7 @@ use crate::{
     context::Context,
     core::Host,
     inject::carries_out,
-    marks,
+    marks::{self, Kind},
     network::Network,
     node::{Node, NodeId},
     state::Condition,
@@ -309,16 +309,21 @@ pub fn vocabulary<T: Target>(target: &T) -> Vocabulary {
         target.workloads().iter().flat_map(|workload| workload.about().functions.iter().copied()).collect();
     functions.sort_unstable();
     functions.dedup();
+    let sites = marks::names_in(&about.modules, |kind| kind == Kind::Buggify);
+    // There is nothing to switch on without a site.
+    let possible = |kind: FaultKind| carries_out(kind) && (kind != FaultKind::Buggify || !sites.is_empty());
+    let faults = FaultKind::ALL.iter().copied().filter(|kind| possible(*kind)).collect();
     let micros = |length: &Duration| u32::try_from(length.as_micros()).unwrap_or(u32::MAX);
     Vocabulary {
         nodes: (*about.nodes.start() as u8, *about.nodes.end() as u8),
         spares: about.spares as u8,
         kinds: Names::new(T::Node::KINDS.iter().copied()),
         roles: Names::new(about.roles.iter().copied()),
-        marks: Names::new(marks::names_in(&about.modules)),
+        marks: Names::new(marks::names_in(&about.modules, Kind::triggers)),
+        sites: Names::new(sites),
         functions: Names::new(functions),
         files: Names::default(),
-        faults: FaultKind::ALL.iter().copied().filter(|kind| carries_out(*kind)).collect(),
+        faults,
         constants: Names::new(about.constants.iter().map(|(name, _)| *name)),
         constant_micros: about.constants.iter().map(|(_, length)| micros(length)).collect(),
         chaos_micros: micros(&About::CHAOS),

@@ -33,7 +33,7 @@ pub struct Operation {
     pub via: Nodes,
 }
 
-/// A site of `buggify!` in the target's code, by its name; [`Name::ANY`]: all of them. Text: `"small batch"`.
+/// A site of `buggify!` in the target's code, by its name; [`Name::ANY`]: one in four, by the seed. Text: `"small batch"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Site(pub Name);
 
@@ -121,7 +121,7 @@ impl Field for Site {
     const DEFAULT: Option<Self> = Some(Self(Name::ANY));
 
     fn range() -> String {
-        "the name of a site, in quotes; all of them where nothing is said".to_owned()
+        "the name of a site, in quotes; where nothing is said one in four of them, by the seed".to_owned()
     }
     fn decode(record: &mut Record<'_>) -> Self {
         Self(Name(record.word()))
@@ -139,7 +139,7 @@ impl Field for Site {
         cursor.name("the name of a site, in quotes").map(Self)
     }
     fn random(vocabulary: &Vocabulary, dice: &mut Dice) -> Self {
-        Self(if dice.chance(1, 3) { Name::ANY } else { draw::name(&vocabulary.marks, dice) })
+        Self(if dice.chance(1, 3) { Name::ANY } else { draw::name(&vocabulary.sites, dice) })
     }
     fn simpler(&self) -> Vec<Self> {
         if self.0 == Name::ANY { vec![] } else { vec![Self(Name::ANY)] }

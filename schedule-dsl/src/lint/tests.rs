@@ -10,6 +10,7 @@ fn raft() -> Vocabulary {
         kinds: Names::new(["AppendEntries", "RequestVote"]),
         roles: Names::new(["leader", "follower", "candidate"]),
         marks: Names::new(["two leaders"]),
+        sites: Names::new(["small batch"]),
         functions: Names::new(["read", "write"]),
         files: Names::new(["wal"]),
         constants: Names::new(["election_timeout", "lease"]),

@@ -28,6 +28,7 @@ pub(crate) fn raft() -> Vocabulary {
             "log keeper",
         ]),
         marks: Names::new(["two leaders", "committed", "say \"hi\""]),
+        sites: Names::new(["committed", "small batch"]),
         functions: Names::new(["read", "write", "cas"]),
         files: Names::new(["wal", "sst", "record"]),
         constants: Names::new(["election_timeout", "lease", "until"]),

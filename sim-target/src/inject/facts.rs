@@ -4,7 +4,7 @@ use murphy_schedule::{
     Edge, Fact, Fault, FaultKind, Link, Name, Nodes, Schedule, Side, Step, When, field::Order, schedule::STEPS_MAX,
 };
 
-use super::budget::Harmed;
+use super::{budget::Harmed, plan::Planned};
 use crate::{
     core::{Core, Event, Phase},
     marks,
@@ -157,6 +157,8 @@ impl<N: Node> Core<N> {
     pub(crate) fn watch(&mut self) {
         self.plan.watchers.iter_mut().for_each(Vec::clear);
         self.network.buffers.clocks_matter = self.plan.steps.iter().any(|planned| sorts_by_clock(planned.step()));
+        let switches_on = |planned: &Planned| matches!(planned.step.fault, Fault::Buggify { .. });
+        self.plan.has_buggify = self.plan.steps.iter().any(switches_on);
         for rank in self.plan.steps.ranks() {
             let at = self.plan.steps.at(rank);
             let planned = &self.plan.steps[at];

@@ -284,11 +284,15 @@ pub(crate) struct Plan {
     pub(super) watchers: [Vec<usize>; SORTS],
     /// All is calm for a while: nothing begins.
     pub(crate) calm: bool,
+    /// A step switches on rare branches at some time.
+    pub(crate) has_buggify: bool,
+    /// Room for the steps whose branches a handler took.
+    pub(super) taken: Vec<usize>,
     /// Whose durable data was harmed.
     pub(super) harmed: Harmed,
 }
 
-clone_fields!(Plan { steps, queued, holders, watchers, calm, harmed });
+clone_fields!(Plan { steps, queued, holders, watchers, calm, has_buggify, taken, harmed });
 
 impl Plan {
     /// Whether a step waits for a mark.

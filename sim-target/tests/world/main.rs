@@ -3,6 +3,7 @@
 //! The systems are probes: nodes of a few lines whose every message and write a test can count. Schedules are text.
 
 mod again;
+mod buggify;
 mod clients;
 mod clocks;
 mod connections;
@@ -13,6 +14,7 @@ mod handlers;
 mod liveness;
 mod lives;
 mod makeup;
+mod marks;
 mod mixtures;
 mod named;
 mod network;
