@@ -7,7 +7,7 @@ use crate::{finding::letters, harness::Harness};
 
 /// Counters for marks, the first of an entry's counters.
 pub const MARKS: usize = 256;
-/// Counters for abstract states, after those for marks.
+/// Counters for abstract states, and for values and numbers of marks, after those for marks.
 pub const STATES: usize = 4096;
 
 /// What a fuzz target runs.
@@ -31,7 +31,7 @@ impl Entry {
         Self { harness, only: std::env::var("MURPHY_ONLY_KEY").ok() }
     }
 
-    /// Runs `schedule` and counts what it reached in `counters`: [`MARKS`] for marks, then [`STATES`] for states.
+    /// Runs `schedule` and counts what it reached in `counters`: [`MARKS`] for marks, then [`STATES`] for all else.
     ///
     /// # Panics
     /// If the run breaks a promise, after a line that tells one bug from another.
@@ -45,6 +45,13 @@ impl Entry {
         for state in &outcome.signals.states {
             let counter = &mut states[*state as usize % STATES];
             *counter = counter.saturating_add(1);
+        }
+        for bucket in &outcome.signals.each {
+            let counter = &mut states[slot(bucket.mark, bucket.value)];
+            *counter = counter.saturating_add(bucket.hits);
+        }
+        for best in &outcome.signals.bests {
+            states[slot(best.mark, rung(best.value))] = 1;
         }
         let Some(anomaly) = outcome.verdict.anomaly() else { return };
         let what = format!("{}:{}", anomaly.class.name(), anomaly.name);
@@ -74,5 +81,31 @@ impl Entry {
         let length = bytes.len().min(size_max);
         data[..length].copy_from_slice(&bytes[..length]);
         length
+    }
+}
+
+/// Where a value of a mark is counted.
+fn slot(mark: u16, value: u64) -> usize {
+    (value.wrapping_add(mark.into()).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize % STATES
+}
+
+/// On which rung of a ladder a number is, four rungs to each power of two: libFuzzer knows no numbers, but it sees that a rung was
+/// never reached before.
+fn rung(value: i64) -> u64 {
+    let size = value.unsigned_abs();
+    let bits = u64::from(u64::BITS - size.leading_zeros());
+    let next = if bits > 2 { size >> (bits - 3) & 3 } else { size };
+    u64::from(value < 0) << 16 | bits << 2 | next
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rung;
+
+    #[test]
+    fn a_larger_number_is_on_the_same_rung_or_another() {
+        let rungs: Vec<u64> = (0..10_000).map(rung).collect();
+        assert!(rungs.is_sorted());
+        assert!(rung(100) == rung(101) && rung(100) != rung(130) && rung(-5) != rung(5));
     }
 }

@@ -288,7 +288,7 @@ impl Finding {
             ("original/input.bin", original),
             ("history.edn", write::to_edn(&self.outcome.history).into_bytes()),
             ("history.jsonl", write::to_json_lines(&self.outcome.history).into_bytes()),
-            ("trace.jsonl", picture::trace_lines(&self.outcome).into_bytes()),
+            ("trace.jsonl", picture::trace_lines(&self.outcome, None).into_bytes()),
         ];
         for (name, contents) in again.into_iter().filter(|(_, contents)| !contents.is_empty()) {
             if let Err(error) = put(name, &contents) {

@@ -8,7 +8,10 @@ use std::collections::BTreeSet;
 
 use murphy_checker::verdict::Verdict;
 use murphy_schedule::{Dice, mutate};
-use murphy_sim::{AnyTarget, Shared, Target};
+use murphy_sim::{
+    AnyTarget, Shared, Target,
+    marks::{self, Site},
+};
 
 use crate::{finding::Finding, harness::Harness, minimize::minimize};
 
@@ -17,7 +20,8 @@ const BUDGET: u64 = 4000;
 
 /// Sets up a bounded search on `target`.
 pub fn check<T: Target>(target: T) -> Check {
-    Check { target: Box::new(Shared::new(target)), bugs: BTreeSet::new(), seed: 1, execs: 1000 }
+    let target = Box::new(Shared::new(target));
+    Check { target, bugs: BTreeSet::new(), seed: 1, execs: 1000, marks: false }
 }
 
 /// A bounded search.
@@ -26,10 +30,11 @@ pub struct Check {
     bugs: BTreeSet<String>,
     seed: u64,
     execs: u64,
+    marks: bool,
 }
 
 /// What a bounded search gave.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Schedules that were run.
     pub execs: u64,
@@ -39,6 +44,8 @@ pub struct Report {
     pub completed: u64,
     /// Steps that had an effect.
     pub effective_steps: u64,
+    /// The marks in the target's code that no run hit and that a thorough test would, with their places.
+    pub never_hit: Vec<String>,
 }
 
 impl Check {
@@ -60,6 +67,13 @@ impl Check {
         self
     }
 
+    /// Has [`run`](Self::run) fail if there is a mark in the target's code that no run hit: a `sometimes!` whose condition never
+    /// held, a place that was never reached, an `always!` that was never evaluated.
+    pub fn require_marks(mut self) -> Self {
+        self.marks = true;
+        self
+    }
+
     /// Runs schedules until one breaks a promise.
     ///
     /// # Errors
@@ -71,6 +85,7 @@ impl Check {
         let mut harness =
             Harness::with_bugs(&*self.target, self.bugs.clone()).unwrap_or_else(|error| panic!("{error}"));
         let (mut dice, mut report) = (Dice::new(self.seed), Report::default());
+        let mut hit = vec![false; marks::names().len()];
         while report.execs < self.execs {
             let schedule = mutate::random(harness.vocabulary(), &mut dice);
             let outcome = harness.run(&schedule);
@@ -78,6 +93,9 @@ impl Check {
             report.unknown += u64::from(matches!(outcome.verdict, Verdict::Unknown(_)));
             report.completed += outcome.history.completed();
             report.effective_steps += outcome.steps.iter().filter(|step| step.effects > 0).count() as u64;
+            for (hit, hits) in hit.iter_mut().zip(&outcome.signals.marks) {
+                *hit |= *hits > 0;
+            }
             if let Some(anomaly) = outcome.verdict.anomaly().cloned() {
                 let smallest = minimize(&mut harness, &schedule, &anomaly, BUDGET, &mut |_| true);
                 let finding = Finding::new(&mut harness, &smallest.schedule);
@@ -85,14 +103,17 @@ impl Check {
                 return Err((Box::new(finding), report.execs));
             }
         }
+        let sites = marks::sites_in(&harness.about().modules);
+        let missed = marks::never_hit(&sites, |rank| hit[rank]).into_iter().filter(|site| site.kind().must_be_hit());
+        report.never_hit = missed.map(Site::listed).collect();
         Ok(report)
     }
 
     /// Runs schedules, and fails the test with the minimal one if a promise is broken.
     ///
     /// # Panics
-    /// If a schedule breaks a promise, more than one run in a hundred gave no verdict, no operation ever completed, or no fault
-    /// ever had an effect.
+    /// If a schedule breaks a promise, more than one run in a hundred gave no verdict, no operation ever completed, no fault
+    /// ever had an effect, or a mark was not hit that is [required](Self::require_marks).
     pub fn run(&self) -> Report {
         match self.search() {
             Err((finding, execs)) => {
@@ -108,6 +129,8 @@ impl Check {
                 );
                 assert!(report.completed > 0, "no operation of any client ever completed");
                 assert!(report.effective_steps > 0, "no fault ever had an effect");
+                let missed = if self.marks { report.never_hit.as_slice() } else { &[] };
+                assert!(missed.is_empty(), "marks never hit in {} runs:\n  {}", report.execs, missed.join("\n  "));
                 report
             }
         }

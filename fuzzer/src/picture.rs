@@ -232,7 +232,10 @@ fn row(outcome: &Outcome, index: usize, flights: &Flights, background: &[&str], 
         What::Invoke(op) => here(client(outcome, *op, "asks")),
         What::Complete(op) => here(client(outcome, *op, "hears")),
         What::Request(op) => here(format!("◁ {}", asked(&outcome.history, *op))),
-        What::Lost { .. } | What::Timer(_) | What::Link { .. } | What::Write(_) | What::Sync(_) | What::Log(_) => None,
+        What::Branch(_) => here("⑂ takes a rare branch".to_string()),
+        What::Lost { .. } | What::Timer(_) | What::Link { .. } | What::Write(_) | What::Sync(_) => None,
+        What::Ask(_) | What::Reply(_) | What::Answer(_) => None,
+        What::Log(_) | What::Event { .. } | What::Telemetry { .. } | What::Span { .. } => None,
     }
 }
 
@@ -313,6 +316,20 @@ pub(crate) fn words(outcome: &Outcome, event: &TraceEvent) -> String {
         What::Sync(file) => format!("syncs {file}"),
         What::Agree { what, key, value } => format!("reports {what} {key}: {value:016x}"),
         What::Log(line) => line.clone(),
+        What::Event { name, value } => format!("{name}: {value}"),
+        What::Branch(step) => format!("takes a rare branch, by: {step}"),
+        What::Telemetry { level, target, within, message, fields } => {
+            let within = if within.is_empty() { String::new() } else { format!("{within}: ") };
+            let line = format!("{level} {target}: {within}{message} {fields}");
+            line.trim_end().to_string()
+        }
+        What::Span { name, fields, opens } => {
+            let line = format!("span {} {name} {fields}", if *opens { "begins:" } else { "ends:" });
+            line.trim_end().to_string()
+        }
+        What::Ask(op) => client(outcome, *op, "asks a node"),
+        What::Reply(op) => format!("answers: {}", client(outcome, *op, "asks")),
+        What::Answer(op) => client(outcome, *op, "gets an answer"),
         What::Invoke(op) => client(outcome, *op, "asks"),
         What::Request(op) => format!("gets a request: {}", client(outcome, *op, "asks")),
         What::Complete(op) => client(outcome, *op, "hears"),
@@ -323,22 +340,27 @@ pub(crate) fn words(outcome: &Outcome, event: &TraceEvent) -> String {
     }
 }
 
-/// Every event as a line of `replay -v`: time, node, what.
+/// Every event, or those of one node, as a line of `replay -v`: time, node, what.
 #[cfg(feature = "cli")]
-pub(crate) fn verbose(outcome: &Outcome) -> String {
+pub(crate) fn verbose(outcome: &Outcome, only: Option<NodeId>) -> String {
     let mut text = String::new();
-    for event in &outcome.trace {
+    for event in outcome.trace.iter().filter(|event| only.is_none() || event.node == only) {
         let node = event.node.map_or_else(|| "--".to_string(), |node: NodeId| format!("n{node}"));
         let _ = writeln!(text, "{:>12.6} ms  {node:<3} {}", event.time as f64 / 1e6, words(outcome, event));
     }
     text
 }
 
-/// Every event as JSON, a line each.
-pub(crate) fn trace_lines(outcome: &Outcome) -> String {
+/// Every event, or those of one node, as JSON, a line each. `clock` counts the events of each node that came before.
+pub(crate) fn trace_lines(outcome: &Outcome, only: Option<NodeId>) -> String {
     let mut text = String::new();
-    for (index, event) in outcome.trace.iter().enumerate() {
-        let line = json!({ "schema": "murphy/event/1", "index": index, "time_ns": event.time, "node": event.node, "event": words(outcome, event) });
+    let clocks = outcome.vector_clocks().events;
+    let events = outcome.trace.iter().zip(clocks).enumerate();
+    for (index, (event, clock)) in events.filter(|(_, (event, _))| only.is_none() || event.node == only) {
+        let line = json!({
+            "schema": "murphy/event/1", "index": index, "time_ns": event.time, "node": event.node, "event": words(outcome, event),
+            "message": event.message, "clock": clock,
+        });
         let _ = writeln!(text, "{line}");
     }
     text

@@ -48,3 +48,33 @@ fn an_unknown_bug_fails_the_test_with_the_known_ones() {
     let text = panicked.downcast_ref::<String>().expect("a message");
     assert!(text.contains("`nosuch`") && text.contains("early-ack"), "{text}");
 }
+
+#[test]
+fn marks_that_no_run_hits_fail_a_test_that_requires_them() {
+    assert_eq!(murphy::check(Echo).execs(500).require_marks().run().never_hit, Vec::<String>::new());
+    let calm = catch_unwind(|| murphy::check(Marked).execs(20).require_marks().run()).expect_err("it fails");
+    let text = calm.downcast_ref::<String>().expect("a message");
+    assert!(
+        text.contains("marks never hit in 20 runs") && text.contains("it is never so (fuzzer/tests/kit.rs:"),
+        "{text}"
+    );
+    assert_eq!(murphy::check(Marked).execs(20).run().never_hit.len(), 1, "and no other");
+}
+
+/// An echo with a mark that nothing hits.
+struct Marked;
+
+impl murphy::Target for Marked {
+    type Node = murphy::echo::EchoNode;
+    fn about(&self) -> murphy::About {
+        murphy::About { modules: vec![module_path!()], ..Echo.about() }
+    }
+    fn start(&self, boot: &murphy::Boot<'_>, cx: &mut murphy::Context<'_, Self::Node>) -> Self::Node {
+        murphy::sometimes!(boot.members.is_empty(), "it is never so");
+        murphy::sometimes!(boot.incarnation == 0, "it starts");
+        Echo.start(boot, cx)
+    }
+    fn workloads(&self) -> Vec<murphy::Workload<Self::Node>> {
+        Echo.workloads()
+    }
+}

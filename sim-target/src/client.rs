@@ -9,6 +9,7 @@ use murphy_schedule::{Nodes, Side, field::Operation};
 use crate::{
     core::{Core, Event, Phase, Token, word},
     draw::{Purpose, below, mix},
+    hooks::Hooked,
     inject::Moment,
     node::{Node, ReplyTo, RequestId},
     operator::OPERATOR,
@@ -157,6 +158,7 @@ impl<N: Node> Core<N> {
     /// Returns whether the lane was free.
     fn invoke(&mut self, lane: u8, id: u64, call: Call, via: Option<usize>) -> bool {
         self.fire(Side::Before, Moment::Invoke(call.function));
+        self.intercept(Side::Before, None, Hooked::Invoke { op: None, call });
         // A step that waited for this may have asked for something else on this very lane.
         if self.clients.lanes[usize::from(lane)].op.is_some() {
             return false;
@@ -179,6 +181,7 @@ impl<N: Node> Core<N> {
             Retry::SameId(times) => times,
         };
         self.attempt(lane, node);
+        self.intercept(Side::After, None, Hooked::Invoke { op: Some(op), call });
         self.fire(Side::After, Moment::Invoke(call.function));
         true
     }
@@ -219,6 +222,11 @@ impl<N: Node> Core<N> {
         let (op, call) = state.op.expect("an attempt belongs to an open operation");
         let id = RequestId { client: lane.into(), seq: state.id };
         let slot = self.requests.put((op, id, call));
+        if self.trace.is_some() {
+            let number = self.number_message();
+            self.numbers.requests.put(slot, number);
+            self.note_message(None, number, |_| What::Ask(op));
+        }
         self.queue.push(at, Event::Request { lane, node: node as u8, attempt, generation, slot });
         self.look_at_deadline(lane);
     }
@@ -288,7 +296,20 @@ impl<N: Node> Core<N> {
         }
         let at = self.now + self.client_latency(token.lane, me, 1);
         let slot = self.answers.put((token.generation, token.attempt, me, answer));
+        if self.trace.is_some() {
+            self.note_reply(me, token, slot);
+        }
         self.queue.push(at, Event::Answer { lane: token.lane, slot });
+    }
+
+    /// Records that a node answers. A refused connection is no answer of the node's.
+    fn note_reply(&mut self, me: usize, token: Token, slot: u32) {
+        let op = self.clients.lanes[usize::from(token.lane)].op.filter(|_| self.hosts[me].up);
+        let number = op.and_then(|_| self.number_message());
+        self.numbers.answers.put(slot, number);
+        if let Some((op, _)) = op {
+            self.note_message(Some(me), number, |_| What::Reply(op));
+        }
     }
 
     /// A node that is down refuses the connection: nothing was done.
@@ -302,9 +323,12 @@ impl<N: Node> Core<N> {
     pub(crate) fn on_answer(&mut self, lane: u8, slot: u32) {
         let (generation, attempt, node, answer) = self.answers.take(slot);
         let state = &mut self.clients.lanes[usize::from(lane)];
-        if state.op.is_none() || state.generation != generation {
-            return;
+        let Some((op, _)) = state.op.filter(|_| state.generation == generation) else { return };
+        if self.trace.is_some() {
+            let number = self.numbers.answers.get(slot);
+            self.note_message(None, number, |_| What::Answer(op));
         }
+        let state = &mut self.clients.lanes[usize::from(lane)];
         match answer {
             Answer::Completed(completion) => {
                 state.leader = Some(node);
@@ -333,8 +357,9 @@ impl<N: Node> Core<N> {
     }
 
     fn finish(&mut self, lane: u8, completion: Completion<Value>) {
-        if let Some((_, call)) = self.clients.lanes[usize::from(lane)].op {
+        if let Some((op, call)) = self.clients.lanes[usize::from(lane)].op {
             self.fire(Side::Before, Moment::Complete(call.function));
+            self.intercept(Side::Before, None, Hooked::Complete { op, call, completion });
         }
         let state = &mut self.clients.lanes[usize::from(lane)];
         let (op, call) = state.op.take().expect("an open operation finishes");
@@ -343,6 +368,7 @@ impl<N: Node> Core<N> {
         self.hash.add(word(&completion, &self.history.values));
         self.history.complete(op, completion, self.now);
         self.note(None, |_| What::Complete(op));
+        self.intercept(Side::After, None, Hooked::Complete { op, call, completion });
         if let Some(value) = seen_value(&call, &completion) {
             self.clients.observed[call.key as usize] = value;
         }

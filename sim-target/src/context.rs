@@ -131,6 +131,12 @@ impl<N: Node> Context<'_, N> {
         self.core.exit(self.me);
     }
 
+    /// Something happens within this node that the world cannot see: a lock is taken, a page evicted, a system call made. The
+    /// target's hooks hear of it, and it is in the trace.
+    pub fn event(&mut self, name: &'static str, value: u64) {
+        self.core.event(self.me, name, value);
+    }
+
     /// A line for the trace. Costs nothing when no trace is recorded.
     pub fn log(&mut self, line: Arguments<'_>) {
         self.core.log(self.me, line);

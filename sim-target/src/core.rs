@@ -17,6 +17,7 @@ use crate::{
     clock::Clock,
     disk::{Disk, Operation},
     draw::{Keying, Purpose, below, fold, mix},
+    hooks::{Hooked, Hooks},
     inject::{Facts, Moment, Plan},
     marks,
     network::Network,
@@ -27,7 +28,8 @@ use crate::{
     recovery::{Heard, Recovery},
     state::{Condition, Seen, Signals, StateView, global, local, pair},
     target::{About, Transport},
-    trace::{TraceEvent, TraceHash, What},
+    telemetry,
+    trace::{Numbers, TraceEvent, TraceHash, What},
     workload::Workload,
 };
 
@@ -284,6 +286,8 @@ pub(crate) struct Core<N: Node> {
     pub(crate) violation: Option<Anomaly>,
     pub(crate) hash: TraceHash,
     pub(crate) trace: Option<Vec<TraceEvent>>,
+    pub(crate) numbers: Numbers,
+    pub(crate) hooks: Option<Box<dyn Hooks<N>>>,
     pub(crate) seen: Seen,
     pub(crate) signals: Signals,
     /// A node went down while the present event was handled.
@@ -322,6 +326,8 @@ impl<N: Node> Core<N> {
             violation: None,
             hash: TraceHash::default(),
             trace: None,
+            numbers: Numbers::default(),
+            hooks: None,
             seen: Seen::new(),
             signals: Signals::default(),
             went_down: false,
@@ -350,6 +356,10 @@ impl<N: Node> Core<N> {
         self.agreement.reset();
         self.violation = None;
         self.hash = TraceHash::default();
+        self.numbers.reset();
+        if let Some(hooks) = &mut self.hooks {
+            hooks.begin();
+        }
         self.seen.reset();
         self.signals.states.clear();
         self.went_down = false;
@@ -402,8 +412,29 @@ impl<N: Node> Core<N> {
         if self.trace.is_none() {
             return;
         }
-        let event = TraceEvent { time: self.now, node: node.map(number), what: what(self) };
-        self.trace.get_or_insert_default().push(event);
+        self.note_message(node, None, what);
+    }
+
+    /// The same of a message, request or answer of this number that is sent or arrives.
+    pub(crate) fn note_message(&mut self, node: Option<usize>, message: Option<u32>, what: impl FnOnce(&Self) -> What) {
+        self.note_telemetry();
+        let what = what(self);
+        if let Some(trace) = &mut self.trace {
+            trace.push(TraceEvent { time: self.now, node: node.map(number), what, message });
+        }
+    }
+
+    /// Records what the running handler has said through `tracing` so far, if a trace is kept. In a handler that takes time it was
+    /// said when all has happened that was asked for before.
+    pub(crate) fn note_telemetry(&mut self) {
+        let Some(trace) = &mut self.trace else { return };
+        let fresh = telemetry::take_fresh();
+        let under_way = self.running.map(|me| &mut self.hosts[me].outbox).filter(|outbox| outbox.is_open());
+        if let Some(outbox) = under_way {
+            return outbox.extend(fresh.into_iter().map(Deed::Say));
+        }
+        let (time, node) = (self.now, self.running.map(number));
+        trace.extend(fresh.into_iter().map(|what| TraceEvent { time, node, what, message: None }));
     }
 
     /// Whether this node can still act: it is up, and its handler has not reached the point of its crash.
@@ -462,6 +493,7 @@ impl<N: Node> Core<N> {
             }
         }
         self.network.buffers.tick(me);
+        self.intercept(Side::Before, Some(me), Hooked::Send { to: number(to), kind, message: &message });
         // As it is sent, whatever becomes of it.
         let text = self.trace.is_some().then(|| format!("{message:?}"));
         let arrives = self.transmit(me, to, kind, &mut message);
@@ -475,19 +507,35 @@ impl<N: Node> Core<N> {
         }
         let stream = self.about.transport == Transport::Stream;
         let arrives = arrives.map(|at| if stream { self.network.in_order(me, to, at) } else { at });
-        self.note(Some(me), |_| What::Send {
+        let numbered = self.number_message();
+        self.note_message(Some(me), numbered, |_| What::Send {
             to: number(to),
             kind: N::KINDS[kind],
             text: text.unwrap_or_default(),
             arrives,
             chance,
         });
+        self.intercept(Side::After, Some(me), Hooked::Send { to: number(to), kind, message: &message });
         let ending = self.network.fate.ending;
         let kind = if self.network.fate.is_damaged() { N::kind(&message) } else { kind };
         self.post(me, to, kind, session, arrives, message);
         if let Some(ending) = ending {
             self.close_session(me, to, ending);
         }
+    }
+
+    /// A message is kept in this slot from now on, if a trace is kept.
+    pub(crate) fn number_copy(&mut self, slot: u32, number: Option<u32>) {
+        if self.trace.is_some() {
+            self.numbers.messages.put(slot, number);
+        }
+    }
+
+    /// The number of a message that is sent now, if a trace is kept.
+    pub(crate) fn number_message(&mut self) -> Option<u32> {
+        self.trace.as_ref()?;
+        self.numbers.last += 1;
+        Some(self.numbers.last)
     }
 
     /// Puts a message and its second copy, if there is one, on their way.
@@ -502,6 +550,7 @@ impl<N: Node> Core<N> {
         let copy = self.network.fate.copy.map(|later| (at + later, self.put_stamped(message.clone(), stamp)));
         let first = (at, self.put_stamped(message, stamp));
         for (at, slot) in copy.into_iter().chain([first]) {
+            self.number_copy(slot, Some(self.numbers.last));
             let event = match self.network.fate.label {
                 Some(label) => self.wrap(label, at, deliver(slot), slot == first.1),
                 None => deliver(slot),
@@ -690,8 +739,14 @@ impl<N: Node> Core<N> {
                 return self.put_back(me, Deed::Disk(operation.into_owned()));
             }
         }
+        let hooked = match &operation {
+            Operation::Append(file, record) => Hooked::Write { file: file.0, bytes: record },
+            Operation::Replace(file, _) | Operation::Sync(file) => Hooked::Sync { file: file.0 },
+        };
+        self.intercept(Side::Before, Some(me), hooked);
         self.hosts[me].disk.operate(&operation);
         self.note(Some(me), |_| what);
+        self.intercept(Side::After, Some(me), hooked);
         self.fire(Side::After, moment);
     }
 
@@ -722,6 +777,21 @@ impl<N: Node> Core<N> {
         self.note(Some(me), |_| What::Agree { what, key, value });
         let anomaly = self.agreement.report(what, key, number(me), value);
         self.violate(anomaly);
+    }
+
+    pub(crate) fn event(&mut self, me: usize, name: &'static str, value: u64) {
+        if !self.alive(me) || (self.trace.is_none() && self.hooks.is_none()) {
+            return;
+        }
+        if self.hosts[me].outbox.is_open() {
+            return self.put_off(me, Deed::Event(name, value));
+        }
+        self.event_now(me, name, value);
+    }
+
+    pub(crate) fn event_now(&mut self, me: usize, name: &'static str, value: u64) {
+        self.note(Some(me), |_| What::Event { name, value });
+        self.intercept(Side::After, Some(me), Hooked::Event { name, value });
     }
 
     pub(crate) fn log(&mut self, me: usize, line: Arguments<'_>) {

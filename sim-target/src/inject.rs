@@ -34,6 +34,7 @@ use self::{
 use crate::{
     core::{Core, Event, Phase},
     draw::{Purpose, below, mix},
+    hooks::Hooked,
     network::{Flips, Limit, Rule, Treatment},
     node::Node,
     select::members,
@@ -136,8 +137,10 @@ impl<N: Node> Core<N> {
         planned.turn = planned.turn.saturating_add(1);
         (planned.beats, planned.taken) = (0, 0);
         self.hash.add(1 << 60 | u64::from(self.plan.content(at)));
+        self.intercept(Side::Before, None, Hooked::Fault { kind: step.fault.kind(), edge: Edge::Begins });
         self.note(None, |core| What::Begin(core.plan.text(at, &core.vocabulary)));
         let over = self.inject(at, &step.fault, moment) || step.fault.kind().length() == Length::Instant;
+        self.intercept(Side::After, None, Hooked::Fault { kind: step.fault.kind(), edge: Edge::Begins });
         self.edge(at, Edge::Begins);
         if over {
             self.end(at);
@@ -215,8 +218,11 @@ impl<N: Node> Core<N> {
         }
         self.plan.steps[at].active = false;
         self.plan.steps[at].ended = Some(self.now);
+        let kind = self.plan.steps[at].step.fault.kind();
+        self.intercept(Side::Before, None, Hooked::Fault { kind, edge: Edge::Ends });
         self.heal(at);
         self.note(None, |core| What::End(core.plan.text(at, &core.vocabulary)));
+        self.intercept(Side::After, None, Hooked::Fault { kind, edge: Edge::Ends });
         self.edge(at, Edge::Ends);
         self.begin_when_ended(at);
     }

@@ -9,6 +9,7 @@
 #[macro_use]
 mod clone;
 pub mod address;
+mod causality;
 mod client;
 mod clock;
 mod codec;
@@ -18,6 +19,7 @@ mod disk;
 mod distribution;
 mod draw;
 pub mod echo;
+mod hooks;
 mod inject;
 pub mod marks;
 mod network;
@@ -32,15 +34,18 @@ mod select;
 mod snapshot;
 mod state;
 mod target;
+mod telemetry;
 mod trace;
 mod workload;
 
 #[doc(hidden)]
 pub use linkme;
 
+pub use causality::{Clock, Clocks, Met, happened_before};
 pub use codec::{Codec, CodecError};
 pub use context::Context;
 pub use draw::Keying;
+pub use hooks::{Happening, Hooked, Hooks};
 pub use inject::{StepReport, Struck, carries_out, not_carried_out};
 pub use node::{DiskError, File, Input, Node, NodeId, ReplyTo, RequestId, Timer};
 pub use run::{AnyTarget, Options, Outcome, Run, Runner, Shared, resolve};
@@ -48,6 +53,9 @@ pub use snapshot::{Refused, Snapshot};
 pub use state::{Condition, RANKS_MAX, Signals, StateView};
 pub use target::{About, Boot, Bug, Cluster, Promise, Property, Quota, Target, Transport, vocabulary};
 pub use trace::{Chance, TraceEvent, What};
+
+/// What [`Hooks`] are told.
+pub use murphy_schedule::{Edge, FaultKind, Side};
 
 /// What [`Operations`] are made of.
 pub use murphy_checker::{

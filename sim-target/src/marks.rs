@@ -36,8 +36,8 @@ pub use self::tally::{Best, Bucket, EACH_MAX};
 pub(crate) use self::{
     buggify::{Switch, Who},
     tally::{
-        Broken, Hit, Tally, broken, buggify_in, credits, finish, happen, mute, put_off, restore, returned, save, start,
-        switch_off, switch_on, take_fresh, take_put_off,
+        Broken, Hit, Tally, broken, buggify_in, credits, finish, happen, is_muted, mute, put_off, restore, returned,
+        save, start, switch_off, switch_on, take_fresh, take_put_off,
     },
 };
 
@@ -132,6 +132,11 @@ impl Site {
         self.place
     }
 
+    /// What it is called where it is listed: `a vote is split (src/election.rs:19)`.
+    pub fn listed(&self) -> String {
+        format!("{} ({})", self.name, self.place)
+    }
+
     /// Counts one hit.
     pub fn hit(&self) {
         tally::hit(self.rank(), With::Nothing);
@@ -164,7 +169,7 @@ impl Site {
     }
 
     /// The rank of its name among all names.
-    fn rank(&self) -> usize {
+    pub fn rank(&self) -> usize {
         let rank = match self.rank.load(Ordering::Relaxed) {
             0 => self.look_up(),
             rank => rank,

@@ -18,6 +18,7 @@ use crate::{
     network::Fate,
     node::{Node, Timer},
     panics::Panic,
+    trace::What,
 };
 
 /// One thing that a handler asked for and that has not happened yet.
@@ -43,6 +44,10 @@ pub(crate) enum Deed {
         value: u64,
     },
     Log(String),
+    /// Something happens within the node, with a value.
+    Event(&'static str, u64),
+    /// It says something through `tracing`.
+    Say(What),
     /// A mark is hit.
     Mark(Hit),
     Panic(Panic),
@@ -89,6 +94,11 @@ impl Outbox {
     /// How long the running handler has taken so far, in nanoseconds.
     pub(crate) fn lag(&self) -> u64 {
         self.lag
+    }
+
+    /// More that is still to happen.
+    pub(crate) fn extend(&mut self, deeds: impl Iterator<Item = Deed>) {
+        self.deeds.extend(deeds);
     }
 
     /// All has happened.
@@ -161,6 +171,7 @@ impl<N: Node> Core<N> {
 
     /// What the running handler asks for happens when all has happened that it asked for before.
     pub(crate) fn put_off(&mut self, me: usize, deed: Deed) {
+        self.note_telemetry();
         self.open_outbox(me);
         self.put_off_marks(me);
         self.hosts[me].outbox.deeds.push_back(deed);
@@ -263,7 +274,9 @@ impl<N: Node> Core<N> {
             Deed::Exit => self.exit_now(me),
             Deed::Disk(operation) => self.operate_now(me, operation),
             Deed::Agree { what, key, value } => self.agree_now(me, what, key, value),
-            Deed::Log(line) => self.note(Some(me), |_| crate::trace::What::Log(line)),
+            Deed::Log(line) => self.note(Some(me), |_| What::Log(line)),
+            Deed::Event(name, value) => self.event_now(me, name, value),
+            Deed::Say(what) => self.note(Some(me), |_| what),
             Deed::Mark(hit) => marks::happen(hit),
             Deed::Panic(panic) => self.panicked(me, panic),
         }

@@ -13,6 +13,7 @@ use crate::{
     context::Context,
     core::{Core, Event, Phase, number},
     draw::{Keying, Purpose, mix},
+    hooks::Hooked,
     inject::{Moment, Plan, StepReport},
     marks::{self, Broken},
     node::{Input, Node, NodeId},
@@ -22,6 +23,7 @@ use crate::{
     snapshot::{Change, Refused, Snapshot, Taken, fork},
     state::{Signals, StateView},
     target::{About, Boot, Cluster, Property, Target, vocabulary},
+    telemetry,
     trace::{TraceEvent, What},
     workload::{Workload, WorkloadAbout},
 };
@@ -188,12 +190,13 @@ impl<T: Target> Runner<T> {
             about.name, about.spares
         );
         let words = Rc::new(vocabulary(&*target));
-        let cores: Vec<_> = target
+        let mut cores: Vec<_> = target
             .workloads()
             .into_iter()
             .map(|workload| Core::new(about.clone(), words.clone(), Rc::new(workload)))
             .collect();
         assert!(!cores.is_empty(), "target `{}` names no workload", about.name);
+        cores.iter_mut().for_each(|core| core.hooks = target.hooks());
         let properties = target.properties();
         Self {
             target,
@@ -257,7 +260,8 @@ impl<T: Target> Run for Runner<T> {
         for until in events.iter().filter(|until| **until <= options.events_max) {
             over = over || world.play(*until, &mut outcome.events);
             let mut nodes = Vec::new();
-            if !over && fork(world.nodes, &mut nodes).is_some() {
+            // What hooks remember is theirs, and has no copy.
+            if !over && world.core.hooks.is_none() && fork(world.nodes, &mut nodes).is_some() {
                 let (target, bugs, events, core) = (target.clone(), bugs.clone(), outcome.events, world.core.save());
                 kept.push(Snapshot::new(Taken { target, bugs, options, events, nodes, core }));
             }
@@ -300,7 +304,8 @@ impl<T: Target> World<'_, T> {
     /// Handles events until the run is over, or so many have been handled in all. Returns whether it is over.
     fn play(&mut self, until: u64, events: &mut u64) -> bool {
         // A node's own panics are caught around its handlers; this catches those of the rest of the target.
-        let ended = panics::catch(|| self.handle_events(until, events));
+        let listening = self.core.trace.is_some();
+        let ended = telemetry::record(listening, || panics::catch(|| self.handle_events(until, events)));
         ended.unwrap_or_else(|panic| {
             let node = self.core.running.map_or(0, number);
             self.core.violate(Some(panicked(node, panic)));
@@ -329,6 +334,7 @@ impl<T: Target> World<'_, T> {
         let header = resolve(&schedule.header, &self.core.about);
         self.core.keying = options.keying;
         self.core.trace = options.trace.then(Vec::new);
+        telemetry::forget();
         self.core.reset(header);
         self.nodes.clear();
         self.nodes.resize_with(self.core.hosts.len(), || None);
@@ -361,6 +367,7 @@ impl<T: Target> World<'_, T> {
 
     /// Brings the world to the moment of a snapshot, as if it had come there under the changed schedule.
     fn restore(&mut self, taken: &Taken<T::Node, T>, change: &Change) {
+        telemetry::forget();
         self.core.restore(&taken.core);
         self.core.adapt(change, &taken.core);
         self.seat(self.core.header.nodes);
@@ -384,6 +391,7 @@ impl<T: Target> World<'_, T> {
         outcome.steps.extend(core.plan.reports());
         std::mem::swap(&mut outcome.signals.states, &mut core.signals.states);
         marks::finish(&mut outcome.signals);
+        core.note_telemetry();
         outcome.trace = core.trace.take().unwrap_or_default();
         self.nodes.clear();
     }
@@ -501,6 +509,7 @@ impl<T: Target> World<'_, T> {
         }
         let fate = self.core.network.fate;
         let stamp = self.core.network.buffers.stamp_of(slot);
+        let numbered = self.core.numbers.messages.get(slot);
         let message = self.core.messages.take(slot);
         if fate.lost || gone(self.core) {
             return self.core.note(Some(to), lost);
@@ -508,11 +517,14 @@ impl<T: Target> World<'_, T> {
         let again = |slot, judged| Event::Deliver { from: from as u8, to: to as u8, kind, session, slot, judged };
         if let Some(lag) = fate.copy {
             let slot = self.core.put_stamped(message.clone(), stamp);
+            self.core.number_copy(slot, numbered);
             self.core.queue.push(self.core.now + fate.extra + lag, again(slot, false));
         }
         let paused = self.core.hosts[to].paused_by > 0;
         if fate.extra > 0 || paused {
-            let event = again(self.core.put_stamped(message, stamp), true);
+            let slot = self.core.put_stamped(message, stamp);
+            self.core.number_copy(slot, numbered);
+            let event = again(slot, true);
             match fate.extra {
                 0 => self.core.hosts[to].backlog.push_front(event),
                 extra => self.core.queue.push(self.core.now + extra, event),
@@ -520,12 +532,29 @@ impl<T: Target> World<'_, T> {
             return;
         }
         self.core.network.buffers.receive(to, stamp);
-        self.core.note(Some(to), |_| What::Deliver {
+        self.core.note_message(Some(to), numbered, |_| What::Deliver {
             from: number(from),
             kind: T::Node::KINDS[usize::from(kind)],
             text: format!("{message:?}"),
         });
+        let hooked = self.core.hooks.is_some().then(|| message.clone());
+        self.hook_delivery(Side::Before, from, to, kind, hooked.as_ref());
         self.feed(to, Input::Message { from: number(from), message }, 16 + u64::from(kind), Some(moment));
+        self.hook_delivery(Side::After, from, to, kind, hooked.as_ref());
+    }
+
+    /// Tells the target's hooks of a delivery, if it has any.
+    fn hook_delivery(
+        &mut self,
+        side: Side,
+        from: usize,
+        to: usize,
+        kind: u16,
+        message: Option<&<T::Node as Node>::Message>,
+    ) {
+        let Some(message) = message.filter(|_| self.core.hosts[to].up) else { return };
+        let what = Hooked::Deliver { from: number(from), kind: kind.into(), message };
+        self.core.call_hooks(side, Some(to), what, self.nodes[to].as_ref());
     }
 
     fn timer(&mut self, event: Event, node: usize, index: u16, incarnation: u32) {
@@ -546,8 +575,9 @@ impl<T: Target> World<'_, T> {
         if !self.reaches(node, event) {
             return;
         }
+        let numbered = self.core.numbers.requests.get(slot);
         let (op, id, request) = self.core.request(slot);
-        self.core.note(Some(node), |_| What::Request(op));
+        self.core.note_message(Some(node), numbered, |_| What::Request(op));
         let reply = self.core.reply_to(lane, node, attempt, generation);
         self.feed(node, Input::Request { id, reply, request }, 4, None);
     }
@@ -698,7 +728,11 @@ impl<T: Target> World<'_, T> {
         let process = self.nodes[node].as_ref().expect("a node that is up has a process");
         self.core.running = Some(node);
         process.inspect(&mut view);
+        self.core.note_telemetry();
         self.core.running = None;
+        if self.core.hooks.is_some() {
+            self.core.call_hooks(Side::After, Some(node), Hooked::Handled, self.nodes[node].as_ref());
+        }
         self.core.observe(node, view, cause);
         let cluster = Cluster { nodes: self.nodes, hosts: &self.core.hosts, network: &self.core.network };
         let broken = self.properties.iter().find(|property| !(property.holds)(&cluster));
@@ -739,6 +773,7 @@ impl<N: Node> Core<N> {
         if self.plan.has_buggify {
             self.leave_buggify(node);
         }
+        self.note_telemetry();
         self.running = None;
         !self.returned(node) && self.conclude(node)
     }
@@ -777,7 +812,7 @@ impl<N: Node> Core<N> {
 }
 
 /// The anomaly that a panic is. Node 0: it was in the workload or in a property.
-fn panicked(node: NodeId, panic: Panic) -> Anomaly {
+pub(crate) fn panicked(node: NodeId, panic: Panic) -> Anomaly {
     if let Some(broken) = panic.broken {
         return broken_mark(node, broken);
     }

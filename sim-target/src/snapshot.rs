@@ -29,7 +29,7 @@ use crate::{
     recovery::Recovery,
     run::{Options, resolve},
     select::{fixed, fixed_links},
-    trace::{TraceEvent, TraceHash},
+    trace::{Numbers, TraceEvent, TraceHash},
 };
 
 /// A run at one moment. Made by [`Run::run_keeping`](crate::Run::run_keeping), used by [`Run::resume`](crate::Run::resume).
@@ -172,6 +172,7 @@ saved! {
         agreement: Agreement,
         hash: TraceHash,
         trace: Option<Vec<TraceEvent>>,
+        numbers: Numbers,
         went_down: bool,
         fresh_marks: Vec<u16>,
     }
@@ -181,6 +182,7 @@ saved! {
         workload,
         running,
         observer,
+        hooks,
         violation,
         seen,
         signals,

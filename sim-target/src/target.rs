@@ -8,6 +8,7 @@ use crate::{
     address::Address,
     context::Context,
     core::Host,
+    hooks::Hooks,
     inject::carries_out,
     marks::{self, Kind},
     network::Network,
@@ -35,6 +36,11 @@ pub trait Target: 'static {
     /// nodes that are replaced, too.
     fn admin(&self, change: Change, nodes: &[NodeId]) -> Option<<Self::Node as Node>::Request> {
         let _ = (change, nodes);
+        None
+    }
+
+    /// What watches its runs from within: a user's own observation. None if not said.
+    fn hooks(&self) -> Option<Box<dyn Hooks<Self::Node>>> {
         None
     }
 

@@ -19,6 +19,41 @@ impl TraceHash {
     }
 }
 
+/// The numbers of what is on its way, by the slot that it is kept in. Only while a trace is kept.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Numbers {
+    /// The latest number.
+    pub(crate) last: u32,
+    pub(crate) messages: BySlot,
+    pub(crate) requests: BySlot,
+    pub(crate) answers: BySlot,
+}
+
+impl Numbers {
+    pub(crate) fn reset(&mut self) {
+        self.last = 0;
+        [&mut self.messages, &mut self.requests, &mut self.answers].into_iter().for_each(|slots| slots.0.clear());
+    }
+}
+
+/// A number for each slot.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BySlot(Vec<Option<u32>>);
+
+impl BySlot {
+    pub(crate) fn put(&mut self, slot: u32, number: Option<u32>) {
+        let at = slot as usize;
+        if at >= self.0.len() {
+            self.0.resize(at + 1, None);
+        }
+        self.0[at] = number;
+    }
+
+    pub(crate) fn get(&self, slot: u32) -> Option<u32> {
+        self.0.get(slot as usize).copied().flatten()
+    }
+}
+
 /// One line of a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceEvent {
@@ -28,6 +63,8 @@ pub struct TraceEvent {
     pub node: Option<NodeId>,
     /// What happened.
     pub what: What,
+    /// The number of the message, request or answer that is sent or arrives here: the same at both ends, and for each copy.
+    pub message: Option<u32>,
 }
 
 /// What a rate of loss or repetition, or a latency drawn from a distribution, did to one message.
@@ -121,10 +158,47 @@ pub enum What {
     },
     /// The node logged a line.
     Log(String),
+    /// Something happened within the node.
+    Event {
+        /// What.
+        name: &'static str,
+        /// With which value.
+        value: u64,
+    },
+    /// The node took a rare branch, which this step has switched on.
+    Branch(String),
+    /// The node said something through `tracing`.
+    Telemetry {
+        /// How important it is: `INFO`.
+        level: &'static str,
+        /// The module that said it, or what it named instead.
+        target: String,
+        /// The spans that it was in, outermost first: `append{term=3}:write`.
+        within: String,
+        /// What it said.
+        message: String,
+        /// The rest: `index=7 term=3`.
+        fields: String,
+    },
+    /// A span of `tracing` began or ended.
+    Span {
+        /// Its name.
+        name: &'static str,
+        /// Its fields: `index=7 term=3`.
+        fields: String,
+        /// Began, rather than ended.
+        opens: bool,
+    },
     /// A client invoked an operation.
     Invoke(OpId),
+    /// A client asked a node, the first time or once more.
+    Ask(OpId),
     /// A client's request reached the node.
     Request(OpId),
+    /// The node answered a request: with a result, a refusal, or "not me".
+    Reply(OpId),
+    /// An answer reached its client, who waited for it.
+    Answer(OpId),
     /// An operation completed.
     Complete(OpId),
     /// A step of the schedule began, in its text form.

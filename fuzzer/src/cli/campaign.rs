@@ -14,8 +14,11 @@ use std::{
 };
 
 use murphy_checker::verdict::{Anomaly, Class};
-use murphy_schedule::{Dice, FaultKind, Schedule, mutate, vocabulary::Names};
-use murphy_sim::AnyTarget;
+use murphy_schedule::{Dice, FaultKind, Schedule, mutate};
+use murphy_sim::{
+    AnyTarget,
+    marks::{self, Best, Site},
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -175,14 +178,14 @@ fn run(settings: Settings, harness: Harness, seeds: Vec<Schedule>) -> Result<Exi
     };
     let known = Known::load(&settings.arguments.crashes, harness.name());
     let mut hunt = Hunt::new(settings, known);
-    let words = harness.vocabulary().marks.clone();
+    let sites = marks::sites_in(&harness.about().modules);
     let result = engine::run(&campaign, harness, &mut hunt);
     hunt.line.clear();
     if let Some(failure) = hunt.failure {
         return Err(failure);
     }
     let summary = result.map_err(|error| Failure::Corpus(error.to_string()))?;
-    hunt.close(&summary, &words);
+    hunt.close(&summary, &sites);
     hunt.exit = hunt.exit.or(judge(&summary.stats));
     let interrupted = hunt.settings.interrupted.load(Ordering::SeqCst);
     Ok(hunt.exit.or(if interrupted { Exit::Interrupted } else { Exit::Clean }))
@@ -197,11 +200,24 @@ fn judge(stats: &Stats) -> Exit {
     if stats.unknown * 100 > stats.execs { Exit::Inconclusive } else { Exit::Clean }
 }
 
-/// The target's marks that no run hit.
-fn never_hit(summary: &Summary, marks: &Names) -> Vec<String> {
-    let names = murphy_sim::marks::names();
-    let hit = |name: &String| names.binary_search(&name.as_str()).is_ok_and(|rank| summary.marks[rank]);
-    marks.spellings().iter().filter(|name| !hit(name)).cloned().collect()
+/// The sites of the target's marks that no run hit.
+fn never_hit(summary: &Summary, sites: &[&'static Site]) -> Vec<&'static Site> {
+    marks::never_hit(sites, |rank| summary.marks[rank] > 0)
+}
+
+/// What marks are worth raising or lowering, and how far any run came.
+fn bests(summary: &Summary) -> Vec<String> {
+    let name = |best: &Best| marks::names()[usize::from(best.mark)];
+    summary.bests.iter().map(|best| format!("{}: {}", name(best), best.value)).collect()
+}
+
+/// Each mark of the target, and how many runs hit it.
+fn tallied(summary: &Summary, sites: &[&'static Site]) -> Vec<Value> {
+    let object = |site: &&Site| {
+        let runs = summary.marks[site.rank()];
+        json!({ "name": site.name(), "kind": site.kind().word(), "at": site.place(), "runs": runs })
+    };
+    sites.iter().map(object).collect()
 }
 
 /// The kinds of faults that schedules had and that never did anything. Notes are not meant to.
@@ -238,13 +254,15 @@ impl Hunt {
     }
 
     /// The last lines of a campaign: what it did, and what it never did.
-    fn close(&self, summary: &Summary, marks: &Names) {
+    fn close(&self, summary: &Summary, sites: &[&'static Site]) {
         let stats = &summary.stats;
         self.line.show(stats, self.tally);
         if self.settings.json {
+            let mut names: Vec<&str> = never_hit(summary, sites).iter().map(|site| site.name()).collect();
+            names.dedup();
             return put(&json!({
-                "schema": "murphy/fuzz/1", "event": "end", "marks_never_hit": never_hit(summary, marks),
-                "faults_without_effect": without_effect(summary),
+                "schema": "murphy/fuzz/1", "event": "end", "marks_never_hit": names, "marks": tallied(summary, sites),
+                "bests": bests(summary), "faults_without_effect": without_effect(summary),
             })
             .to_string());
         }
@@ -274,9 +292,11 @@ impl Hunt {
                 thousands(stats.unknown)
             ));
         }
-        for (what, list) in
-            [("marks never hit", never_hit(summary, marks)), ("faults without any effect", without_effect(summary))]
-        {
+        if !summary.bests.is_empty() {
+            say(&format!("  best numbers: {}", bests(summary).join(", ")));
+        }
+        let missed = never_hit(summary, sites).iter().map(|site| site.listed()).collect();
+        for (what, list) in [("marks never hit", missed), ("faults without any effect", without_effect(summary))] {
             if !list.is_empty() && stats.execs >= ENOUGH {
                 say(&format!("  {what}: {}", list.join(", ")));
             }

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fs, io::Read as _, path::Path};
 
 use murphy_checker::verdict::{Class, Verdict};
 use murphy_schedule::{Comments, Document, Header, Schedule, Step, Vocabulary};
-use murphy_sim::{AnyTarget, TraceEvent, What};
+use murphy_sim::{
+    AnyTarget, TraceEvent, What,
+    marks::{Site, sites_in},
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -33,9 +36,14 @@ pub(super) fn replay(targets: &[Box<dyn AnyTarget>], arguments: &ReplayArguments
     let (source, mut harness) = open(targets, &arguments.schedule, &arguments.place)?;
     let schedule = &source.document.schedule;
     let mut outcome = harness.trace(schedule);
-    if arguments.verbose {
+    if arguments.verbose || arguments.node.is_some() {
         label(&mut outcome.trace, &source.document, harness.vocabulary());
-        put(if json { picture::trace_lines(&outcome) } else { picture::verbose(&outcome) }.trim_end());
+        let lines = if json {
+            picture::trace_lines(&outcome, arguments.node)
+        } else {
+            picture::verbose(&outcome, arguments.node)
+        };
+        put(lines.trim_end());
     }
     let mut replayed = Replayed::new(&source, &outcome);
     for _ in 0..arguments.times {
@@ -388,12 +396,14 @@ fn target_object(target: &dyn AnyTarget) -> Value {
             json!({ "name": name, "functions": functions, "operation": operation, "checked_for": of.judged_by })
         })
         .collect();
+    let site = |site: &&'static Site| json!({ "name": site.name(), "kind": site.kind().word(), "at": site.place() });
+    let sites: Vec<Value> = sites_in(&about.modules).iter().map(site).collect();
     json!({
         "schema": "murphy/targets/1", "name": about.name, "about": about.summary,
         "nodes": [about.nodes.start(), about.nodes.end()], "roles": about.roles, "constants": constants,
         "messages": target.kinds(), "workloads": checkers, "bugs": bugs,
         "properties": target.properties(),
-        "marks": target.vocabulary().marks.spellings(), "transport": format!("{:?}", about.transport).to_lowercase(),
+        "marks": target.vocabulary().marks.spellings(), "mark_sites": sites, "transport": format!("{:?}", about.transport).to_lowercase(),
     })
 }
 
@@ -414,8 +424,12 @@ fn target_text(target: &dyn AnyTarget) -> String {
         })
         .collect();
     let bugs: Vec<String> = about.bugs.iter().map(|bug| format!("+{:<10} {}", bug.name, bug.about)).collect();
+    let marks: Vec<String> = sites_in(&about.modules)
+        .iter()
+        .map(|site| format!("{}! \"{}\"  {}", site.kind().word(), site.name(), site.place()))
+        .collect();
     format!(
-        "{}  {}\n  nodes      {fewest} to {most}\n  roles      {}\n  constants  {}\n  messages   {}\n  workloads  {}\n  bugs       {}\n",
+        "{}  {}\n  nodes      {fewest} to {most}\n  roles      {}\n  constants  {}\n  messages   {}\n  workloads  {}\n  bugs       {}\n  marks      {}\n",
         about.name,
         about.summary,
         or_none(&about.roles.join(", ")),
@@ -423,5 +437,6 @@ fn target_text(target: &dyn AnyTarget) -> String {
         or_none(&target.kinds().join(", ")),
         workloads.join("; "),
         if bugs.is_empty() { "none to plant".to_string() } else { bugs.join("\n             ") },
+        or_none(&marks.join("\n             ")),
     )
 }

@@ -174,11 +174,20 @@ struct ReplayArguments {
     /// How many times.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     times: u32,
-    /// Print every event with its virtual time and node.
+    /// Print every event with its virtual time and node, and what the target said through `tracing`.
     #[arg(short, long)]
     verbose: bool,
+    /// Print the events of this node alone: its log. `n2` or `2`.
+    #[arg(long, value_name = "NODE", value_parser = node)]
+    node: Option<u16>,
     #[command(flatten)]
     place: Where,
+}
+
+/// A node by its number, as schedules write it or without the letter.
+fn node(text: &str) -> Result<u16, &'static str> {
+    let number = text.strip_prefix('n').unwrap_or(text).parse().ok().filter(|number| (1..=16).contains(number));
+    number.ok_or("expected a node from n1 to n16")
 }
 
 #[derive(Clone, Debug, Args)]

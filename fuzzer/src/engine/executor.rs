@@ -14,6 +14,7 @@ use libafl::{
 use libafl_bolts::{Named, tuples::RefIndexable};
 use murphy_checker::verdict::Verdict;
 use murphy_schedule::FaultKind;
+use murphy_sim::marks::{Best, Bucket};
 use serde::{Deserialize, Serialize};
 
 use super::{Stats, Summary, input::ScheduleInput};
@@ -28,11 +29,15 @@ pub(crate) type Marks = HitcountsMapObserver<StdMapObserver<'static, u8, false>>
 /// The observers, as LibAFL nests them.
 pub(crate) type Observers = (Marks, (States, (Judged, ())));
 
-/// The states a run visited, each once.
+/// The states a run visited, each once, and what its marks of several values and of numbers reached.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct States {
     #[serde(skip)]
     pub(crate) visited: Vec<u64>,
+    #[serde(skip)]
+    pub(crate) each: Vec<Bucket>,
+    #[serde(skip)]
+    pub(crate) bests: Vec<Best>,
 }
 
 /// How a run was judged.
@@ -66,8 +71,10 @@ impl<I, S> Observer<I, S> for Judged {}
 pub(crate) struct SimExecutor {
     harness: SharedHarness,
     pub(crate) observers: Observers,
-    /// 1 for each mark that any run has hit.
-    hit: Vec<u8>,
+    /// How many runs hit each mark.
+    hit: Vec<u64>,
+    /// The best number of each mark that has one, by its rank and direction.
+    bests: BTreeMap<(u16, bool), Best>,
     effects: BTreeMap<FaultKind, u64>,
     pub(crate) stats: Stats,
 }
@@ -80,6 +87,7 @@ impl SimExecutor {
             harness,
             observers: (marks, (States::default(), (Judged::default(), ()))),
             hit: vec![0; length],
+            bests: BTreeMap::new(),
             effects: BTreeMap::new(),
             stats: Stats::default(),
         }
@@ -87,8 +95,8 @@ impl SimExecutor {
 
     /// What all runs did.
     pub(crate) fn summary(&self) -> Summary {
-        let marks = self.hit.iter().map(|hit| *hit > 0).collect();
-        Summary { stats: self.stats, marks, effects: self.effects.clone() }
+        let bests = self.bests.values().copied().collect();
+        Summary { stats: self.stats, marks: self.hit.clone(), bests, effects: self.effects.clone() }
     }
 
     /// How the last run was judged.
@@ -107,13 +115,21 @@ impl<EM, S: HasExecutions, Z> Executor<EM, ScheduleInput, S, Z> for SimExecutor 
         let counters = &outcome.signals.marks;
         marks[..counters.len()].copy_from_slice(counters);
         states.visited.clone_from(&outcome.signals.states);
+        states.each.clone_from(&outcome.signals.each);
+        states.bests.clone_from(&outcome.signals.bests);
         judged.verdict.clone_from(&outcome.verdict);
         judged.trace_hash = outcome.trace_hash;
         let effective = outcome.steps.iter().filter(|report| report.effects > 0).count();
         judged.effective = effective > 0 || outcome.steps.is_empty();
 
         for (hit, counter) in self.hit.iter_mut().zip(counters) {
-            *hit |= u8::from(*counter > 0);
+            *hit += u64::from(*counter > 0);
+        }
+        for best in &outcome.signals.bests {
+            let most = self.bests.entry((best.mark, best.least)).or_insert(*best);
+            if best.beats(most) {
+                *most = *best;
+            }
         }
         for report in &outcome.steps {
             *self.effects.entry(report.step.fault.kind()).or_default() += u64::from(report.effects > 0);
@@ -126,7 +142,7 @@ impl<EM, S: HasExecutions, Z> Executor<EM, ScheduleInput, S, Z> for SimExecutor 
         stats.virtual_ns += outcome.time;
         stats.steps += outcome.steps.len() as u64;
         stats.effective_steps += effective as u64;
-        stats.marks = self.hit.iter().map(|hit| usize::from(*hit)).sum();
+        stats.marks = self.hit.iter().filter(|runs| **runs > 0).count();
         Ok(match judged.verdict {
             Verdict::Valid => ExitKind::Ok,
             Verdict::Invalid(_) => ExitKind::Crash,

@@ -1,5 +1,5 @@
-//! What makes a schedule worth keeping: it hit a mark more often than any before, or visited a state that none before did,
-//! by means of its faults, without breaking a promise, and the same way twice.
+//! What makes a schedule worth keeping: it hit a mark more often than any before, reached a value or a number of a mark that none
+//! before did (the latter as in IJON, Aschermann et al., 2020), or visited a new state, by means of its faults, without breaking a promise, and the same way twice.
 //!
 //! What a run reached counts as reached only once the run is kept. A run that is not kept, because nothing it injected had
 //! an effect or because it ended in a violation, leaves its states for a schedule that is worth mutating.
@@ -9,7 +9,7 @@
 use std::{
     borrow::Cow,
     cell::{Cell, RefCell},
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     rc::Rc,
 };
 
@@ -22,6 +22,7 @@ use libafl::{
 };
 use libafl_bolts::Named;
 use murphy_checker::verdict::{Class, Verdict};
+use murphy_sim::marks::{Best, Bucket};
 
 use super::{
     executor::{Judged, Marks, Observers, SharedHarness},
@@ -47,6 +48,36 @@ pub(crate) struct Seen {
     runs: u32,
     kept: u32,
     warm: bool,
+    marked: Marked,
+}
+
+/// What marks of several values and of numbers reached in runs that were kept.
+#[derive(Debug, Default)]
+struct Marked {
+    /// A mark, a value, and how often a run had it, as a power of two.
+    each: BTreeSet<(u16, u64, u32)>,
+    /// By mark and direction.
+    bests: BTreeMap<(u16, bool), Best>,
+    fresh_each: Vec<(u16, u64, u32)>,
+    fresh_bests: Vec<Best>,
+}
+
+impl Marked {
+    /// Whether a run reached something new. An author's marks are few and chosen, so they always count.
+    fn visit(&mut self, each: &[Bucket], bests: &[Best]) -> bool {
+        let keys = each.iter().map(|bucket| (bucket.mark, bucket.value, bucket.hits.max(1).ilog2()));
+        self.fresh_each.clear();
+        self.fresh_each.extend(keys.filter(|key| !self.each.contains(key)));
+        let known = |best: &&Best| self.bests.get(&(best.mark, best.least)).is_none_or(|known| best.beats(known));
+        self.fresh_bests.clear();
+        self.fresh_bests.extend(bests.iter().filter(known));
+        !self.fresh_each.is_empty() || !self.fresh_bests.is_empty()
+    }
+
+    fn keep(&mut self) {
+        self.each.extend(self.fresh_each.drain(..));
+        self.bests.extend(self.fresh_bests.drain(..).map(|best| ((best.mark, best.least), best)));
+    }
 }
 
 /// Runs between two measurements of novelty.
@@ -59,7 +90,8 @@ const GRAIN_MAX: u32 = 20;
 impl Seen {
     pub(crate) fn new() -> Self {
         let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
-        Self { visits: Visits::with_hasher(hasher), fresh: Vec::new(), grain: 0, runs: 0, kept: 0, warm: false }
+        let (visits, marked) = (Visits::with_hasher(hasher), Marked::default());
+        Self { visits, fresh: Vec::new(), grain: 0, runs: 0, kept: 0, warm: false, marked }
     }
 
     /// Counts the states of a run. Returns whether some are new.
@@ -92,6 +124,7 @@ impl Seen {
     /// The last run is kept: what was new is no more.
     fn keep(&mut self) {
         self.kept += 1;
+        self.marked.keep();
         self.visits.extend(self.fresh.iter().map(|state| (*state, 1)));
     }
 
@@ -124,7 +157,7 @@ fn judged(observers: &Observers) -> &Judged {
     &observers.1.1.0
 }
 
-/// The run visited a state that the corpus does not reach, one of those that count.
+/// The run visited a state that the corpus does not reach, one of those that count, or a value or number of a mark.
 pub(crate) struct NovelStates(Rc<RefCell<Seen>>);
 
 /// A promise was kept, and if faults were injected, one had an effect.
@@ -159,7 +192,9 @@ impl<EM, S> Feedback<EM, ScheduleInput, Observers, S> for NovelStates {
         observers: &Observers,
         _: &ExitKind,
     ) -> Result<bool, Error> {
-        Ok(self.0.borrow_mut().visit(&observers.1.0.visited))
+        let (mut seen, reached) = (self.0.borrow_mut(), &observers.1.0);
+        let marked = seen.marked.visit(&reached.each, &reached.bests);
+        Ok(seen.visit(&reached.visited) || marked)
     }
 
     fn append_metadata(
@@ -251,7 +286,31 @@ impl Named for FirstOfItsName {
 mod tests {
     use murphy_schedule::Dice;
 
-    use super::{KEPT_MAX, Seen, WINDOW};
+    use murphy_sim::marks::{Best, Bucket};
+
+    use super::{KEPT_MAX, Marked, Seen, WINDOW};
+
+    #[test]
+    fn a_value_of_a_mark_and_a_better_number_are_new_until_a_run_that_reaches_them_is_kept() {
+        let bucket = |value, hits| Bucket { mark: 1, value, hits };
+        let mut marked = Marked::default();
+        for _ in 0..2 {
+            assert!(marked.visit(&[bucket(7, 1)], &[]), "no run was kept");
+        }
+        marked.keep();
+        assert!(!marked.visit(&[bucket(7, 1)], &[]));
+        assert!(marked.visit(&[bucket(7, 2)], &[]), "twice as often");
+        assert!(marked.visit(&[bucket(8, 1)], &[]));
+        let best = |least, value| Best { mark: 2, least, value };
+        assert!(marked.visit(&[], &[best(false, 5)]));
+        marked.keep();
+        assert!(!marked.visit(&[], &[best(false, 5)]) && !marked.visit(&[], &[best(false, 4)]));
+        assert!(marked.visit(&[], &[best(false, 6)]));
+        assert!(marked.visit(&[], &[best(true, 5)]));
+        marked.keep();
+        assert!(marked.visit(&[], &[best(true, 4)]) && !marked.visit(&[], &[best(true, 6)]));
+        assert!(!marked.visit(&[bucket(7, 1)], &[best(false, 5), best(true, 5)]), "nothing is forgotten");
+    }
 
     #[test]
     fn a_state_stays_new_until_a_run_that_visits_it_is_kept() {

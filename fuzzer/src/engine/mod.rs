@@ -40,6 +40,7 @@ use libafl::{
 use libafl_bolts::rands::StdRand;
 use murphy_checker::verdict::{Anomaly, Class, Evidence};
 use murphy_schedule::{FaultKind, Schedule};
+use murphy_sim::marks::Best;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -104,8 +105,10 @@ pub(crate) struct Stats {
 #[derive(Clone, Debug)]
 pub(crate) struct Summary {
     pub(crate) stats: Stats,
-    /// For each mark of the program, by the rank of its name: whether any run hit it.
-    pub(crate) marks: Vec<bool>,
+    /// For each mark of the program, by the rank of its name: how many runs hit it.
+    pub(crate) marks: Vec<u64>,
+    /// The best number of any run, of each mark that is worth raising or lowering.
+    pub(crate) bests: Vec<Best>,
     /// For each kind of fault that any schedule had: how often it had an effect.
     pub(crate) effects: BTreeMap<FaultKind, u64>,
 }

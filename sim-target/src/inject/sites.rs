@@ -10,6 +10,7 @@ use crate::{
     core::Core,
     marks::{self, Switch, Who},
     node::Node,
+    trace::What,
 };
 
 impl<N: Node> Core<N> {
@@ -47,6 +48,7 @@ impl<N: Node> Core<N> {
         let mut taken = std::mem::take(&mut self.plan.taken);
         marks::credits(&mut taken);
         for at in taken.drain(..) {
+            self.note(Some(node), |core| What::Branch(core.plan.text(at, &core.vocabulary)));
             self.plan.steps[at].effects += 1;
             if self.plan.steps[at].struck == Struck::default() {
                 self.remember(at, 1 << node, 0);

@@ -241,6 +241,11 @@ pub(crate) fn happen(hit: Hit) {
     TALLY.with_borrow_mut(|tally| _ = tally.add(hit));
 }
 
+/// Whether the running handler is past the point of a crash.
+pub(crate) fn is_muted() -> bool {
+    TALLY.with_borrow(|tally| tally.muted)
+}
+
 /// Appends the ranks hit since the last call.
 pub(crate) fn take_fresh(into: &mut Vec<u16>) {
     TALLY.with_borrow_mut(|tally| into.append(&mut tally.fresh));

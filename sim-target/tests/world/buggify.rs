@@ -125,11 +125,14 @@ fn equal_runs_take_equal_branches_and_a_reseed_changes_those_that_follow() {
         let differ: Vec<NodeId> = (1..=3).filter(|node| of(*node, &calm) != of(*node, &other)).collect();
         assert_eq!(differ, changed, "{reseed}");
     }
-    let late = |reseed: &str| {
-        let outcome = second(rare(), &format!("{reseed}at 505ms buggify 100%"));
+    let late = |seed: u64, reseed: &str| {
+        let header =
+            format!("seed {seed}\nnodes 3, clients 1, keys 1, ops 0\nphases chaos 600ms, heal 10ms, settle 1s\n");
+        let outcome = run(rare(), &format!("{header}{reseed}at 505ms buggify 100%"));
         ["small", "flush", "rare", "unnamed"].map(|what| taken(&outcome, what).len())
     };
-    assert_ne!(late(""), late("at 105ms reseed\n"), "other sites are on");
+    let differ = (0..10).filter(|seed| late(*seed, "") != late(*seed, "at 105ms reseed\n")).count();
+    assert!(differ >= 3, "other sites are on: {differ} of 10");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod again;
 mod buggify;
+mod causality;
 mod clients;
 mod clocks;
 mod connections;
@@ -11,6 +12,7 @@ mod crashes;
 mod damage;
 mod effects;
 mod handlers;
+mod hooks;
 mod liveness;
 mod lives;
 mod makeup;
@@ -31,6 +33,7 @@ mod shapes;
 mod snapshots;
 mod stops;
 mod streams;
+mod telemetry;
 mod topology;
 mod triggers;
 mod verdicts;

@@ -111,7 +111,7 @@ fn busy(node: &mut ProbeNode, input: Input<ProbeNode>, cx: &mut Cx<'_>) {
             reachable!("tenths are three");
         }
         if tenths >= 4 {
-            sometimes_each!("tenths and parity", tenths, cx.mono() / (10 * MS) % 2 == 0);
+            sometimes_each!("tenths and parity", tenths, (cx.mono() / (10 * MS)).is_multiple_of(2));
         }
         if (500 * MS..550 * MS).contains(&cx.mono()) {
             maximize!("latest", Duration::from_nanos(cx.mono()));
