@@ -417,6 +417,9 @@ impl<N: Node> Core<N> {
 
     /// The same of a message, request or answer of this number that is sent or arrives.
     pub(crate) fn note_message(&mut self, node: Option<usize>, message: Option<u32>, what: impl FnOnce(&Self) -> What) {
+        if self.trace.is_none() {
+            return;
+        }
         self.note_telemetry();
         let what = what(self);
         if let Some(trace) = &mut self.trace {
