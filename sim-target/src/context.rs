@@ -6,6 +6,7 @@ use std::{fmt::Arguments, time::Duration};
 
 use crate::{
     core::Core,
+    disk::{Operation, Use},
     node::{DiskError, File, Node, NodeId, ReplyTo, Timer},
 };
 
@@ -76,47 +77,115 @@ impl<N: Node> Context<'_, N> {
         self.core.draw_for(self.me, key)
     }
 
-    /// Appends a record, framed and checksummed. Durable only after [`sync`](Self::sync).
+    /// Appends a record to a log, framed and checksummed. Durable only after [`sync`](Self::sync).
     ///
     /// # Errors
-    /// If the disk refuses.
+    /// If the disk refuses: nothing was appended.
     pub fn append(&mut self, file: File, record: &[u8]) -> Result<(), DiskError> {
-        self.core.append(self.me, file, record);
-        Ok(())
+        self.core.operate(self.me, Operation::Append(file, record.into()))
     }
 
-    /// Replaces the contents of a file, atomically and durably: written aside, synced, renamed, directory synced.
+    /// Replaces the contents of a file, atomically and durably: written aside with a checksum, synced, renamed, directory
+    /// synced.
     ///
     /// # Errors
-    /// If the disk refuses.
+    /// If the disk refuses: the file holds what it held.
     pub fn replace(&mut self, file: File, contents: &[u8]) -> Result<(), DiskError> {
-        self.core.replace(self.me, file, contents);
-        Ok(())
+        self.core.operate(self.me, Operation::Replace(file, contents.into()))
     }
 
-    /// Makes all that was written to a file durable.
+    /// Writes `data` at an offset of a raw file, which is made if there is none, and grows if it is shorter; a gap is zero.
+    /// Durable only after [`sync`](Self::sync), and of a file that it made the name only after
+    /// [`sync_directory`](Self::sync_directory).
     ///
     /// # Errors
-    /// If the disk refuses.
-    pub fn sync(&mut self, file: File) -> Result<(), DiskError> {
-        self.core.sync(self.me, file);
-        Ok(())
+    /// If the disk refuses: nothing was written.
+    pub fn write_at(&mut self, file: File, offset: u64, data: &[u8]) -> Result<(), DiskError> {
+        let (used_as, offset, data) = (Use::Raw, offset as usize, data.into());
+        self.core.operate(self.me, Operation::Write { file, used_as, offset, data })
     }
 
-    /// The records of a file, in order, up to the first that is torn. What follows a torn one is cut off.
+    /// Cuts a raw file off, or makes it longer; what is new is zero. Makes the file if there is none. Durable only after
+    /// [`sync`](Self::sync); a crash before can keep a later write and lose this, or the other way round.
+    ///
+    /// # Errors
+    /// If the disk refuses: the file is as long as it was.
+    pub fn set_length(&mut self, file: File, length: u64) -> Result<(), DiskError> {
+        self.core.operate(self.me, Operation::Resize(file, length as usize))
+    }
+
+    /// Renames a file, atomically; one that has the new name already is gone. Durable only after
+    /// [`sync_directory`](Self::sync_directory), and apart from what was written to the file.
+    ///
+    /// # Errors
+    /// If the disk refuses, or there is no such file: nothing has changed.
+    pub fn rename(&mut self, from: File, to: File) -> Result<(), DiskError> {
+        self.core.operate(self.me, Operation::Rename(from, to))
+    }
+
+    /// Removes a file. Durable only after [`sync_directory`](Self::sync_directory).
+    ///
+    /// # Errors
+    /// If the disk refuses, or there is no such file: nothing has changed.
+    pub fn remove(&mut self, file: File) -> Result<(), DiskError> {
+        self.core.operate(self.me, Operation::Remove(file))
+    }
+
+    /// Makes all that was written to a file durable, and the name of a log.
+    ///
+    /// # Errors
+    /// If the disk refuses. After [`DiskError::Io`] what was written since the last sync is dropped: the node still reads it,
+    /// until it stops, but no later sync makes it durable, even if it says so. After other errors it can be tried again.
+    pub fn sync(&mut self, file: File) -> Result<(), DiskError> {
+        self.core.operate(self.me, Operation::Sync(file, None))
+    }
+
+    /// Makes the names of all files durable: those that were made, renamed and removed.
+    ///
+    /// # Errors
+    /// If the disk refuses: nothing is lost, and it can be tried again.
+    pub fn sync_directory(&mut self) -> Result<(), DiskError> {
+        self.core.operate(self.me, Operation::SyncNames(None))
+    }
+
+    /// Begins to make all that was written to a file by now durable, and comes back at once: [`Input::Synced`] says when it
+    /// is done. A crash before that may lose it.
+    ///
+    /// [`Input::Synced`]: crate::Input::Synced
+    ///
+    /// # Errors
+    /// As for [`sync`](Self::sync).
+    pub fn sync_later(&mut self, file: File) -> Result<(), DiskError> {
+        self.core.operate(self.me, Operation::SyncLater(file, None))
+    }
+
+    /// The records of a log, in order, up to the first that is torn or damaged. What follows that one is cut off.
     ///
     /// # Errors
     /// If the disk refuses.
     pub fn records(&mut self, file: File) -> Result<Vec<Vec<u8>>, DiskError> {
-        Ok(self.core.records(self.me, file))
+        self.core.records(self.me, file)
     }
 
-    /// The contents of a file that was written by [`replace`](Self::replace); `None` if there is none.
+    /// What [`replace`](Self::replace) put into a file, or all the bytes of another one; `None` if there is none.
     ///
     /// # Errors
-    /// If the disk refuses.
+    /// If the disk refuses; [`DiskError::Corrupt`] if it was replaced and its checksum is wrong.
     pub fn contents(&mut self, file: File) -> Result<Option<Vec<u8>>, DiskError> {
-        Ok(self.core.contents(self.me, file))
+        self.core.contents(self.me, file)
+    }
+
+    /// At most `most` bytes of a file from an offset on; fewer at its end.
+    ///
+    /// # Errors
+    /// If the disk refuses, or there is no such file.
+    pub fn read_at(&mut self, file: File, offset: u64, most: usize) -> Result<Vec<u8>, DiskError> {
+        self.core.read_at(self.me, file, offset as usize, most)
+    }
+
+    /// The length of a file in bytes; `None` if there is none.
+    pub fn length(&self, file: File) -> Option<u64> {
+        self.core.file_length(self.me, file)
     }
 
     /// Reports a value that must be the same wherever it is reported: the first one under (`what`, `key`) wins, and a

@@ -2,7 +2,7 @@
 //!
 //! It is apart from the nodes so that a node can act on it while its own handler runs. Nothing here calls a node.
 
-use std::{borrow::Cow, collections::VecDeque, fmt::Arguments, rc::Rc, time::Duration};
+use std::{collections::VecDeque, fmt::Arguments, rc::Rc, time::Duration};
 
 use murphy_checker::{
     agreement::Agreement,
@@ -17,11 +17,12 @@ use crate::{
     clock::Clock,
     disk::{Disk, Operation},
     draw::{Keying, Purpose, below, fold, mix},
+    files::Pending,
     hooks::{Hooked, Hooks},
-    inject::{Facts, Moment, Plan},
+    inject::{DiskRules, Facts, Moment, Plan},
     marks,
     network::Network,
-    node::{File, Node, ReplyTo, RequestId, Timer},
+    node::{Node, ReplyTo, RequestId, Timer},
     operator::{Errand, OPERATOR},
     outbox::{Deed, Due, Outbox},
     queue::{Queue, Slab},
@@ -105,6 +106,12 @@ pub(crate) enum Event {
         step: u8,
         turn: u16,
     },
+    /// What a node wrote becomes durable.
+    Durable {
+        node: u8,
+        index: u16,
+        incarnation: u32,
+    },
     /// A node that is watched over starts again, unless it has done so.
     Revive {
         node: u8,
@@ -180,6 +187,8 @@ pub(crate) struct Host {
     pub(crate) clock: Clock,
     /// The disk as the node sees it, while operations that it has asked for are still to take place.
     pub(crate) ahead: Option<Disk>,
+    /// What becomes durable later.
+    pub(crate) pending: Vec<Option<Pending>>,
     pub(crate) timers: Vec<TimerState>,
     /// What the running handler asked for and has not happened yet.
     pub(crate) outbox: Outbox,
@@ -196,7 +205,7 @@ pub(crate) struct Host {
 
 impl Host {
     /// The node sees what an operation of its disk will have done.
-    fn look_ahead(&mut self, operation: &Operation<'_>) {
+    pub(crate) fn look_ahead(&mut self, operation: &Operation<'_>) {
         self.ahead.get_or_insert_with(|| self.disk.clone()).operate(operation);
     }
 
@@ -220,6 +229,7 @@ clone_fields!(Host {
     disk,
     clock,
     ahead,
+    pending,
     timers,
     outbox,
     backlog,
@@ -280,6 +290,7 @@ pub(crate) struct Core<N: Node> {
     pub(crate) clients: Clients,
     pub(crate) errands: Vec<Errand<N::Request>>,
     pub(crate) plan: Plan,
+    pub(crate) disk_rules: DiskRules,
     pub(crate) history: History,
     pub(crate) observer: Box<dyn Observer>,
     pub(crate) agreement: Agreement,
@@ -320,6 +331,7 @@ impl<N: Node> Core<N> {
             clients: Clients::default(),
             errands: Vec::new(),
             plan: Plan::default(),
+            disk_rules: DiskRules::default(),
             history: History::default(),
             observer,
             agreement: Agreement::default(),
@@ -351,6 +363,7 @@ impl<N: Node> Core<N> {
         self.running = None;
         self.reset_hosts(usize::from(header.nodes), usize::from(self.about.spares));
         self.network.reset(self.hosts.len(), N::KINDS.len());
+        self.disk_rules.reset(header.disk.bytes() > 0);
         self.history.reset(self.workload.about.functions);
         self.observer.reset();
         self.agreement.reset();
@@ -395,6 +408,7 @@ impl<N: Node> Core<N> {
             host.disk.reset();
             host.clock.reset();
             host.ahead = None;
+            host.pending.clear();
             host.timers.clear();
             host.outbox.reset();
             host.backlog.clear();
@@ -446,7 +460,7 @@ impl<N: Node> Core<N> {
     }
 
     /// Takes one effect off those that the running handler has left.
-    fn take_effect(&mut self, me: usize) {
+    pub(crate) fn take_effect(&mut self, me: usize) {
         let host = &mut self.hosts[me];
         if host.effects_left != u32::MAX {
             host.effects_left -= 1;
@@ -704,67 +718,6 @@ impl<N: Node> Core<N> {
         mix(self.header.seed, Purpose::Node, [me as u64, epoch, self.hosts[me].incarnation.into(), words])
     }
 
-    pub(crate) fn append(&mut self, me: usize, file: File, record: &[u8]) {
-        self.operate(me, Operation::Append(file, Cow::Borrowed(record)));
-    }
-
-    pub(crate) fn replace(&mut self, me: usize, file: File, contents: &[u8]) {
-        self.operate(me, Operation::Replace(file, Cow::Borrowed(contents)));
-    }
-
-    pub(crate) fn sync(&mut self, me: usize, file: File) {
-        self.operate(me, Operation::Sync(file));
-    }
-
-    /// An operation of a node's disk. The node sees at once what it does, even if it takes place later.
-    fn operate(&mut self, me: usize, operation: Operation<'_>) {
-        if !self.alive(me) {
-            return;
-        }
-        if self.hosts[me].outbox.is_open() {
-            self.hosts[me].look_ahead(&operation);
-            return self.put_off(me, Deed::Disk(operation.into_owned()));
-        }
-        self.operate_now(me, operation);
-    }
-
-    /// An operation of a node's disk takes place.
-    pub(crate) fn operate_now(&mut self, me: usize, operation: Operation<'_>) {
-        let (moment, what) = match &operation {
-            Operation::Append(file, _) => (Moment::Write(me), What::Write(file.0)),
-            Operation::Replace(file, _) | Operation::Sync(file) => (Moment::Sync(me), What::Sync(file.0)),
-        };
-        match self.announce(me, Some(moment)) {
-            Due::Now => self.take_effect(me),
-            Due::Void => return,
-            Due::Later => {
-                self.hosts[me].look_ahead(&operation);
-                return self.put_back(me, Deed::Disk(operation.into_owned()));
-            }
-        }
-        let hooked = match &operation {
-            Operation::Append(file, record) => Hooked::Write { file: file.0, bytes: record },
-            Operation::Replace(file, _) | Operation::Sync(file) => Hooked::Sync { file: file.0 },
-        };
-        self.intercept(Side::Before, Some(me), hooked);
-        self.hosts[me].disk.operate(&operation);
-        self.note(Some(me), |_| what);
-        self.intercept(Side::After, Some(me), hooked);
-        self.fire(Side::After, moment);
-    }
-
-    pub(crate) fn records(&mut self, me: usize, file: File) -> Vec<Vec<u8>> {
-        // The read cuts off what is torn.
-        let host = &mut self.hosts[me];
-        let records = host.disk.records(file);
-        host.ahead.as_mut().map_or(records, |ahead| ahead.records(file))
-    }
-
-    pub(crate) fn contents(&mut self, me: usize, file: File) -> Option<Vec<u8>> {
-        let host = &mut self.hosts[me];
-        host.ahead.as_mut().unwrap_or(&mut host.disk).contents(file)
-    }
-
     pub(crate) fn agree(&mut self, me: usize, what: &'static str, key: u64, value: u64) {
         if !self.alive(me) {
             return;
@@ -853,6 +806,7 @@ impl<N: Node> Core<N> {
         host.timers.clear();
         host.backlog.clear();
         host.ahead = None;
+        host.pending.clear();
         host.disk.crash(disk, &mut Dice::new(seed));
         host.view = StateView::default();
         host.role = usize::MAX;

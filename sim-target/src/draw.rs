@@ -33,6 +33,8 @@ pub(crate) enum Purpose {
     Bind,
     Activation,
     Buggify,
+    Damage,
+    DiskCall,
 }
 
 /// How latencies are keyed. All but [`Keying::Slots`] exist to be compared with it.

@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, time::Duration};
 use murphy_checker::history::Completion;
 
 use crate::{
-    About, Boot, Context, File, Input, ListAppend, ListAppendPart, Node, NodeId, Property, Register, RegisterOp,
-    ReplyTo, Set, SetOp, StateView, Target, Timer, Workload, sometimes,
+    About, Boot, FileCodec, Context, File, Input, Layout, ListAppend, ListAppendPart, Node, NodeId, Property, Register,
+    RegisterOp, ReplyTo, Set, SetOp, StateView, Target, Timer, Workload, sometimes,
 };
 
 const PING: Timer = Timer(0);
@@ -146,7 +146,7 @@ impl Node for EchoNode {
                 let (answer, changes) = self.apply(request);
                 self.commit(reply, answer, &changes, cx);
             }
-            Input::Link { .. } | Input::ClockChanged => {}
+            Input::Link { .. } | Input::ClockChanged | Input::Synced { .. } => {}
             Input::Stop => cx.exit(),
         }
     }
@@ -237,8 +237,8 @@ impl EchoNode {
             cx.reply(reply, answer.clone());
         }
         if !changes.is_empty() {
-            cx.append(LOG, &encode(changes)).expect("a sound disk");
-            cx.sync(LOG).expect("a sound disk");
+            cx.append(LOG, &encode(changes)).expect("fail-stop: cannot write the log");
+            cx.sync(LOG).expect("fail-stop: cannot write the log");
         }
         if !self.bugs.early {
             cx.reply(reply, answer);
@@ -250,7 +250,7 @@ impl EchoNode {
         let (mut lists, mut changes) = (Vec::new(), Vec::new());
         self.apply_part(&parts[0], &mut lists, &mut changes);
         if !changes.is_empty() {
-            cx.append(LOG, &encode(&changes)).expect("a sound disk");
+            cx.append(LOG, &encode(&changes)).expect("fail-stop: cannot write the log");
         }
         self.torn.push(Torn { reply, lists, rest: parts[1..].to_vec() });
         cx.set(REST, TEAR);
@@ -267,6 +267,12 @@ impl EchoNode {
     }
 }
 
+/// Where the parts of a record of the log are: the number of a register, and its value.
+fn record(bytes: &[u8]) -> Layout {
+    let key = bytes.get(1..5).and_then(|key| key.try_into().ok()).map_or(0, u32::from_le_bytes);
+    Layout::new(0..bytes.len()).kind(0..1).field("key", 1..5).field("value", 5..13).key(key.into(), 5..13)
+}
+
 /// The target `echo`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Echo;
@@ -280,6 +286,8 @@ impl Target for Echo {
             .nodes(2..=3)
             .roles(&["keeper", "guide"])
             .constant("ping_period", PERIOD)
+            .fail_stop("fail-stop:")
+            .file("log", FileCodec::framed(record))
             .bug("early-ack", "answers a write before it is durable")
             .bug("deaf", "once it has heard no other node for a while, the keeper hears no client ever after")
             .bug("lost-element", "adding an element to a set can take the place of another")
@@ -288,7 +296,7 @@ impl Target for Echo {
     }
 
     fn start(&self, boot: &Boot<'_>, cx: &mut Context<'_, EchoNode>) -> EchoNode {
-        let records = cx.records(LOG).expect("a sound disk");
+        let records = cx.records(LOG).expect("fail-stop: cannot read the log");
         let peers = boot.members.iter().copied().filter(|peer| boot.me != KEEPER && *peer != boot.me).collect();
         let bugs = Bugs {
             early: boot.bug("early-ack"),

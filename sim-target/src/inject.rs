@@ -5,6 +5,7 @@
 
 mod budget;
 mod clocks;
+mod disks;
 mod facts;
 mod links;
 mod lives;
@@ -16,23 +17,26 @@ use std::fmt::Display;
 use murphy_schedule::{
     Edge, Fact, Fault, FaultKind, Lasts, Name, Nodes, Side, StepId, When,
     fault::Length,
-    field::{Change, Number, Release, Scope, Sides},
+    field::{Calls, Change, Number, Release, Scope, Sides},
 };
 
 pub use self::plan::{StepReport, Struck};
 pub(crate) use self::{
     budget::Harm,
+    disks::{Call, METADATA, READ, Rules as DiskRules, SYNC, WRITE},
     facts::{Facts, Moment, sorts_by_clock},
     plan::Plan,
 };
 
 use self::{
+    disks::Order,
     facts::{MARK, SORTS, sort},
     links::both_ways,
     plan::Planned,
 };
 use crate::{
     core::{Core, Event, Phase},
+    disk::Wound,
     draw::{Purpose, below, mix},
     hooks::Hooked,
     network::{Flips, Limit, Rule, Treatment},
@@ -88,15 +92,15 @@ pub fn carries_out(kind: FaultKind) -> bool {
         FaultKind::Leak => false,
         FaultKind::Yield => false,
         FaultKind::Buggify => true,
-        FaultKind::Damage => false,
-        FaultKind::Miswrite => false,
-        FaultKind::Misread => false,
-        FaultKind::DiskError => false,
+        FaultKind::Damage => true,
+        FaultKind::Miswrite => true,
+        FaultKind::Misread => true,
+        FaultKind::DiskError => true,
         FaultKind::DiskDelay => false,
         FaultKind::DiskStall => false,
         FaultKind::DiskThrottle => false,
-        FaultKind::DiskFull => false,
-        FaultKind::LazySync => false,
+        FaultKind::DiskFull => true,
+        FaultKind::LazySync => true,
     }
 }
 
@@ -347,15 +351,30 @@ impl<N: Node> Core<N> {
             Fault::Leak { .. } => not_yet(),
             Fault::Yield { .. } => not_yet(),
             Fault::Buggify { site, share } => self.switch_on(at, site, share),
-            Fault::Damage { .. } => not_yet(),
-            Fault::Miswrite { .. } => not_yet(),
-            Fault::Misread { .. } => not_yet(),
-            Fault::DiskError { .. } => not_yet(),
+            Fault::Damage { victims, place, how, each, amount } => {
+                let wound = Wound { place, how, each: each.0.into(), amount: amount.0.into() };
+                self.damage_disks(at, victims, wound);
+            }
+            Fault::Miswrite { victims, place, how, share, times } => {
+                let order = Order { victims, place, calls: Calls::Write, share, times };
+                self.treat_disks(at, order, disks::Treatment::Miswrite(how));
+            }
+            Fault::Misread { victims, place, how, share, times } => {
+                let order = Order { victims, place, calls: Calls::Read, share, times };
+                self.treat_disks(at, order, disks::Treatment::Misread(how));
+            }
+            Fault::DiskError { victims, place, calls, error, share, times } => {
+                let order = Order { victims, place, calls, share, times };
+                self.treat_disks(at, order, disks::Treatment::Fail(error));
+            }
+            Fault::DiskFull { victims, place, free } => self.fill_disks(at, victims, place, free.bytes()),
+            Fault::LazySync { victims, place, latency } => {
+                let order = Order::all(victims, place, Calls::Sync);
+                self.treat_disks(at, order, disks::Treatment::Lag(latency.0));
+            }
             Fault::DiskDelay { .. } => not_yet(),
             Fault::DiskStall { .. } => not_yet(),
             Fault::DiskThrottle { .. } => not_yet(),
-            Fault::DiskFull { .. } => not_yet(),
-            Fault::LazySync { .. } => not_yet(),
         }
         false
     }
@@ -477,6 +496,7 @@ impl<N: Node> Core<N> {
         self.network.active.retain(|active| active.step != at);
         self.set_clocks_right(at);
         (0..self.hosts.len()).for_each(|node| self.spare(at, node));
+        self.disk_rules.end(at);
         let planned = self.plan.steps[at];
         self.plan.steps[at].victims = 0;
         for node in members(planned.victims) {

@@ -3,7 +3,7 @@
 //! A node has no socket, no clock and no randomness of its own. Everything that can happen to it is an [`Input`];
 //! everything it can do is a method of [`Context`].
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
 use crate::{codec::Codec, context::Context, state::StateView};
 
@@ -70,6 +70,11 @@ pub enum Input<N: Node> {
     },
     /// A timer that this incarnation set went off.
     Timer(Timer),
+    /// What was written to a file before a [`sync_later`](Context::sync_later) is durable.
+    Synced {
+        /// The file.
+        file: File,
+    },
     /// The session with a peer broke or was made again. Only with [`crate::Transport::Stream`].
     Link {
         /// The other end.
@@ -102,14 +107,39 @@ pub struct ReplyTo(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timer(pub u32);
 
-/// A file on a node's disk, by name.
+/// A file on a node's disk, by name. What stands before the last `/` is the disk it is on, if a node has several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct File(pub &'static str);
 
-/// Why the disk refused. No fault of this version causes one; a target answers it as it would in production.
+/// Why the disk refused, as the operating system would say it. A target answers it as it would in production.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DiskError {
     /// The device failed.
     Io,
+    /// No space is left.
+    NoSpace,
+    /// The file system is read-only.
+    ReadOnly,
+    /// The call was interrupted and did nothing; worth trying again.
+    Interrupted,
+    /// There is no such file.
+    Missing,
+    /// What was read is not what was written: its checksum is wrong.
+    Corrupt,
 }
+
+impl fmt::Display for DiskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Io => "input or output failed (EIO)",
+            Self::NoSpace => "no space is left (ENOSPC)",
+            Self::ReadOnly => "the file system is read-only (EROFS)",
+            Self::Interrupted => "the call was interrupted (EINTR)",
+            Self::Missing => "there is no such file (ENOENT)",
+            Self::Corrupt => "the checksum of what was read is wrong",
+        })
+    }
+}
+
+impl std::error::Error for DiskError {}

@@ -423,6 +423,7 @@ impl<T: Target> World<'_, T> {
             Event::Last { lane } => self.core.on_last(lane),
             Event::Begin { step } => self.core.begin_itself(usize::from(step), None),
             Event::End { step, turn } => self.core.end_turn(usize::from(step), turn),
+            Event::Durable { node, index, incarnation } => self.durable(event, usize::from(node), index, incarnation),
             Event::Revive { node, incarnation } => self.core.revive_watched(usize::from(node), incarnation),
             Event::Beat { step, turn } => self.core.beat(usize::from(step), turn),
             Event::Clock { node, incarnation } => {
@@ -564,6 +565,20 @@ impl<T: Target> World<'_, T> {
         if let Some(timer) = self.core.due(node, index, incarnation) {
             self.core.note(Some(node), |_| What::Timer(timer.0));
             self.feed(node, Input::Timer(timer), 3, None);
+        }
+    }
+
+    /// Something that a node wrote becomes durable.
+    fn durable(&mut self, event: Event, node: usize, index: u16, incarnation: u32) {
+        if self.core.hosts[node].incarnation != incarnation || !self.core.becomes_durable(node, index) {
+            return;
+        }
+        if !self.reaches(node, event) {
+            return;
+        }
+        if let Some(file) = self.core.synced(node, index) {
+            self.core.note(Some(node), |_| What::Sync(file.0));
+            self.feed(node, Input::Synced { file }, 7, Some(Moment::Sync(node)));
         }
     }
 
@@ -871,6 +886,7 @@ fn header_word(event: &Event, plan: &Plan) -> u64 {
         Event::Return { step, node, incarnation } => pack(22, node, incarnation as u8, plan.content(step.into())),
         Event::Operate { step, change, .. } => pack(23, change, 0, plan.content(step.into())),
         Event::Ask { errand, node, attempt } => pack(24, node, attempt, errand.into()),
+        Event::Durable { node, index, incarnation } => pack(40, node, index as u8, incarnation),
         Event::Calm => pack(16, 0, 0, 0),
         Event::Rouse => pack(17, 0, 0, 0),
         Event::Parcel { ticket } => pack(18, 0, 0, ticket),

@@ -8,6 +8,7 @@ use crate::{
     address::Address,
     context::Context,
     core::Host,
+    disk::FileCodec,
     hooks::Hooks,
     inject::carries_out,
     marks::{self, Kind},
@@ -136,6 +137,19 @@ pub struct Promise {
     pub clock_error: Duration,
 }
 
+impl Promise {
+    /// Whether a run can have faults of this kind without going beyond it.
+    fn may_see(&self, kind: FaultKind) -> bool {
+        let [lost, damaged] = [self.lost_disks, self.damaged_disks].map(|quota| quota != Quota::None);
+        match kind {
+            FaultKind::LazySync => lost,
+            FaultKind::Misread => damaged,
+            FaultKind::Damage | FaultKind::Miswrite => lost || damaged,
+            _ => true,
+        }
+    }
+}
+
 impl Default for Promise {
     /// Disks keep what they acknowledge; nothing depends on clocks.
     fn default() -> Self {
@@ -178,6 +192,10 @@ pub struct About {
     pub fail_stop: Option<&'static str>,
     /// What it promises to bear beyond crashes, pauses, partitions and lost messages. Steps that go beyond it are void.
     pub promise: Promise,
+    /// The names of its files, and how each is laid out. Segments of a file go by its name.
+    pub files: Vec<(&'static str, FileCodec)>,
+    /// The names of its disks, if a node has several.
+    pub disks: Vec<&'static str>,
     /// How its messages travel.
     pub transport: Transport,
     /// Defects that can be planted.
@@ -201,6 +219,8 @@ impl About {
             recovers_within: Duration::from_secs(2),
             fail_stop: None,
             promise: Promise::default(),
+            files: Vec::new(),
+            disks: Vec::new(),
             transport: Transport::Datagram,
             bugs: Vec::new(),
             modules: Vec::new(),
@@ -286,6 +306,19 @@ impl About {
         self
     }
 
+    /// A file, or a log in several segments: files whose names go on with a digit or one of `. - _`. Schedules aim at it by its
+    /// name, and at parts of it as `codec` finds them.
+    pub fn file(mut self, name: &'static str, codec: FileCodec) -> Self {
+        self.files.push((name, codec));
+        self
+    }
+
+    /// One of several disks of a node, on which the files are whose names begin with `name/`.
+    pub fn disk(mut self, name: &'static str) -> Self {
+        self.disks.push(name);
+        self
+    }
+
     /// How its messages travel.
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = transport;
@@ -317,7 +350,9 @@ pub fn vocabulary<T: Target>(target: &T) -> Vocabulary {
     functions.dedup();
     let sites = marks::names_in(&about.modules, |kind| kind == Kind::Buggify);
     // There is nothing to switch on without a site.
-    let possible = |kind: FaultKind| carries_out(kind) && (kind != FaultKind::Buggify || !sites.is_empty());
+    let possible = |kind: FaultKind| {
+        carries_out(kind) && about.promise.may_see(kind) && (kind != FaultKind::Buggify || !sites.is_empty())
+    };
     let faults = FaultKind::ALL.iter().copied().filter(|kind| possible(*kind)).collect();
     let micros = |length: &Duration| u32::try_from(length.as_micros()).unwrap_or(u32::MAX);
     Vocabulary {
@@ -328,7 +363,7 @@ pub fn vocabulary<T: Target>(target: &T) -> Vocabulary {
         marks: Names::new(marks::names_in(&about.modules, Kind::triggers)),
         sites: Names::new(sites),
         functions: Names::new(functions),
-        files: Names::default(),
+        files: Names::new(about.files.iter().map(|(name, _)| *name).chain(about.disks.iter().copied())),
         faults,
         constants: Names::new(about.constants.iter().map(|(name, _)| *name)),
         constant_micros: about.constants.iter().map(|(_, length)| micros(length)).collect(),

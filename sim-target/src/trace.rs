@@ -2,7 +2,7 @@
 
 use murphy_checker::history::{NodeId, OpId};
 
-use crate::draw::fold;
+use crate::{draw::fold, node::DiskError};
 
 /// The running hash of a run's events. Equal schedules give equal hashes, in any process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -147,6 +147,13 @@ pub enum What {
     Write(&'static str),
     /// The node made a file durable.
     Sync(&'static str),
+    /// The disk refused a call.
+    Refused {
+        /// About which file; `/` is the directory.
+        file: &'static str,
+        /// Why.
+        error: DiskError,
+    },
     /// The node reported a value on which all must agree.
     Agree {
         /// On what.

@@ -14,7 +14,6 @@ pub(crate) enum Harm {
     /// It is gone: a wiped disk, a replaced node, a sync that kept nothing.
     Lost,
     /// It is there, but wrong.
-    #[allow(dead_code, reason = "the faults of disks that do so come next")]
     Damaged,
 }
 

@@ -72,7 +72,7 @@ fn a_node_starts_with_an_empty_disk_only_where_that_is_promised_or_the_budget_is
 
 #[test]
 fn of_what_was_not_synced_any_subset_survives() {
-    // Six writes of one record each: which survive is drawn for each, and reading ends at the first that did not.
+    // Six writes of one record each: which survive is drawn for each, and so is whether the file is as long as it was.
     let many = || Probe {
         start: |_, boot, cx| {
             let bytes = cx.contents(LOG).expect("a sound disk").unwrap_or_default();
@@ -85,19 +85,14 @@ fn of_what_was_not_synced_any_subset_survives() {
         ..idle()
     };
     let mut left = BTreeSet::new();
-    for seed in 0..200 {
+    for seed in 0..600 {
         let text = format!("seed {seed}\nnodes 3, clients 1, keys 1, ops 0\nphases chaos 1s, heal 10ms, settle 2s");
         let outcome = run(many(), &format!("{text}\nat 100ms crash n1 subset, restart after 50ms"));
         let found = starts(&outcome);
         left.insert(found.rsplit('[').next().expect("a log").trim_end_matches(']').to_owned());
     }
-    assert!(left.len() > 50, "of 64 possible subsets {}", left.len());
-    assert!(
-        left.iter().all(|found| !found.ends_with('-'))
-            && left.contains("-x")
-            && left.contains("xxxxxx")
-            && left.contains("")
-    );
+    assert!(left.len() > 90, "of 127 possible outcomes {}", left.len());
+    assert!(["", "-x", "x-", "xxxxxx"].iter().all(|found| left.contains(*found)), "{left:?}");
 }
 
 #[test]

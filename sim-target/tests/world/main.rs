@@ -10,6 +10,7 @@ mod clocks;
 mod connections;
 mod crashes;
 mod damage;
+mod disks;
 mod effects;
 mod handlers;
 mod hooks;
