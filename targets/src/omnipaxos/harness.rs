@@ -10,8 +10,8 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
 use murphy_checker::history::Completion;
 use murphy_sim::{
-    About, Boot, Context, File, First, Input, Node, NodeId, Register, RegisterOp, ReplyTo, Retry, Routing, StateView,
-    Target, Timer, Transport, Workload, sometimes,
+    About, Boot, Codec, Context, File, First, Input, Layout, Node, NodeId, Register, RegisterOp, ReplyTo, Retry,
+    Routing, StateView, Target, Timer, Transport, Workload, sometimes,
 };
 use omnipaxos::{
     ClusterConfig, OmniPaxosConfig, ServerConfig, ballot_leader_election::Ballot, messages::Message, util::LogEntry,
@@ -313,6 +313,8 @@ impl Target for OmniPaxosTarget {
             .recovers_within(Duration::MAX)
             .transport(Transport::Stream)
             .fail_stop("fail-stop:")
+            // Each record says first what its first change is.
+            .file("log", Codec::framed(|record| Layout::new(0..record.len()).kind(0..1)))
             .marks_in(module_path!())
     }
 

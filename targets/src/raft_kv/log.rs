@@ -3,7 +3,7 @@
 //! The disk holds one file of records: a new term or vote, an entry, the removal of entries. Replaying any prefix of them
 //! gives a state that the node was once in, so a crash between two records, or within one, is harmless.
 
-use murphy_sim::{Context, File, NodeId, RequestId};
+use murphy_sim::{Context, File, Layout, NodeId, RequestId};
 
 use super::{
     Index, Term,
@@ -19,6 +19,28 @@ const VOTE: u64 = 1;
 const ENTRY: u64 = 2;
 const TRUNCATE: u64 = 3;
 const WORDS_MAX: usize = 8;
+/// The names of the words of a vote, and of an entry.
+const VOTE_FIELDS: [&str; 2] = ["term", "vote"];
+const ENTRY_FIELDS: [&str; 5] = ["index", "term", "client", "seq", "key"];
+
+/// Where the parts of a record are, for faults that aim at them.
+pub(super) fn layout(record: &[u8]) -> Layout {
+    let word = |at: usize| at * 8..at * 8 + 8;
+    let value = |at: usize| record.get(word(at)).map(|bytes| u64::from_le_bytes(bytes.try_into().expect("8 bytes")));
+    let all = Layout::new(0..record.len()).kind(word(0));
+    let many = record.len() / 8;
+    let names: &[&'static str] = match value(0) {
+        Some(VOTE) => &VOTE_FIELDS,
+        Some(ENTRY) => &ENTRY_FIELDS,
+        _ => &["from"],
+    };
+    let named = (1..many).zip(names).fold(all, |layout, (at, name)| layout.field(name, word(at)));
+    match (value(0), value(5)) {
+        // The new value comes last, after the one that is expected if there is one.
+        (Some(ENTRY), Some(key)) if many > 6 => named.field("value", word(many - 1)).key(key, word(many - 1)),
+        _ => named,
+    }
+}
 
 /// A node's term, and whom it has voted for in this term.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

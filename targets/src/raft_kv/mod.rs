@@ -18,7 +18,9 @@ mod store;
 use std::time::Duration;
 
 use murphy_checker::history::Completion;
-use murphy_sim::{About, Boot, Context, First, Register, RegisterOp, Retry, Routing, Target, Transport, Workload};
+use murphy_sim::{
+    About, Boot, Codec, Context, First, Register, RegisterOp, Retry, Routing, Target, Transport, Workload,
+};
 
 pub use message::{Conflict, LogEnd, Message};
 pub use node::RaftNode;
@@ -69,6 +71,7 @@ impl Target for RaftKv {
             .constant("client_timeout", CLIENT_TIMEOUT)
             .recovers_within(Duration::from_secs(2))
             .fail_stop("fail-stop:")
+            .file("wal", Codec::framed(log::layout))
             .transport(Transport::Datagram)
             .bug("A4", "answers to votes and appends leave before what they promise is durable")
             .bug("B1", "a leader serves reads without asking a quorum whether it still leads")
