@@ -97,8 +97,10 @@ impl<N: Node> Core<N> {
             let deviation = of(self, node);
             if !deviation.is_none() {
                 self.struck(self.plan.steps[at].tag(), node);
-                // What a monotonic clock gains or loses it keeps, so that also a node that is down finds it.
-                let strikes = self.hosts[node].up || deviation.mono_rate != TRUE_RATE;
+                // What a monotonic clock gains or loses it keeps, so that also a node that is down finds it. So it is with a
+                // nanosecond: where another step has the clock drift, its drift up to now is rounded.
+                let drifts = self.hosts[node].clock.steps().next().is_some();
+                let strikes = self.hosts[node].up || deviation.mono_rate != TRUE_RATE || drifts;
                 self.plan.steps[at].effects += u32::from(strikes);
                 self.deviate_one(at, node, deviation);
             }
@@ -134,6 +136,9 @@ impl<N: Node> Core<N> {
     pub(super) fn set_clocks_right(&mut self, at: usize) {
         for node in 0..self.hosts.len() {
             if let Some(jump) = self.hosts[node].clock.set_right(self.now, at) {
+                if self.hosts[node].clock.steps().next().is_some() {
+                    self.plan.steps[at].effects = self.plan.steps[at].effects.max(1);
+                }
                 self.look_at_timers(node);
                 self.wall_moved(node, jump);
             }
