@@ -104,7 +104,7 @@ impl Target for Conversation {
     }
 
     fn workloads(&self) -> Vec<Workload<Talker>> {
-        vec![Workload::new("none", Register, |op| *op, |_, ()| Completion::Info)]
+        vec![Workload::new("none", Register::default(), |op| *op, |_, ()| Completion::Info)]
     }
 }
 

@@ -57,12 +57,14 @@ impl<N: Node> Context<'_, N> {
 
     /// This node's wall clock, in nanoseconds. It can be wrong, and jump.
     pub fn wall(&self) -> u64 {
+        self.core.reads.wall.set(true);
         self.core.wall(self.me)
     }
 
     /// This node's monotonic clock, in nanoseconds. It can run fast, slow, or not at all, but never jumps, and goes on when the process
     /// starts again, as the machine does not.
     pub fn mono(&self) -> u64 {
+        self.core.reads.mono.set(true);
         self.core.mono(self.me)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! It is apart from the nodes so that a node can act on it while its own handler runs. Nothing here calls a node.
 
-use std::{collections::VecDeque, fmt::Arguments, rc::Rc, time::Duration};
+use std::{cell::Cell, collections::VecDeque, fmt::Arguments, rc::Rc, time::Duration};
 
 use murphy_checker::{
     agreement::Agreement,
@@ -259,6 +259,13 @@ impl TimerState {
     }
 }
 
+/// Whether any node has read these clocks in this run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ClockReads {
+    pub(crate) wall: Cell<bool>,
+    pub(crate) mono: Cell<bool>,
+}
+
 /// The phase of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
@@ -303,6 +310,7 @@ pub(crate) struct Core<N: Node> {
     pub(crate) signals: Signals,
     /// A node went down while the present event was handled.
     pub(crate) went_down: bool,
+    pub(crate) reads: ClockReads,
     pub(crate) facts: Facts,
     pub(crate) fresh_marks: Vec<u16>,
     /// What larger clusters of earlier runs left.
@@ -344,6 +352,7 @@ impl<N: Node> Core<N> {
             signals: Signals::default(),
             went_down: false,
             facts: Facts::default(),
+            reads: ClockReads::default(),
             fresh_marks: Vec::new(),
             spare_hosts: Vec::new(),
         }
@@ -377,6 +386,7 @@ impl<N: Node> Core<N> {
         self.signals.states.clear();
         self.went_down = false;
         self.facts.stop();
+        self.reads = ClockReads::default();
         self.fresh_marks.clear();
         self.reset_clients();
     }

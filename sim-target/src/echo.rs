@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 use murphy_checker::history::Completion;
 
 use crate::{
-    About, Boot, FileCodec, Context, File, Input, Layout, ListAppend, ListAppendPart, Node, NodeId, Property, Register,
+    About, Boot, Context, File, FileCodec, Input, Layout, ListAppend, ListAppendPart, Node, NodeId, Property, Register,
     RegisterOp, ReplyTo, Set, SetOp, StateView, Target, Timer, Workload, sometimes,
 };
 

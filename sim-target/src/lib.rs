@@ -19,8 +19,8 @@ mod disk;
 mod distribution;
 mod draw;
 pub mod echo;
-mod hooks;
 mod files;
+mod hooks;
 mod inject;
 pub mod marks;
 mod network;
@@ -65,9 +65,9 @@ pub use murphy_checker::{
     observer::Observer,
     verdict::{Anomaly, Budget, Class, Evidence, Verdict},
 };
+/// What an operator can ask of a system: see [`Target::admin`].
+pub use murphy_schedule::field::Change;
 pub use workload::{
     Asked, First, ListAppend, ListAppendPart, Operations, Register, RegisterOp, Retry, Routing, Set, SetOp, Slot,
     Workload, WorkloadAbout,
 };
-/// What an operator can ask of a system: see [`Target::admin`].
-pub use murphy_schedule::field::Change;

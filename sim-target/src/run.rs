@@ -47,6 +47,10 @@ pub struct Outcome {
     pub steps: Vec<StepReport>,
     /// What the run visited.
     pub signals: Signals,
+    /// Whether any node read its wall clock.
+    pub reads_wall_clock: bool,
+    /// Whether any node read its monotonic clock.
+    pub reads_monotonic_clock: bool,
     /// Every event, if asked for.
     pub trace: Vec<TraceEvent>,
 }
@@ -391,6 +395,8 @@ impl<T: Target> World<'_, T> {
         outcome.steps.extend(core.plan.reports());
         std::mem::swap(&mut outcome.signals.states, &mut core.signals.states);
         marks::finish(&mut outcome.signals);
+        outcome.reads_wall_clock = core.reads.wall.get();
+        outcome.reads_monotonic_clock = core.reads.mono.get();
         core.note_telemetry();
         outcome.trace = core.trace.take().unwrap_or_default();
         self.nodes.clear();

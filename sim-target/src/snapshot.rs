@@ -18,7 +18,7 @@ use murphy_schedule::{Edge, Fact, Header, Schedule, Side, Step, StepId, When, sc
 
 use crate::{
     client::{Answer, Clients},
-    core::{Core, Event, Host, Phase},
+    core::{ClockReads, Core, Event, Host, Phase},
     draw::Keying,
     inject::{DiskRules, Facts, Plan, sorts_by_clock},
     marks::{self, Tally},
@@ -175,6 +175,7 @@ saved! {
         trace: Option<Vec<TraceEvent>>,
         numbers: Numbers,
         went_down: bool,
+        reads: ClockReads,
         fresh_marks: Vec<u16>,
     }
     otherwise {

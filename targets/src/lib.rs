@@ -2,6 +2,7 @@
 //!
 //! Each has its twin: the model without the bug, the fixed release of the crate. A twin must never be blamed.
 
+pub mod echo_nondet;
 pub mod omnipaxos;
 pub mod raft_kv;
 
@@ -9,6 +10,13 @@ use murphy_sim::{AnyTarget, Shared, echo::Echo};
 
 /// Every target that ships with Murphy.
 pub fn all() -> Vec<Box<dyn AnyTarget>> {
+    let mut targets = deterministic();
+    targets.push(Box::new(Shared::new(echo_nondet::EchoNondet)));
+    targets
+}
+
+/// Those of them that are functions of their schedules: all but the ones that show how it is caught if a target is none.
+pub fn deterministic() -> Vec<Box<dyn AnyTarget>> {
     vec![
         Box::new(Shared::new(omnipaxos::OmniPaxosTarget)),
         Box::new(Shared::new(raft_kv::RaftKv)),

@@ -1,68 +1,79 @@
-//! The same schedule gives the same trace hash: twice, after a thousand other runs, and in a new process.
+//! The same schedule gives the same trace hash: twice, after a thousand other runs, and in a new process. On every target but
+//! the one that shows how it is caught if it does not.
 
-use std::{collections::BTreeSet, process::Command};
+use std::{
+    collections::BTreeSet,
+    process::{Command, Stdio},
+};
 
 use murphy_schedule::{Dice, Schedule, mutate};
 use murphy_sim::{AnyTarget, Options, Run};
 
-const SCHEDULES: usize = 200;
-const OTHERS: usize = 1000;
+/// Schedules of each target; with a bug planted a part of them.
+const SCHEDULES: usize = 1000;
+const WITH_BUG: usize = 200;
 /// Set in the process that only prints its hashes.
 const PRINT: &str = "MURPHY_PRINT_HASHES";
 
-fn schedules(target: &dyn AnyTarget, seed: u64, count: usize) -> Vec<Schedule> {
-    let (words, mut dice) = (target.vocabulary(), Dice::new(seed));
+fn schedules(target: &dyn AnyTarget, count: usize) -> Vec<Schedule> {
+    let (words, mut dice) = (target.vocabulary(), Dice::new(1));
     (0..count).map(|_| mutate::random(&words, &mut dice)).collect()
 }
 
-fn hashes(runner: &mut dyn Run, schedules: &[Schedule]) -> Vec<u64> {
-    schedules.iter().map(|schedule| runner.run(schedule, Options::SEARCH).trace_hash).collect()
+fn hash(runner: &mut dyn Run, schedule: &Schedule) -> u64 {
+    runner.run(schedule, Options::SEARCH).trace_hash
 }
 
-/// Every target, clean and with each of its bugs, with the hashes of its schedules in a fresh runner.
-fn all_hashes() -> Vec<(String, Vec<u64>)> {
-    let mut all = Vec::new();
-    for target in murphy_targets::all() {
+fn hashes(runner: &mut dyn Run, schedules: &[Schedule]) -> Vec<u64> {
+    schedules.iter().map(|schedule| hash(runner, schedule)).collect()
+}
+
+/// Calls `with` for every target, clean and with each of its bugs, with a name for it, a fresh runner and its schedules.
+fn for_each_target(mut with: impl FnMut(&str, &mut dyn Run, &[Schedule])) {
+    for target in murphy_targets::deterministic() {
         let about = target.about();
-        let bugs = about.bugs.iter().map(|bug| BTreeSet::from([bug.name.to_string()]));
-        for bugs in std::iter::once(BTreeSet::new()).chain(bugs) {
-            let mut runner = target.runner(&bugs);
-            all.push((format!("{}{bugs:?}", about.name), hashes(&mut *runner, &schedules(&*target, 1, SCHEDULES))));
+        let bugs = about.bugs.iter().map(|bug| (BTreeSet::from([bug.name.to_string()]), WITH_BUG));
+        for (bugs, count) in std::iter::once((BTreeSet::new(), SCHEDULES)).chain(bugs) {
+            let name = format!("{}{bugs:?}", about.name);
+            with(&name, &mut *target.runner(&bugs), &schedules(&*target, count));
         }
     }
-    all
 }
 
 #[test]
-fn runs_repeat_in_one_process_and_after_a_thousand_others() {
-    for target in murphy_targets::all() {
-        let (probe, others) = (schedules(&*target, 1, SCHEDULES), schedules(&*target, 2, OTHERS));
-        let mut runner = target.runner(&BTreeSet::new());
-        let first = hashes(&mut *runner, &probe);
-        assert_eq!(first, hashes(&mut *runner, &probe), "{}, again", target.about().name);
-        hashes(&mut *runner, &others);
-        assert_eq!(first, hashes(&mut *runner, &probe), "{}, after {OTHERS} other runs", target.about().name);
-        let distinct: BTreeSet<u64> = first.iter().copied().collect();
-        assert!(distinct.len() * 10 > probe.len() * 9, "{}: the hash hardly tells runs apart", target.about().name);
-    }
-}
-
-#[test]
-fn runs_repeat_in_a_new_process() {
-    let lines = |all: Vec<(String, Vec<u64>)>| {
-        all.iter().map(|(name, hashes)| format!("{name} {hashes:?}")).collect::<Vec<_>>()
-    };
+fn runs_repeat_after_a_thousand_others_and_in_a_new_process() {
+    let line = |name: &str, hashes: &[u64]| format!("{name} {hashes:x?}");
     if std::env::var_os(PRINT).is_some() {
-        lines(all_hashes()).iter().for_each(|line| println!("hash {line}"));
-        return;
+        return for_each_target(|name, runner, schedules| println!("hash {}", line(name, &hashes(runner, schedules))));
     }
     let program = std::env::current_exe().expect("a test knows its own program");
-    let name = "runs_repeat_in_a_new_process";
-    let output =
-        Command::new(program).args([name, "--exact", "--nocapture"]).env(PRINT, "1").output().expect("it runs");
+    let arguments = ["runs_repeat_after_a_thousand_others_and_in_a_new_process", "--exact", "--nocapture"];
+    let other =
+        Command::new(program).args(arguments).env(PRINT, "1").stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut ours = Vec::new();
+    for_each_target(|name, runner, schedules| {
+        let first = hashes(runner, schedules);
+        let later = hashes(runner, schedules);
+        let at = first.iter().zip(&later).position(|(first, later)| first != later);
+        assert_eq!(at, None, "{name}, after {} other runs: {:?}", schedules.len() - 1, at.map(|at| &schedules[at]));
+        let distinct: BTreeSet<u64> = first.iter().copied().collect();
+        assert!(distinct.len() * 10 > first.len() * 9, "{name}: the hash hardly tells runs apart");
+        ours.push(line(name, &first));
+    });
+    let output = other.wait_with_output().expect("it runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     // The harness prints its own words before the first line of a test, without a line break.
     let theirs: Vec<String> =
         text.lines().filter_map(|line| line.split_once("hash ").map(|(_, line)| line.to_string())).collect();
-    assert_eq!(lines(all_hashes()), theirs);
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn the_order_of_a_hash_map_shows_in_the_hash() {
+    let targets = murphy_targets::all();
+    let target = targets.iter().find(|target| target.about().name == "echo-nondet").expect("it ships with Murphy");
+    let mut runner = target.runner(&BTreeSet::new());
+    let schedules = schedules(&**target, 20);
+    let differs = schedules.iter().filter(|schedule| hash(&mut *runner, schedule) != hash(&mut *runner, schedule));
+    assert!(differs.count() > 10);
 }

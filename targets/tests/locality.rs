@@ -2,14 +2,10 @@
 
 #![allow(clippy::print_stdout, reason = "the test says what it measured")]
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use murphy_schedule::{Dice, FaultKind, Schedule, Step, mutate};
-use murphy_sim::{Keying, NodeId, Options, Outcome, Run, Runner, TraceEvent, What, vocabulary};
-use murphy_targets::raft_kv::RaftKv;
+use murphy_schedule::{Dice, FaultKind, Schedule, Step, Vocabulary, mutate};
+use murphy_sim::{AnyTarget, Keying, NodeId, Options, Outcome, TraceEvent, What};
 
 const EDITS: usize = 120;
 
@@ -21,11 +17,11 @@ fn calm(schedule: &mut Schedule) {
 }
 
 /// Random schedules, each with an edit of one step.
-fn edits() -> Vec<(Schedule, Schedule, Step, Step)> {
-    let (words, mut dice, mut edits) = (vocabulary(&RaftKv), Dice::new(4), Vec::new());
+fn edits(words: &Vocabulary) -> Vec<(Schedule, Schedule, Step, Step)> {
+    let (mut dice, mut edits) = (Dice::new(4), Vec::new());
     while edits.len() < EDITS {
-        let mut schedule = mutate::random(&words, &mut dice);
-        let mut donor = mutate::random(&words, &mut dice);
+        let mut schedule = mutate::random(words, &mut dice);
+        let mut donor = mutate::random(words, &mut dice);
         calm(&mut schedule);
         calm(&mut donor);
         if schedule.steps.len() >= 2 && !donor.steps.is_empty() {
@@ -75,18 +71,20 @@ fn common(first: &Outcome, second: &Outcome) -> Vec<(u64, u64)> {
 }
 
 /// Of the messages that occur in both runs of each edit, the share that keeps its latency, in percent.
-fn kept(keying: Keying, mut inspect: impl FnMut(&Outcome, &Outcome, u64)) -> f64 {
-    let mut runner = Runner::new(Rc::new(RaftKv), BTreeSet::new());
+fn kept(target: &dyn AnyTarget, keying: Keying, mut inspect: impl FnMut(&Outcome, &Outcome, u64)) -> f64 {
+    let mut runner = target.runner(&BTreeSet::new());
     let options = Options { keying, ..Options::TRACE };
     let mut pairs = Vec::new();
-    for (schedule, edited, old, new) in edits() {
+    for (schedule, edited, old, new) in edits(&target.vocabulary()) {
         let first = runner.run(&schedule, options).clone();
         let second = runner.run(&edited, options).clone();
         inspect(&first, &second, begun(&first, old).min(begun(&second, new)));
         pairs.extend(common(&first, &second));
     }
     let same = pairs.iter().filter(|(before, after)| before == after).count();
-    println!("{keying:?}: {same} of {} messages that occur in both runs keep their latency", pairs.len());
+    let (name, all) = (target.about().name, pairs.len());
+    println!("{name}, {keying:?}: {same} of {all} messages that occur in both runs keep their latency");
+    assert!(all > 1000, "{name} has too few messages to say anything");
     same as f64 * 100.0 / pairs.len() as f64
 }
 
@@ -95,11 +93,14 @@ fn an_edit_changes_nothing_before_its_step_begins_and_few_latencies_after() {
     let until = |events: &[TraceEvent], end: u64| {
         events.iter().take_while(|event| event.time < end).cloned().collect::<Vec<_>>()
     };
-    let slots = kept(Keying::Slots, |first, second, begins| {
-        assert_eq!(until(&first.trace, begins), until(&second.trace, begins));
-    });
-    let streams = kept(Keying::Streams, |_, _, _| ());
-    println!("keyed by slot: {slots:.1} %, by stream: {streams:.1} %");
-    assert!(slots >= 95.0, "only {slots:.1} % of the latencies survive an edit");
-    assert!(streams < slots, "streams keep {streams:.1} %: the comparison has lost its point");
+    for target in murphy_targets::deterministic() {
+        let name = target.about().name;
+        let slots = kept(&*target, Keying::Slots, |first, second, begins| {
+            assert_eq!(until(&first.trace, begins), until(&second.trace, begins), "{name}");
+        });
+        let streams = kept(&*target, Keying::Streams, |_, _, _| ());
+        println!("{name}, keyed by slot: {slots:.1} %, by stream: {streams:.1} %");
+        assert!(slots >= 95.0, "{name}: only {slots:.1} % of the latencies survive an edit");
+        assert!(streams < slots, "{name}: streams keep {streams:.1} %: the comparison has lost its point");
+    }
 }

@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 
 use super::{
     FuzzArguments, StopOn,
+    divergence::Divergence,
     exit::{Exit, Failure, put, say},
     progress::{Line, Tally, thousands},
     provenance, workers,
@@ -60,14 +61,14 @@ pub(super) fn fuzz(targets: &[Box<dyn AnyTarget>], arguments: &FuzzArguments, js
         .clone()
         .unwrap_or_else(|| Path::new("corpus").join(murphy_checker::verdict::slug(harness.name())));
     // A seed that cannot be read is told before anything is begun, and once for all workers.
-    let seeds = seeds(&harness, arguments)?;
+    let seeds = if arguments.corpus.is_some() { Vec::new() } else { seeds(&harness)? };
     writable(&arguments.crashes)?;
     writable(&corpus)?;
     let interrupted = catch_interrupts()?;
     let dismissed = if arguments.worker { workers::hear_dismissal() } else { Arc::default() };
     let settings = Settings { arguments: arguments.clone(), corpus, json, interrupted, dismissed };
-    if !prove_determinism(&mut harness, arguments.seed) {
-        say(DIFFERS);
+    if let Some(schedule) = disprove_determinism(&mut harness, arguments.seed) {
+        say(&differs(&mut harness, &schedule));
         return Ok(Exit::Nondeterminism);
     }
     if !json {
@@ -139,19 +140,28 @@ fn repeats(harness: &mut Harness, schedule: &Schedule, anomaly: &Anomaly) -> boo
     first.0 && first == run()
 }
 
-fn prove_determinism(harness: &mut Harness, seed: u64) -> bool {
+/// A schedule of which two runs differ, if one of a few is.
+fn disprove_determinism(harness: &mut Harness, seed: u64) -> Option<Schedule> {
     let mut dice = Dice::new(seed);
-    (0..PROOF).all(|_| {
-        let schedule = mutate::random(harness.vocabulary(), &mut dice);
-        let (first, again) = (harness.trace(&schedule), harness.trace(&schedule));
-        first.trace_hash == again.trace_hash && first.trace == again.trace
+    let mut schedules =
+        (0..PROOF).map(|_| mutate::random(harness.vocabulary(), &mut dice)).collect::<Vec<_>>().into_iter();
+    schedules.find(|schedule| {
+        let (first, again) = (harness.trace(schedule), harness.trace(schedule));
+        first.trace_hash != again.trace_hash || first.trace != again.trace
     })
 }
 
-/// The schedules that people wrote for this target or for any, from `corpus/seeds`; none if the corpus is elsewhere.
-fn seeds(harness: &Harness, arguments: &FuzzArguments) -> Result<Vec<Schedule>, Failure> {
+/// What it means that two runs of `schedule` differed, and where they part.
+fn differs(harness: &mut Harness, schedule: &Schedule) -> String {
+    let divergence = Divergence::of(harness, schedule).map_or_else(String::new, |divergence| divergence.text() + "\n");
+    let (program, name) = (super::program(), harness.name());
+    format!("{DIFFERS}\n{divergence}  `{program} doctor {name}` says more\n\n{}", harness.document(schedule))
+}
+
+/// The schedules that people wrote for this target or for any, from `corpus/seeds`, if there are any.
+pub(super) fn seeds(harness: &Harness) -> Result<Vec<Schedule>, Failure> {
     let folder = Path::new("corpus/seeds");
-    if arguments.corpus.is_some() || !folder.is_dir() {
+    if !folder.is_dir() {
         return Ok(Vec::new());
     }
     let entries = fs::read_dir(folder).map_err(Failure::file("read", folder))?;
@@ -197,6 +207,10 @@ fn judge(stats: &Stats) -> Exit {
         say("  no operation of any client ever succeeded: nothing was tested");
         return Exit::Inconclusive;
     }
+    if stats.execs >= ENOUGH && stats.steps > 0 && stats.effective_steps == 0 {
+        say("  no fault had any effect: nothing was tested");
+        return Exit::Inconclusive;
+    }
     if stats.unknown * 100 > stats.execs { Exit::Inconclusive } else { Exit::Clean }
 }
 
@@ -220,10 +234,47 @@ fn tallied(summary: &Summary, sites: &[&'static Site]) -> Vec<Value> {
     sites.iter().map(object).collect()
 }
 
-/// The kinds of faults that schedules had and that never did anything. Notes are not meant to.
-fn without_effect(summary: &Summary) -> Vec<String> {
-    let idle = summary.effects.iter().filter(|(kind, effects)| **effects == 0 && **kind != FaultKind::Note);
-    idle.map(|(kind, _)| kind.keyword().to_string()).collect()
+/// The kinds of faults that schedules had and that did something, or never did. Notes are not meant to.
+fn kinds(summary: &Summary, with_effect: bool) -> Vec<String> {
+    let kinds = summary.effects.iter().filter(|(kind, _)| **kind != FaultKind::Note);
+    let kinds = kinds.filter(|(_, effects)| (**effects > 0) == with_effect);
+    kinds.map(|(kind, _)| kind.keyword().to_string()).collect()
+}
+
+/// Says on standard error what a campaign did in all.
+pub(super) fn tell_totals(stats: &Stats, tally: Tally, seconds: f64) {
+    let simulated = stats.virtual_ns as f64 / 1e9;
+    say(&format!(
+        "{} executions in {seconds:.1} s: {} new, {} known findings",
+        thousands(stats.execs),
+        tally.new,
+        tally.known
+    ));
+    let share = |part: u64, whole: u64| part * 100 / whole.max(1);
+    say(&format!(
+        "  {} events, {simulated:.0} s of virtual time ({:.0} for each real one), {} % of operations succeeded, {} % of steps had an effect",
+        thousands(stats.events),
+        simulated / seconds.max(0.001),
+        share(stats.completed, stats.operations),
+        share(stats.effective_steps, stats.steps),
+    ));
+    if tally.unexamined > 0 {
+        let examined = format!("{ATTEMPTS_MAX} findings of one anomaly are minimized");
+        say(&format!("  {} more violations were only counted: {examined}", thousands(tally.unexamined)));
+    }
+    if stats.unknown > 0 {
+        let why = "too many events, or too much for the checker";
+        say(&format!("  {} runs gave no verdict: {why}", thousands(stats.unknown)));
+    }
+}
+
+/// Says on standard error what a campaign never did, if it was long enough for that to mean anything.
+pub(super) fn tell_never(stats: &Stats, marks: &[String], faults: &[String]) {
+    for (what, list) in [("marks never hit", marks), ("faults without any effect", faults)] {
+        if !list.is_empty() && stats.execs >= ENOUGH {
+            say(&format!("  {what}: {}", list.join(", ")));
+        }
+    }
 }
 
 /// Watches a campaign: minimizes and files what it finds.
@@ -262,45 +313,17 @@ impl Hunt {
             names.dedup();
             return put(&json!({
                 "schema": "murphy/fuzz/1", "event": "end", "marks_never_hit": names, "marks": tallied(summary, sites),
-                "bests": bests(summary), "faults_without_effect": without_effect(summary),
+                "bests": bests(summary), "faults_with_effect": kinds(summary, true), "faults_without_effect": kinds(summary, false),
             })
             .to_string());
         }
         self.line.clear();
-        let (seconds, simulated) = (self.line.elapsed().as_secs_f64(), stats.virtual_ns as f64 / 1e9);
-        say(&format!(
-            "{} executions in {seconds:.1} s: {} new, {} known findings",
-            thousands(stats.execs),
-            self.tally.new,
-            self.tally.known
-        ));
-        let share = |part: u64, whole: u64| part * 100 / whole.max(1);
-        say(&format!(
-            "  {} events, {simulated:.0} s of virtual time ({:.0} for each real one), {} % of operations succeeded, {} % of steps had an effect",
-            thousands(stats.events),
-            simulated / seconds.max(0.001),
-            share(stats.completed, stats.operations),
-            share(stats.effective_steps, stats.steps),
-        ));
-        if self.tally.unexamined > 0 {
-            let examined = format!("{ATTEMPTS_MAX} findings of one anomaly are minimized");
-            say(&format!("  {} more violations were only counted: {examined}", thousands(self.tally.unexamined)));
-        }
-        if stats.unknown > 0 {
-            say(&format!(
-                "  {} runs gave no verdict: too many events, or too much for the checker",
-                thousands(stats.unknown)
-            ));
-        }
+        tell_totals(stats, self.tally, self.line.elapsed().as_secs_f64());
         if !summary.bests.is_empty() {
             say(&format!("  best numbers: {}", bests(summary).join(", ")));
         }
-        let missed = never_hit(summary, sites).iter().map(|site| site.listed()).collect();
-        for (what, list) in [("marks never hit", missed), ("faults without any effect", without_effect(summary))] {
-            if !list.is_empty() && stats.execs >= ENOUGH {
-                say(&format!("  {what}: {}", list.join(", ")));
-            }
-        }
+        let missed: Vec<String> = never_hit(summary, sites).iter().map(|site| site.listed()).collect();
+        tell_never(stats, &missed, &kinds(summary, false));
     }
 
     /// Minimizes a violating schedule and files it. Returns whether the campaign goes on.
@@ -363,10 +386,10 @@ impl Hunt {
     }
 
     /// The target is not a function of the schedule, so nothing more can be learned from it.
-    fn stop_at_nondeterminism(&mut self, harness: &Harness, schedule: &Schedule) -> ControlFlow<()> {
+    fn stop_at_nondeterminism(&mut self, harness: &mut Harness, schedule: &Schedule) -> ControlFlow<()> {
         self.exit = Exit::Nondeterminism;
         self.line.clear();
-        say(&format!("{DIFFERS}\n\n{}", harness.document(schedule)));
+        say(&differs(harness, schedule));
         ControlFlow::Break(())
     }
 

@@ -57,6 +57,10 @@ pub(super) enum Failure {
     Exists(PathBuf),
     #[error("{} is what is read, and is not written over: write elsewhere", .0.display())]
     Itself(PathBuf),
+    #[error("say which target: one of {}", .0.join(", "))]
+    WhichTarget(Vec<&'static str>),
+    #[error("the new process that should have done the same: {0}")]
+    Witness(String),
     #[error(transparent)]
     Nemesis(#[from] NemesisError),
     #[error("no fault is called `{found}`{}: `murphy faults` lists them", hint(suggestion))]
@@ -82,7 +86,7 @@ impl Failure {
     /// How grave it is.
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Harness(_) | Self::NoTarget | Self::WrongForm { .. } => Exit::Usage,
+            Self::Harness(_) | Self::NoTarget | Self::WhichTarget(_) | Self::WrongForm { .. } => Exit::Usage,
             Self::Nemesis(_) | Self::UnknownFault { .. } => Exit::Usage,
             Self::Source(
                 SourceError::Mistakes(_)
@@ -92,7 +96,7 @@ impl Failure {
             ) => Exit::Usage,
             Self::Source(SourceError::Folder(_) | SourceError::Read { .. }) => Exit::Files,
             Self::Folder(_) | Self::File { .. } | Self::Exists(_) | Self::Itself(_) => Exit::Files,
-            Self::Corpus(_) | Self::Worker(..) | Self::Signals(_) => Exit::Files,
+            Self::Corpus(_) | Self::Worker(..) | Self::Witness(_) | Self::Signals(_) => Exit::Files,
         }
     }
 

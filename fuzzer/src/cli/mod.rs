@@ -2,6 +2,8 @@
 
 mod campaign;
 mod commands;
+mod divergence;
+mod doctor;
 mod exit;
 mod faults;
 mod lint;
@@ -55,6 +57,8 @@ enum Command {
     Schedule(ScheduleArguments),
     /// List the faults that a schedule can have, or explain one.
     Faults(FaultsArguments),
+    /// Look a target over: is it a function of its schedule, and do faults and operations reach it?
+    Doctor(DoctorArguments),
     /// Turn a schedule into its bytes.
     Encode(EncodeArguments),
     /// Turn a schedule's bytes into its text.
@@ -265,6 +269,21 @@ struct FaultsArguments {
 }
 
 #[derive(Clone, Debug, Args)]
+struct DoctorArguments {
+    /// The target, with planted bugs if wanted; need not be said if there is only one.
+    target: Option<String>,
+    /// How many schedules to run, each four times.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    schedules: u64,
+    /// Fixes the random ones among them.
+    #[arg(long, default_value = "1", value_parser = number)]
+    seed: u64,
+    /// Only say what the runs did, for another process that compares: `all`, or the number of one.
+    #[arg(long, hide = true)]
+    witness: Option<doctor::Testimony>,
+}
+
+#[derive(Clone, Debug, Args)]
 struct ScheduleArguments {
     #[command(subcommand)]
     command: ScheduleCommand,
@@ -432,6 +451,7 @@ pub fn cli(targets: Vec<Box<dyn AnyTarget>>) -> ! {
         Command::Lint(lint) => lint::lint(&targets, lint, arguments.json),
         Command::Schedule(schedule) => schedule::schedule(&targets, schedule),
         Command::Faults(faults) => faults::faults(&targets, faults, arguments.json),
+        Command::Doctor(doctor) => doctor::doctor(&targets, doctor, arguments.json),
         Command::Encode(encode) => commands::encode(encode),
         Command::Decode(decode) => commands::decode(&targets, decode),
         Command::Targets => commands::targets(&targets, arguments.json),

@@ -5,6 +5,7 @@
 //! parent dies end too.
 
 use std::{
+    collections::BTreeSet,
     io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
     sync::{
@@ -17,13 +18,13 @@ use std::{
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use murphy_checker::verdict::Class;
 use serde::Deserialize as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     StopOn,
-    campaign::{Settings, describe},
-    exit::{Exit, Failure, put, say},
-    progress::{Line, Tally, thousands},
+    campaign::{Settings, describe, tell_never, tell_totals},
+    exit::{Exit, Failure, put},
+    progress::{Line, Tally},
 };
 use crate::engine::Stats;
 
@@ -37,6 +38,36 @@ struct Worker {
     child: Child,
     stats: Stats,
     tally: Tally,
+}
+
+/// What never happened to any worker, from what each says at its end.
+#[derive(Default)]
+struct Never {
+    /// Marks that no worker hit; `None`: no worker has ended yet.
+    marks: Option<BTreeSet<String>>,
+    with_effect: BTreeSet<String>,
+    without_effect: BTreeSet<String>,
+}
+
+impl Never {
+    fn add(&mut self, end: &Value) {
+        let list = |field: &str| -> BTreeSet<String> {
+            end[field].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_string).collect()
+        };
+        let unhit = list("marks_never_hit");
+        self.marks = Some(self.marks.take().map_or_else(|| unhit.clone(), |marks| &marks & &unhit));
+        self.with_effect.extend(list("faults_with_effect"));
+        self.without_effect.extend(list("faults_without_effect"));
+    }
+
+    fn marks(&self) -> Vec<String> {
+        self.marks.iter().flatten().cloned().collect()
+    }
+
+    /// What did nothing in one worker may have done something in another.
+    fn faults(&self) -> Vec<String> {
+        self.without_effect.difference(&self.with_effect).cloned().collect()
+    }
 }
 
 /// A line of a worker, or its end.
@@ -127,6 +158,7 @@ fn listen(index: usize, lines: impl Iterator<Item = std::io::Result<String>> + S
 fn attend(settings: &Settings, workers: &mut [Worker], reports: &Receiver<Report>) -> Result<Exit, Failure> {
     let mut line = Line::new(settings.json);
     let (mut exit, mut running, mut failure) = (Exit::Clean, workers.len(), None);
+    let mut never = Never::default();
     let (mut enough, mut patience) = (false, PATIENCE);
     while running > 0 && patience > 0 {
         match reports.recv_timeout(TURN) {
@@ -142,7 +174,7 @@ fn attend(settings: &Settings, workers: &mut [Worker], reports: &Receiver<Report
             Ok(Report::Line(index, value)) if value["event"] == "status" => {
                 (workers[index].stats, workers[index].tally) = read(&value);
             }
-            // What never happened to one worker may have happened to another.
+            Ok(Report::Line(_, value)) if value["event"] == "end" => never.add(&value),
             Ok(Report::Line(..)) => {}
             Ok(Report::End(index)) => {
                 running -= 1;
@@ -168,14 +200,15 @@ fn attend(settings: &Settings, workers: &mut [Worker], reports: &Receiver<Report
     if let Some(failure) = failure {
         return Err(failure);
     }
-    if !settings.json {
-        let seconds = line.elapsed().as_secs_f64();
-        say(&format!(
-            "{} executions in {seconds:.1} s: {} new, {} known findings",
-            thousands(stats.execs),
-            tally.new,
-            tally.known
-        ));
+    if settings.json {
+        put(&json!({
+            "schema": "murphy/fuzz/1", "event": "end", "marks_never_hit": never.marks(),
+            "faults_with_effect": never.with_effect, "faults_without_effect": never.faults(),
+        })
+        .to_string());
+    } else {
+        tell_totals(&stats, tally, line.elapsed().as_secs_f64());
+        tell_never(&stats, &never.marks(), &never.faults());
     }
     let interrupted = settings.interrupted.load(Ordering::SeqCst);
     Ok(exit.or(if interrupted { Exit::Interrupted } else { Exit::Clean }))
@@ -240,4 +273,19 @@ fn dismiss(worker: &mut Worker) {
 fn stop(worker: &mut Worker) {
     let _ = worker.child.kill();
     let _ = worker.child.wait();
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Never;
+
+    #[test]
+    fn what_happened_to_one_worker_has_happened() {
+        let mut never = Never::default();
+        never.add(&json!({ "marks_never_hit": ["a", "b"], "faults_with_effect": ["crash"], "faults_without_effect": ["clock", "pause"] }));
+        never.add(&json!({ "marks_never_hit": ["b", "c"], "faults_with_effect": ["pause"], "faults_without_effect": ["clock"] }));
+        assert_eq!((never.marks(), never.faults()), (vec!["b".to_string()], vec!["clock".to_string()]));
+    }
 }

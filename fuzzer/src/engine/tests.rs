@@ -201,9 +201,11 @@ fn findings_survive_a_corpus_that_cannot_be_written() {
     struct Thief(tempfile::TempDir, usize);
     impl Watcher for Thief {
         fn violation(&mut self, _: &mut Harness, _: &Schedule, _: &Anomaly, _: &Stats) -> ControlFlow<()> {
+            if self.1 == 0 {
+                fs::remove_dir_all(self.0.path()).expect("removed");
+                fs::write(self.0.path(), "in the way").expect("written");
+            }
             self.1 += 1;
-            fs::remove_dir_all(self.0.path()).expect("removed");
-            fs::write(self.0.path(), "in the way").expect("written");
             ControlFlow::Continue(())
         }
 
@@ -215,7 +217,7 @@ fn findings_survive_a_corpus_that_cannot_be_written() {
     let campaign = Campaign { corpus: Some(thief.0.path().to_path_buf()), ..campaign(1, 5_000) };
     let error = run(&campaign, harness("echo+early-ack"), &mut thief).expect_err("the folder is gone");
     fs::remove_file(thief.0.path()).expect("removed");
-    assert_eq!(thief.1, 1);
+    assert!(thief.1 > 0, "nothing was found before");
     let text = error.to_string();
     assert!(text.contains(&thief.0.path().display().to_string()), "{text}");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use murphy_sim::{About, FileCodec, DiskError, File, Input, Layout, Outcome, Promise, Quota, Timer, What};
+use murphy_sim::{About, DiskError, File, FileCodec, Input, Layout, Outcome, Promise, Quota, Timer, What};
 
 use crate::probe::{Cx, LOG, MS, Probe, ProbeNode, SECOND, answer, idle, report, run, second, story};
 

@@ -10,7 +10,7 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
 use murphy_checker::history::Completion;
 use murphy_sim::{
-    About, Boot, Codec, Context, File, First, Input, Layout, Node, NodeId, Register, RegisterOp, ReplyTo, Retry,
+    About, Boot, Context, File, FileCodec, First, Input, Layout, Node, NodeId, Register, RegisterOp, ReplyTo, Retry,
     Routing, StateView, Target, Timer, Transport, Workload, sometimes,
 };
 use omnipaxos::{
@@ -314,7 +314,7 @@ impl Target for OmniPaxosTarget {
             .transport(Transport::Stream)
             .fail_stop("fail-stop:")
             // Each record says first what its first change is.
-            .file("log", Codec::framed(|record| Layout::new(0..record.len()).kind(0..1)))
+            .file("log", FileCodec::framed(|record| Layout::new(0..record.len()).kind(0..1)))
             .marks_in(module_path!())
     }
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use murphy_checker::history::Completion;
 use murphy_sim::{
-    About, Boot, Codec, Context, First, Register, RegisterOp, Retry, Routing, Target, Transport, Workload,
+    About, Boot, Context, FileCodec, First, Register, RegisterOp, Retry, Routing, Target, Transport, Workload,
 };
 
 pub use message::{Conflict, LogEnd, Message};
@@ -71,7 +71,7 @@ impl Target for RaftKv {
             .constant("client_timeout", CLIENT_TIMEOUT)
             .recovers_within(Duration::from_secs(2))
             .fail_stop("fail-stop:")
-            .file("wal", Codec::framed(log::layout))
+            .file("wal", FileCodec::framed(log::layout))
             .transport(Transport::Datagram)
             .bug("A4", "answers to votes and appends leave before what they promise is durable")
             .bug("B1", "a leader serves reads without asking a quorum whether it still leads")
