@@ -202,7 +202,7 @@ mod written {
         }
 
         fn workloads(&self) -> Vec<Workload<Writer>> {
-            vec![Workload::new("register", Register, |op| *op, |_, value| murphy_sim::Completion::Ok(value))]
+            vec![Workload::new("register", Register::default(), |op| *op, |_, value| murphy_sim::Completion::Ok(value))]
         }
     }
 
