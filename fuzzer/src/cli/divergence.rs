@@ -24,7 +24,7 @@ pub(super) struct Divergence {
 /// Every event of a run as text, and the hash of it all.
 pub(super) fn events(harness: &mut Harness, schedule: &Schedule) -> (u64, Vec<String>) {
     let outcome = harness.trace(schedule);
-    (outcome.trace_hash, picture::verbose(&outcome).lines().map(str::to_string).collect())
+    (outcome.trace_hash, picture::verbose(&outcome, None).lines().map(str::to_string).collect())
 }
 
 impl Divergence {
