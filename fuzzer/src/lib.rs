@@ -4,7 +4,7 @@
 //! whole command over it. In a test, [`check`] does a bounded search without it (`default-features = false` leaves out the
 //! command and LibAFL).
 //!
-//! A whole target, a counter that one node keeps on its disk:
+//! A whole target, a counter that one node keeps on its disk, and that stops when the disk fails:
 //!
 //! ```
 //! use murphy::{About, Boot, Completion, Context, File, Input, Node, Register, RegisterOp, StateView, Target, Workload};
@@ -33,8 +33,8 @@
 //!             }
 //!             Input::Request { reply, request: RegisterOp::Write(key, value), .. } => {
 //!                 self.values.insert(key, value);
-//!                 cx.append(LOG, &[u64::from(key).to_le_bytes(), value.to_le_bytes()].concat()).expect("a sound disk");
-//!                 cx.sync(LOG).expect("a sound disk"); // leave this out, and `check` finds it
+//!                 cx.append(LOG, &[u64::from(key).to_le_bytes(), value.to_le_bytes()].concat()).expect("fail-stop: the log");
+//!                 cx.sync(LOG).expect("fail-stop: the log"); // leave this out, and `check` finds it
 //!                 cx.reply(reply, None);
 //!             }
 //!             Input::Request { reply, .. } => cx.refuse(reply), // no compare-and-set here
@@ -53,12 +53,12 @@
 //!     type Node = Keeper;
 //!
 //!     fn about(&self) -> About {
-//!         About::new("my-counter").nodes(1..=1)
+//!         About::new("my-counter").nodes(1..=1).fail_stop("fail-stop:")
 //!     }
 //!
 //!     fn start(&self, _: &Boot<'_>, cx: &mut Context<'_, Keeper>) -> Keeper {
 //!         let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
-//!         let records = cx.records(LOG).expect("a sound disk");
+//!         let records = cx.records(LOG).expect("fail-stop: the log");
 //!         let values = records.iter().map(|record| (number(&record[..8]) as u32, number(&record[8..])));
 //!         Keeper { values: values.collect() }
 //!     }

@@ -101,11 +101,13 @@ fn a_planted_bug_can_be_named_in_two_ways() {
         let ended = place.murphy(&format!("fuzz {name} --until-first --execs 20000 --json"));
         assert_eq!(ended.code, 1, "{ended:?}");
         let found = ended.json().into_iter().find(|object| object["event"] == "finding").expect("a finding");
-        assert_eq!((&found["class"], &found["new"]), (&"linearizability".into(), &true.into()));
-        assert_eq!(found["reproduced"], 3);
-        let [folder] = &place.folders()[..] else { panic!("{:?}", place.folders()) };
-        assert!(folder.starts_with("echo-early-ack-"), "{folder}");
-        assert!(place.text(&format!("crashes/{folder}/schedule.murphy")).contains("target echo+early-ack\n"));
+        assert_eq!((&found["new"], &found["reproduced"]), (&true.into(), &3.into()));
+        // What shows on the way to the smallest schedule under another name is a finding of its own.
+        assert!(!place.folders().is_empty());
+        for folder in place.folders() {
+            assert!(folder.starts_with("echo-early-ack-"), "{folder}");
+            assert!(place.text(&format!("crashes/{folder}/schedule.murphy")).contains("target echo+early-ack\n"));
+        }
     }
 }
 

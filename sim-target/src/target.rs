@@ -349,9 +349,13 @@ pub fn vocabulary<T: Target>(target: &T) -> Vocabulary {
     functions.sort_unstable();
     functions.dedup();
     let sites = marks::names_in(&about.modules, |kind| kind == Kind::Buggify);
-    // There is nothing to switch on without a site.
+    // Without a site there is nothing to switch on, and some systems have nothing to ask of them.
+    let changes = Change::ALL.iter().any(|change| target.admin(*change, &[1]).is_some());
     let possible = |kind: FaultKind| {
-        carries_out(kind) && about.promise.may_see(kind) && (kind != FaultKind::Buggify || !sites.is_empty())
+        carries_out(kind)
+            && about.promise.may_see(kind)
+            && (kind != FaultKind::Buggify || !sites.is_empty())
+            && (kind != FaultKind::Admin || changes)
     };
     let faults = FaultKind::ALL.iter().copied().filter(|kind| possible(*kind)).collect();
     let micros = |length: &Duration| u32::try_from(length.as_micros()).unwrap_or(u32::MAX);

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use murphy_schedule::Document;
+use murphy_schedule::{Document, FaultKind};
 use murphy_sim::{AnyTarget, Options, Outcome, not_carried_out};
 
 fn seeds() -> Vec<(String, Document)> {
@@ -48,7 +48,8 @@ fn what_the_world_carries_out_strikes() {
         if outcome.steps.iter().any(|step| not_carried_out(&step.step.fault).is_some()) {
             continue;
         }
-        for step in &outcome.steps {
+        // raft-kv offers its operators no change.
+        for step in outcome.steps.iter().filter(|step| step.step.fault.kind() != FaultKind::Admin) {
             assert!(step.effects > 0, "{seed}: {} did nothing", step.step.fault.kind().keyword());
             struck += 1;
         }
