@@ -568,7 +568,8 @@ impl<N: Node> Core<N> {
     /// Puts a message and its second copy, if there is one, on their way.
     fn post(&mut self, from: usize, to: usize, kind: usize, session: u16, arrives: Option<u64>, message: N::Message) {
         let Some(at) = arrives else { return };
-        let held = self.network.fate.held;
+        // A step that this very sending ended holds nothing any more.
+        let held = self.network.fate.held.filter(|step| self.plan.steps[*step].is_active());
         let deliver = |slot| {
             let (from, to, kind) = (from as u8, to as u8, kind as u16);
             Event::Deliver { from, to, kind, session, slot, judged: false }

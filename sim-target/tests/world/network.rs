@@ -157,3 +157,10 @@ fn ambient_rates_lose_and_repeat_messages_until_everything_is_healed() {
     }
     assert!((80..160).contains(&lost) && (70..160).contains(&twice), "of 1188: {lost} lost, {twice} twice");
 }
+
+#[test]
+fn a_message_whose_sending_ends_the_step_that_would_hold_it_is_on_its_way() {
+    let outcome = second(chatter(), "cut: at 45ms clog n1->n2 until mark begins\nmark: after send Tick n1->n2 #6 note");
+    let arrived = |number: u64| messages(&outcome)[&(1, 2, "Tick", number)].1.len();
+    assert_eq!((5..9).map(arrived).collect::<Vec<_>>(), [1; 4]);
+}
