@@ -142,7 +142,7 @@ impl Promise {
     fn may_see(&self, kind: FaultKind) -> bool {
         let [lost, damaged] = [self.lost_disks, self.damaged_disks].map(|quota| quota != Quota::None);
         match kind {
-            FaultKind::LazySync => lost,
+            FaultKind::LazySync | FaultKind::Redeploy => lost,
             FaultKind::Misread => damaged,
             FaultKind::Damage | FaultKind::Miswrite => lost || damaged,
             _ => true,
