@@ -1,6 +1,6 @@
 //! Sequential specifications of what systems offer besides registers.
 //!
-//! Each is a [`Model`], judged by the same search. Those that remember a collection keep it as a vector in their state, which
+//! Each is a [`Model`](crate::model::Model), judged by the same search. Those that remember a collection keep it as a vector in their state, which
 //! the search stores once and refers to by number. A set that only grows has a judge of its own, [`crate::set`], that needs no
 //! search; a store whose keys only hold numbers is a [`Register`](crate::model::Register) for each key.
 //!
