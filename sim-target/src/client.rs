@@ -21,8 +21,6 @@ use crate::{
 const LATENCY: (u64, u64) = (300_000, 500_000);
 /// Pause before a client repeats a final read that did not succeed, in nanoseconds.
 const AGAIN: u64 = 50_000_000;
-/// Slots of one lane that have values of their own.
-const SLOTS_MAX: u64 = 4000;
 
 /// What a client hears.
 #[derive(Clone, Copy, Debug)]
@@ -420,9 +418,9 @@ impl<N: Node> Core<N> {
     }
 }
 
-/// A value that only this slot writes; small enough for a schedule to name.
+/// A value that only this slot writes. Those of the first 4,000 slots of a lane are small enough for a schedule to name.
 fn fresh(lane: u8, slot: u64) -> u64 {
-    (slot % SLOTS_MAX) * 16 + u64::from(lane) + 1
+    slot * 16 + u64::from(lane) + 1
 }
 
 /// The value that a completed operation leaves or found.

@@ -222,6 +222,10 @@ impl EchoNode {
             }
             SET => {
                 let set = self.sets.entry(key).or_default();
+                // A step of a schedule may add what is there.
+                if set.contains(&value) {
+                    return;
+                }
                 if self.bugs.forgets && value % 16 == 1 && set.len() > 2 {
                     set.pop();
                 }

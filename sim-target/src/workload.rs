@@ -209,7 +209,7 @@ pub struct Slot<'a> {
     pub index: u64,
     /// The number of objects in use at a time, as the header says it.
     pub keys: u32,
-    /// A value from 1 that no other slot of the run writes, as long as a lane has at most 4,000 slots.
+    /// A value from 1 that no other slot of the run writes.
     pub fresh: u64,
     /// By key, the last value that any client saw there.
     pub observed: &'a [u64],
