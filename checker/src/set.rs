@@ -267,7 +267,7 @@ mod tests {
     use proptest::{prelude::*, test_runner::RngSeed};
 
     use super::*;
-    use crate::{history::Event, observer::observe, testing::parse_as};
+    use crate::{explain::explain, history::Event, observer::observe, testing::parse_as};
 
     #[track_caller]
     fn check(text: &str, expected: &str) {
@@ -413,6 +413,9 @@ mod tests {
         fn the_judge_agrees_with_brute_force(history in histories()) {
             let verdict = observe(&mut GrowSet::new(), &history);
             prop_assert_eq!(verdict == Verdict::Valid, has_order(&history), "{:?}", verdict);
+            if let Some(anomaly) = verdict.anomaly() {
+                prop_assert_ne!(explain(&history, anomaly).summary, "");
+            }
         }
     }
 }

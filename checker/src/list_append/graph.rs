@@ -200,17 +200,19 @@ fn is_unread((key, item): (u32, u64), versions: &Versions) -> bool {
     append.is_none_or(|append| !versions.list(key).contains(&append))
 }
 
-/// What the transactions of `history` saw of each other.
+/// What the transactions of `history` saw of each other, but for those that are wrong by themselves.
 pub(crate) fn edges(history: &History) -> Vec<Edge> {
     let mut versions = Versions::default();
-    for event in &history.events {
-        match *event {
-            Event::Invoke(op) => versions.invoke(op, history),
-            Event::Complete(op) => drop(versions.complete(op, history)),
+    let mut events = history.events.clone();
+    events.retain(|event| match *event {
+        Event::Invoke(op) => {
+            versions.invoke(op, history);
+            true
         }
-    }
+        Event::Complete(op) => versions.complete(op, history).is_none(),
+    });
     let mut graph = Graph::default();
-    graph.build(&versions, &history.events, history);
+    graph.build(&versions, &events, history);
     let seen = graph.edges.into_iter().filter(|(_, _, reason)| *reason != Reason::RealTime);
     seen.map(|(from, to, reason)| Edge { from: OpId(from), to: OpId(to), reason }).collect()
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::{prelude::*, test_runner::RngSeed};
 
 use super::*;
-use crate::{history::Call, observer::observe, testing::parse_as};
+use crate::{explain::explain, history::Call, observer::observe, testing::parse_as};
 
 /// Judges the history in `text`; `expected` is `valid`, or the name of the anomaly, which the last line must cause.
 #[track_caller]
@@ -17,6 +17,7 @@ fn check(text: &str, expected: &str) {
     if let Some(anomaly) = verdict.anomaly() {
         let Some(&Event::Complete(last)) = history.events.last() else { panic!("the last line completes") };
         assert_eq!(anomaly.evidence, Evidence::Operation(last));
+        assert_ne!(explain(&history, anomaly).summary, "");
     }
 }
 
@@ -202,5 +203,8 @@ proptest! {
     fn the_judge_agrees_with_brute_force(history in histories()) {
         let verdict = observe(&mut ListAppend::new(), &history);
         prop_assert_eq!(verdict == Verdict::Valid, has_order(&history), "{:?}", verdict);
+        if let Some(anomaly) = verdict.anomaly() {
+            prop_assert_ne!(explain(&history, anomaly).summary, "");
+        }
     }
 }
