@@ -614,7 +614,7 @@ faults! {
         victims: Nodes,
         /// How far off they are.
         offset: Offset,
-        /// How fast they run.
+        /// How fast they run. Several steps multiply; one that would make it more than ten times as fast as time is void.
         ["rate"] rate: Factor,
         /// Which clock.
         ["of"] which: ClockOf,

@@ -9,6 +9,8 @@
 const EPOCH: u64 = 1_780_000_000_000_000_000;
 /// The rate of a clock that is right. Rates are in billionths.
 pub(crate) const TRUE_RATE: u64 = 1_000_000_000;
+/// The rate that several faults together do not exceed: timers of a clock that races drown everything else.
+const FASTEST: u64 = 10 * TRUE_RATE;
 
 /// What one fault does to the clocks of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +115,15 @@ impl Clock {
         let wall = scaled(fastest(|other| other.wall_rate), deviation.wall_rate.abs_diff(TRUE_RATE));
         let mono = scaled(fastest(|other| other.mono_rate), deviation.mono_rate.abs_diff(TRUE_RATE));
         (wall.saturating_add(deviation.offset.unsigned_abs()), mono)
+    }
+
+    /// Whether `deviation` would have a clock race that others have run fast already.
+    pub(crate) fn is_rushed_by(&self, deviation: &Deviation) -> bool {
+        let rushes = |rate: fn(&Deviation) -> u64| {
+            let others = self.deviations.iter().map(rate).fold(TRUE_RATE, scaled);
+            others > TRUE_RATE && scaled(others, rate(deviation)) > FASTEST
+        };
+        rushes(|deviation| deviation.wall_rate) || rushes(|deviation| deviation.mono_rate)
     }
 
     /// A deviation begins, and lasts at most for so long.

@@ -108,8 +108,12 @@ impl<N: Node> Core<N> {
         true
     }
 
-    /// Whether the target promises to bear what a step would make of clocks. If not it is void.
+    /// Whether the target promises to bear what a step would make of clocks, and clocks can be made so. If not it is void.
     fn may_deviate(&mut self, at: usize, victims: u16, of: &impl Fn(&Self, usize) -> Deviation) -> bool {
+        if members(victims).any(|node| self.hosts[node].clock.is_rushed_by(&of(self, node))) {
+            self.void(format_args!("several steps would have a clock run more than ten times as fast as time"));
+            return false;
+        }
         let length = self.longest(at);
         let worst = members(victims).map(|node| self.hosts[node].clock.worst_with(&of(self, node), length)).max();
         self.may_err(worst.unwrap_or(0))

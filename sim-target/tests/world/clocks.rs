@@ -105,6 +105,28 @@ fn offsets_add_up_and_rates_multiply() {
     );
 }
 
+/// How many steps were void because clocks would have raced.
+fn rushed(steps: &str) -> usize {
+    let outcome = second(ticking(), steps);
+    outcome.trace.iter().filter(|event| matches!(&event.what, What::Void(why) if why.contains("ten times"))).count()
+}
+
+#[test]
+fn several_steps_make_a_clock_run_at_most_ten_times_as_fast() {
+    for (steps, expected) in [
+        ("at 100ms clock n1 rate 5\nat 200ms clock n1 rate 2", 0),
+        ("at 100ms clock n1 rate 5\nat 200ms clock n1 rate 3", 1),
+        ("at 100ms clock n1 rate 5\nat 200ms clock n2 rate 3", 0),
+        ("at 100ms clock n1 rate 5 for 50ms\nat 200ms clock n1 rate 3", 0),
+        ("at 100ms clock n1 rate 5 of wall\nat 200ms clock n1 rate 3 of monotonic", 0),
+        // One alone may, and what slows a clock down leaves room.
+        ("at 100ms clock n1 rate 12 for 50ms", 0),
+        ("at 100ms clock n1 rate 0.5\nat 150ms clock n1 rate 5\nat 200ms clock n1 rate 4", 0),
+    ] {
+        assert_eq!(rushed(steps), expected, "{steps}");
+    }
+}
+
 #[test]
 fn a_bump_moves_the_wall_clock_for_good() {
     check(
