@@ -158,7 +158,7 @@ impl<N: Node> Context<'_, N> {
     /// # Errors
     /// As for [`sync`](Self::sync).
     pub fn sync_later(&mut self, file: File) -> Result<(), DiskError> {
-        self.core.operate(self.me, Operation::SyncLater(file, None))
+        self.core.operate(self.me, Operation::SyncLater { file, lag: None, extra: 0 })
     }
 
     /// The records of a log, in order, up to the first that is torn or damaged. What follows that one is cut off.

@@ -55,7 +55,11 @@ pub(crate) enum Operation<'a> {
     Sync(File, Option<u64>),
     SyncNames(Option<u64>),
     /// A sync whose end is told.
-    SyncLater(File, Option<u64>),
+    SyncLater {
+        file: File,
+        lag: Option<u64>,
+        extra: u64,
+    },
 }
 
 impl Operation<'_> {
@@ -72,7 +76,7 @@ impl Operation<'_> {
             Self::Put { file, framed, lag } => Operation::Put { file, framed: own(framed), lag },
             Self::Sync(file, lag) => Operation::Sync(file, lag),
             Self::SyncNames(lag) => Operation::SyncNames(lag),
-            Self::SyncLater(file, lag) => Operation::SyncLater(file, lag),
+            Self::SyncLater { file, lag, extra } => Operation::SyncLater { file, lag, extra },
         }
     }
 
@@ -90,7 +94,7 @@ impl Operation<'_> {
         match self {
             Self::Append(file, _) | Self::Write { file, .. } | Self::Resize(file, _) | Self::Rename(file, _) => *file,
             Self::Remove(file) | Self::Replace(file, _) | Self::Put { file, .. } => *file,
-            Self::Sync(file, _) | Self::SyncLater(file, _) => *file,
+            Self::Sync(file, _) | Self::SyncLater { file, .. } => *file,
             Self::SyncNames(_) => File("/"),
         }
     }
@@ -99,7 +103,7 @@ impl Operation<'_> {
     pub(crate) fn is_sync(&self) -> bool {
         match self {
             Self::Append(..) | Self::Write { .. } | Self::Resize(..) | Self::Rename(..) | Self::Remove(_) => false,
-            Self::Replace(..) | Self::Put { .. } | Self::Sync(..) | Self::SyncNames(_) | Self::SyncLater(..) => true,
+            Self::Replace(..) | Self::Put { .. } | Self::Sync(..) | Self::SyncNames(_) | Self::SyncLater { .. } => true,
         }
     }
 }
@@ -200,7 +204,7 @@ impl Disk {
             Operation::Put { file, framed, lag: Some(_) } => self.replace_lazily(*file, framed),
             Operation::Sync(file, None) => self.sync(*file),
             Operation::SyncNames(None) => self.harden_names(u32::MAX),
-            Operation::Sync(_, Some(_)) | Operation::SyncNames(Some(_)) | Operation::SyncLater(..) => {}
+            Operation::Sync(_, Some(_)) | Operation::SyncNames(Some(_)) | Operation::SyncLater { .. } => {}
         }
     }
 

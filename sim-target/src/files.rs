@@ -11,7 +11,7 @@ use crate::{
     core::{Core, Event},
     disk::{Body, Disk, Operation, Use, push_frame},
     hooks::Hooked,
-    inject::{Call, METADATA, Moment, READ, SYNC, WRITE},
+    inject::{Call, DiskVerdict as Verdict, METADATA, Moment, READ, SYNC, WRITE},
     node::{DiskError, File, Node},
     outbox::{Deed, Due},
     trace::What,
@@ -32,6 +32,15 @@ pub(crate) struct Pending {
     hardens: bool,
     /// The node hears of it.
     tells: bool,
+    /// It waits for this step to end.
+    held_by: Option<usize>,
+}
+
+impl Pending {
+    /// What is written by now becomes durable; nobody hears of it.
+    fn silent(file: File, body: Option<Body>, upto: u32) -> Self {
+        Self { file, body, upto, hardens: true, tells: false, held_by: None }
+    }
 }
 
 impl<N: Node> Core<N> {
@@ -46,18 +55,19 @@ impl<N: Node> Core<N> {
             self.put_off(me, Deed::Disk(operation.into_owned()));
             return Ok(());
         }
-        match self.announce(me, Some(moment(me, &operation))) {
-            Due::Now => self.take_effect(me),
-            Due::Void => return Ok(()),
-            Due::Later => {
-                let operation = self.judged(me, operation)?;
-                self.hosts[me].look_ahead(&operation);
-                self.put_back(me, Deed::Disk(operation.into_owned()));
-                return Ok(());
-            }
+        let due = self.announce(me, Some(moment(me, &operation)));
+        if due == Due::Void {
+            return Ok(());
         }
-        let operation = self.judged(me, operation)?;
-        self.perform(me, &operation);
+        let judged = self.judged(me, operation);
+        if due == Due::Now && !self.hosts[me].outbox.is_open() {
+            self.take_effect(me);
+            self.perform(me, &judged?);
+        } else {
+            let operation = judged?;
+            self.hosts[me].look_ahead(&operation);
+            self.put_off_announced(me, Deed::Disk(operation.into_owned()));
+        }
         Ok(())
     }
 
@@ -83,14 +93,14 @@ impl<N: Node> Core<N> {
             Operation::Sync(_, Some(lag)) | Operation::Put { lag: Some(lag), .. } => self.harden_later(me, file, *lag),
             Operation::SyncNames(Some(lag)) => {
                 let upto = self.hosts[me].disk.last_change();
-                self.become_durable_in(me, Pending { file, body: None, upto, hardens: true, tells: false }, *lag);
+                self.become_durable_in(me, Pending::silent(file, None, upto), *lag);
             }
-            Operation::SyncLater(_, lag) => {
+            Operation::SyncLater { lag, extra, .. } => {
                 let (body, upto) = (self.hosts[me].disk.find(file), self.hosts[me].disk.last_change());
-                let pending = Pending { file, body, upto, hardens: lag.is_none(), tells: true };
-                self.become_durable_in(me, pending, SYNC_TIME);
+                let pending = Pending { file, body, upto, hardens: lag.is_none(), tells: true, held_by: None };
+                self.become_durable_in(me, pending, SYNC_TIME + extra);
                 if let Some(lag) = lag {
-                    self.harden_later(me, file, SYNC_TIME + lag);
+                    self.harden_later(me, file, SYNC_TIME + extra + lag);
                 }
                 // It is done when the node hears of it.
                 return;
@@ -140,8 +150,11 @@ impl<N: Node> Core<N> {
                 let lied = verdict.lie.map(|lie| self.lied(me, &lie, (file, 0), &framed, &[]));
                 Ok(Operation::Put { file, framed: lied.unwrap_or(framed).into(), lag: verdict.lag })
             }
-            Operation::Sync(..) => Ok(Operation::Sync(file, self.sync_judged(me, file)?)),
-            Operation::SyncLater(..) => Ok(Operation::SyncLater(file, self.sync_judged(me, file)?)),
+            Operation::Sync(..) => Ok(Operation::Sync(file, self.sync_judged(me, file, false)?.lag)),
+            Operation::SyncLater { .. } => {
+                let Verdict { lag, extra, .. } = self.sync_judged(me, file, true)?;
+                Ok(Operation::SyncLater { file, lag, extra })
+            }
             Operation::SyncNames(_) => Ok(Operation::SyncNames(self.judge(me, Call::whole(None, SYNC))?.lag)),
             Operation::Put { .. } => Ok(operation),
         }
@@ -163,13 +176,13 @@ impl<N: Node> Core<N> {
         Ok(Operation::Write { file, used_as, offset, data: written.into() })
     }
 
-    /// Judges a sync. How much later it is true, if it lies.
-    fn sync_judged(&mut self, me: usize, file: File) -> Result<Option<u64>, DiskError> {
-        let verdict = self.judge(me, Call::whole(Some(file), SYNC));
+    /// Judges a sync, which the node may not wait for.
+    fn sync_judged(&mut self, me: usize, file: File, later: bool) -> Result<Verdict, DiskError> {
+        let verdict = self.judge(me, Call { later, ..Call::whole(Some(file), SYNC) });
         if verdict == Err(DiskError::Io) {
             self.hosts[me].disk.abandon(file);
         }
-        verdict.map(|verdict| verdict.lag)
+        verdict
     }
 
     /// The disk as a node sees it.
@@ -182,7 +195,7 @@ impl<N: Node> Core<N> {
         let disk = &self.hosts[me].disk;
         let (body, upto) = (disk.find(file), disk.last_change());
         if body.is_some() {
-            self.become_durable_in(me, Pending { file, body, upto, hardens: true, tells: false }, lag);
+            self.become_durable_in(me, Pending::silent(file, body, upto), lag);
         }
     }
 
@@ -199,8 +212,15 @@ impl<N: Node> Core<N> {
 
     /// Something becomes durable. Whether the node is to hear of it.
     pub(crate) fn becomes_durable(&mut self, me: usize, index: u16) -> bool {
+        let Some(mut pending) = self.hosts[me].pending[usize::from(index)] else { return false };
+        if pending.tells && self.is_watched(me) {
+            pending.held_by = self.stalled(me, pending.file);
+            self.hosts[me].pending[usize::from(index)] = Some(pending);
+            if pending.held_by.is_some() {
+                return false;
+            }
+        }
         let host = &mut self.hosts[me];
-        let Some(pending) = host.pending[usize::from(index)] else { return false };
         match pending.body {
             Some(body) if pending.hardens => host.disk.harden(body, pending.upto),
             None if pending.hardens => host.disk.harden_names(pending.upto),
@@ -210,6 +230,21 @@ impl<N: Node> Core<N> {
             host.pending[usize::from(index)] = None;
         }
         pending.tells
+    }
+
+    /// A step has ended: the syncs that it held back are through.
+    pub(crate) fn release_syncs(&mut self, step: usize) {
+        for (node, host) in self.hosts.iter_mut().enumerate() {
+            for (index, pending) in host.pending.iter_mut().enumerate() {
+                if let Some(pending) = pending
+                    && pending.held_by == Some(step)
+                {
+                    pending.held_by = None;
+                    let (node, index, incarnation) = (node as u8, index as u16, host.incarnation);
+                    self.queue.push(self.now, Event::Durable { node, index, incarnation });
+                }
+            }
+        }
     }
 
     /// The file whose sync the node hears of now.

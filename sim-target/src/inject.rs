@@ -23,7 +23,7 @@ use murphy_schedule::{
 pub use self::plan::{StepReport, Struck};
 pub(crate) use self::{
     budget::Harm,
-    disks::{Call, METADATA, READ, Rules as DiskRules, SYNC, WRITE},
+    disks::{Call, METADATA, READ, Rules as DiskRules, SYNC, Verdict as DiskVerdict, WRITE},
     facts::{Facts, Moment, sorts_by_clock},
     plan::Plan,
 };
@@ -96,9 +96,9 @@ pub fn carries_out(kind: FaultKind) -> bool {
         FaultKind::Miswrite => true,
         FaultKind::Misread => true,
         FaultKind::DiskError => true,
-        FaultKind::DiskDelay => false,
-        FaultKind::DiskStall => false,
-        FaultKind::DiskThrottle => false,
+        FaultKind::DiskDelay => true,
+        FaultKind::DiskStall => true,
+        FaultKind::DiskThrottle => true,
         FaultKind::DiskFull => true,
         FaultKind::LazySync => true,
     }
@@ -372,9 +372,17 @@ impl<N: Node> Core<N> {
                 let order = Order::all(victims, place, Calls::Sync);
                 self.treat_disks(at, order, disks::Treatment::Lag(latency.0));
             }
-            Fault::DiskDelay { .. } => not_yet(),
-            Fault::DiskStall { .. } => not_yet(),
-            Fault::DiskThrottle { .. } => not_yet(),
+            Fault::DiskDelay { victims, place, calls, latency } => {
+                let order = Order::all(victims, place, calls);
+                self.treat_disks(at, order, disks::Treatment::Delay(latency.0));
+            }
+            Fault::DiskStall { victims, place, calls } => {
+                self.treat_disks(at, Order::all(victims, place, calls), disks::Treatment::Stall);
+            }
+            Fault::DiskThrottle { victims, place, rate } => {
+                let order = Order::all(victims, place, Calls::All);
+                self.treat_disks(at, order, disks::Treatment::Throttle(rate.bytes()));
+            }
         }
         false
     }
@@ -511,6 +519,7 @@ impl<N: Node> Core<N> {
         self.let_go(at);
         self.close_buffers(at);
         self.unblock(at);
+        self.release_syncs(at);
         self.switch_off(at);
         self.plan.steps[at].effects += self.refresh_links();
         if matches!(planned.step.fault, Fault::Redeploy { .. }) {

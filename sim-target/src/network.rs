@@ -188,6 +188,16 @@ impl Fate {
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
+
+    /// The message takes a drawn time longer. Returns how many nanoseconds.
+    fn delay(&mut self, latency: Distribution, draw: u64) -> u64 {
+        let extra = sample(latency, draw);
+        self.extra += extra;
+        if !matches!(latency, Distribution::Fixed(_)) {
+            self.late_by_chance += extra;
+        }
+        extra
+    }
 }
 
 /// The state of all links.
@@ -389,6 +399,17 @@ impl<N: Node> Core<N> {
         }
     }
 
+    /// Of the numbered rules of each sort that cover a message the lowest: its number, and the rank and the place of its step.
+    fn lowest_rules(&self, covers: impl Fn(&Active) -> bool) -> [Option<(u8, u8, usize)>; SORTS] {
+        let mut first: [Option<(u8, u8, usize)>; SORTS] = [None; SORTS];
+        for active in self.network.active.iter().filter(|active| active.rule.number > 0 && covers(active)) {
+            let own = (active.rule.number, self.plan.steps[active.step].rank, active.step);
+            let least = &mut first[active.treatment.sort()];
+            *least = Some(least.map_or(own, |least| least.min(own)));
+        }
+        first
+    }
+
     /// Applies the steps in force on this link; returns whether one cuts it.
     fn treat(&mut self, from: usize, to: usize, kind: usize, draw: u64, message: &N::Message) -> bool {
         if self.network.active.is_empty() {
@@ -396,13 +417,7 @@ impl<N: Node> Core<N> {
         }
         let (mut cut, stream) = (false, self.about.transport == Transport::Stream);
         let covers = |active: &Active| active.covers(from, to) && active.kind.is_none_or(|only| only == kind);
-        // Of the numbered rules of each sort the lowest: its number, and the step that it belongs to.
-        let mut first: [Option<(u8, u8, usize)>; SORTS] = [None; SORTS];
-        for active in self.network.active.iter().filter(|active| covers(active) && active.rule.number > 0) {
-            let own = (active.rule.number, self.plan.steps[active.step].rank, active.step);
-            let least = &mut first[active.treatment.sort()];
-            *least = Some(least.map_or(own, |least| least.min(own)));
-        }
+        let first = self.lowest_rules(covers);
         let link = self.network.link(from, to);
         let connected = self.network.connected(from, to);
         let round_trip = 2 * self.distance(from, to).unwrap_or(LATENCY);
@@ -428,16 +443,12 @@ impl<N: Node> Core<N> {
                 Treatment::Cut => !std::mem::replace(&mut cut, true),
                 Treatment::Hold => *fate.held.get_or_insert(active.step) == active.step,
                 Treatment::Delay(latency, limit) => {
-                    let extra = sample(latency, draw);
+                    let extra = fate.delay(latency, draw);
                     let fits = limit.filter(|_| extra > 0).is_none_or(|limit| {
                         let ticket = buffers.label(&mut fate.label, draw, last[link]).ticket;
                         buffers.admit(limit, active.step, link, self.now, extra, ticket)
                     });
                     fate.lost |= !fits;
-                    fate.extra += extra;
-                    if !matches!(latency, Distribution::Fixed(_)) {
-                        fate.late_by_chance += extra;
-                    }
                     extra > 0
                 }
                 Treatment::Lose(share) => {
@@ -500,14 +511,7 @@ impl<N: Node> Core<N> {
                     fate.extra += (pieces as u64 - 1) * each;
                     pieces > 1
                 }
-                Treatment::Socket(SocketCall::Read | SocketCall::Write, latency) => {
-                    let extra = sample(latency, draw);
-                    fate.extra += extra;
-                    if !matches!(latency, Distribution::Fixed(_)) {
-                        fate.late_by_chance += extra;
-                    }
-                    extra > 0
-                }
+                Treatment::Socket(SocketCall::Read | SocketCall::Write, latency) => fate.delay(latency, draw) > 0,
                 // They concern connections, not messages.
                 Treatment::Refuse(..) | Treatment::HalfOpen => false,
                 Treatment::Socket(SocketCall::Connect | SocketCall::Bind | SocketCall::Accept, _) => false,

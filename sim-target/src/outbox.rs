@@ -26,8 +26,8 @@ use crate::{
 pub(crate) enum Deed {
     /// So many nanoseconds pass.
     Spend(u64),
-    /// A step ends.
-    Await(usize),
+    /// A step ends, or so many nanoseconds pass.
+    Await(usize, u64),
     /// The message in this slot leaves for a node.
     Send {
         to: usize,
@@ -60,8 +60,8 @@ enum Wait {
     Nothing,
     /// A moment, in nanoseconds.
     Until(u64),
-    /// The end of a step.
-    Step(usize),
+    /// The end of a step, or a moment in nanoseconds.
+    Step(usize, u64),
 }
 
 /// What the handler of one node asked for that has not happened yet.
@@ -110,8 +110,7 @@ impl Outbox {
     fn is_due(&self, now: u64) -> bool {
         match self.wait {
             Wait::Nothing => true,
-            Wait::Until(at) => at <= now,
-            Wait::Step(_) => false,
+            Wait::Until(at) | Wait::Step(_, at) => at <= now,
         }
     }
 }
@@ -143,11 +142,11 @@ impl<N: Node> Core<N> {
         }
     }
 
-    /// The running handler of a node goes on from here when the step at `step` has ended.
-    #[allow(dead_code, reason = "disks that stall come next; a test of this module calls it")]
-    pub(crate) fn block(&mut self, me: usize, step: usize) {
+    /// The running handler of a node goes on from here when the step at `step` has ended, or so many nanoseconds have passed. Its
+    /// clocks do not show it: how long it is nobody knows before it is over.
+    pub(crate) fn block(&mut self, me: usize, step: usize, most: u64) {
         if self.alive(me) {
-            self.put_off(me, Deed::Await(step));
+            self.put_off(me, Deed::Await(step, most));
         }
     }
 
@@ -155,7 +154,7 @@ impl<N: Node> Core<N> {
     pub(crate) fn unblock(&mut self, step: usize) {
         for node in 0..self.hosts.len() {
             let outbox = &mut self.hosts[node].outbox;
-            if outbox.wait == Wait::Step(step) {
+            if matches!(outbox.wait, Wait::Step(waits, _) if waits == step) {
                 outbox.wait = Wait::Nothing;
                 self.queue.push_first(self.now, Event::Go { node: node as u8 });
             }
@@ -175,6 +174,12 @@ impl<N: Node> Core<N> {
         self.open_outbox(me);
         self.put_off_marks(me);
         self.hosts[me].outbox.deeds.push_back(deed);
+    }
+
+    /// What the running handler asks for has been announced, but happens when all has happened that it asked for before.
+    pub(crate) fn put_off_announced(&mut self, me: usize, deed: Deed) {
+        self.put_off(me, deed);
+        self.hosts[me].outbox.announced = Some(self.network.fate);
     }
 
     /// The marks that the running handler has hit by now are hit when all has happened that it asked for before.
@@ -257,13 +262,11 @@ impl<N: Node> Core<N> {
 
     fn carry_out(&mut self, me: usize, deed: Deed) {
         match deed {
-            Deed::Spend(nanos) => {
-                let at = self.now.saturating_add(nanos);
-                self.hosts[me].outbox.wait = Wait::Until(at);
-                self.queue.push(at, Event::Go { node: me as u8 });
+            Deed::Spend(nanos) => self.wait(me, nanos, Wait::Until),
+            Deed::Await(step, most) if self.plan.steps[step].is_active() => {
+                self.wait(me, most, |until| Wait::Step(step, until));
             }
-            Deed::Await(step) if self.plan.steps[step].is_active() => self.hosts[me].outbox.wait = Wait::Step(step),
-            Deed::Await(_) => {}
+            Deed::Await(..) => {}
             Deed::Send { to, slot } => {
                 let message = self.messages.take(slot);
                 self.send_now(me, to, message);
@@ -279,6 +282,15 @@ impl<N: Node> Core<N> {
             Deed::Say(what) => self.note(Some(me), |_| what),
             Deed::Mark(hit) => marks::happen(hit),
             Deed::Panic(panic) => self.panicked(me, panic),
+        }
+    }
+
+    /// The handler under way waits, for so many nanoseconds at most.
+    fn wait(&mut self, me: usize, most: u64, wait: impl FnOnce(u64) -> Wait) {
+        let until = self.now.saturating_add(most);
+        self.hosts[me].outbox.wait = wait(until);
+        if until < u64::MAX {
+            self.queue.push(until, Event::Go { node: me as u8 });
         }
     }
 
@@ -349,10 +361,10 @@ mod tests {
                 Input::Timer(Timer(1)) => {
                     cx.log(format_args!("first"));
                     cx.spend(Duration::from_millis(10));
-                    cx.core.block(cx.me, 0);
+                    cx.core.block(cx.me, 0, u64::MAX);
                     cx.log(format_args!("second"));
                     cx.spend(Duration::from_millis(10));
-                    cx.core.block(cx.me, 0);
+                    cx.core.block(cx.me, 0, u64::MAX);
                     cx.log(format_args!("third"));
                 }
                 Input::Request { reply, .. } => cx.reply(reply, None),

@@ -45,9 +45,9 @@ fn a_target_whose_disk_fails_stops_and_starts_again_when_all_is_healed() {
 #[test]
 fn nothing_that_a_disk_may_do_gets_a_correct_target_blamed() {
     fn blamed(target: impl Target, runs: u64) -> Vec<u64> {
-        let faults =
-            [FaultKind::DiskError, FaultKind::DiskFull, FaultKind::Crash, FaultKind::Heal, FaultKind::Partition];
-        let vocabulary = Vocabulary { faults: faults.to_vec(), ..vocabulary(&target) };
+        use FaultKind::{Crash, DiskDelay, DiskError, DiskFull, DiskStall, DiskThrottle, Heal, Partition};
+        let faults = vec![DiskError, DiskFull, DiskDelay, DiskStall, DiskThrottle, Crash, Heal, Partition];
+        let vocabulary = Vocabulary { faults, ..vocabulary(&target) };
         let mut runner = Runner::new(Rc::new(target), BTreeSet::new());
         let invalid = |seed: &u64| {
             let schedule = mutate::random(&vocabulary, &mut Dice::new(*seed));
@@ -55,6 +55,6 @@ fn nothing_that_a_disk_may_do_gets_a_correct_target_blamed() {
         };
         (0..runs).filter(invalid).collect()
     }
-    assert_eq!(blamed(Echo, 1_000), [0u64; 0]);
-    assert_eq!(blamed(RaftKv, 1_000), [0u64; 0]);
+    assert_eq!(blamed(Echo, 1_500), [0u64; 0]);
+    assert_eq!(blamed(RaftKv, 1_500), [0u64; 0]);
 }

@@ -1,4 +1,4 @@
-//! Faults of disks: calls that fail, lie or are late, and damage to what is stored.
+//! Faults of disks: calls that fail, lie, are late or take their time, and damage to what is stored.
 //!
 //! A lasting step is a rule for the calls of its victims. A call that a rule covers draws once, keyed by the step, the node,
 //! the slot of time and its number within it, whatever became of the calls before.
@@ -43,12 +43,14 @@ pub(crate) struct Call<'a> {
     pub(crate) data: Option<&'a [u8]>,
     /// How many bytes more the disk has to hold.
     pub(crate) grows: usize,
+    /// The node does not wait for it.
+    pub(crate) later: bool,
 }
 
 impl<'a> Call<'a> {
     /// A call about a file as a whole.
     pub(crate) fn whole(file: Option<File>, sorts: u8) -> Self {
-        Self { file, used_as: Use::Raw, sorts, range: 0..usize::MAX, data: None, grows: 0 }
+        Self { file, used_as: Use::Raw, sorts, range: 0..usize::MAX, data: None, grows: 0, later: false }
     }
 
     /// A write.
@@ -68,6 +70,12 @@ pub(crate) enum Treatment {
     Misread(Misread),
     /// Syncs are true so much later.
     Lag(Distribution),
+    /// They take so much longer.
+    Delay(Distribution),
+    /// They do not return before the step ends.
+    Stall,
+    /// They read and write so many bytes a second.
+    Throttle(u64),
 }
 
 /// A lasting step that is in force on some disks.
@@ -137,6 +145,8 @@ pub(crate) struct Verdict {
     pub(crate) lie: Option<Lie>,
     /// It is durable so much later than it says.
     pub(crate) lag: Option<u64>,
+    /// It takes so many nanoseconds longer, if the node does not wait for it.
+    pub(crate) extra: u64,
 }
 
 /// What a step says about calls of disks.
@@ -190,6 +200,7 @@ impl<N: Node> Core<N> {
         let victims = self.select(at, order.victims, 0);
         let harm = match treatment {
             Treatment::Fail(_) | Treatment::Limit(_) => None,
+            Treatment::Delay(_) | Treatment::Stall | Treatment::Throttle(_) => None,
             Treatment::Miswrite(Miswrite::Phantom) | Treatment::Lag(_) => Some(Harm::Lost),
             Treatment::Miswrite(_) | Treatment::Misread(_) => Some(Harm::Damaged),
         };
@@ -248,7 +259,8 @@ impl<N: Node> Core<N> {
         files(place, &listed, &self.about).into_iter().map(|at| listed[at].bytes.len() as u64).sum()
     }
 
-    /// What becomes of a call. Errors win over everything else.
+    /// What becomes of a call. Errors win over everything else, but take as long. The running handler takes the time of a call
+    /// for which it waits.
     pub(crate) fn judge(&mut self, me: usize, call: Call<'_>) -> Result<Verdict, DiskError> {
         let mut verdict = Verdict::default();
         let mut error = self.exceeds_its_disk(me, &call).then_some(DiskError::NoSpace);
@@ -273,8 +285,21 @@ impl<N: Node> Core<N> {
                     verdict.lag = Some(sample(lag, draw));
                     self.count(at);
                 }
-                Treatment::Fail(_) | Treatment::Limit(_) | Treatment::Lag(_) => {}
+                Treatment::Delay(latency) => {
+                    verdict.extra += sample(latency, draw);
+                    self.count(at);
+                }
+                // A sync for whose end the node does not wait is held back then.
+                Treatment::Stall if !call.later => {
+                    self.block(me, step, u64::MAX);
+                    self.count(at);
+                }
+                Treatment::Throttle(rate) => self.throttle(me, at, rate, &call),
+                Treatment::Fail(_) | Treatment::Limit(_) | Treatment::Lag(_) | Treatment::Stall => {}
             }
+        }
+        if !call.later {
+            self.spend(me, verdict.extra);
         }
         match error {
             None => Ok(verdict),
@@ -283,6 +308,32 @@ impl<N: Node> Core<N> {
                 Err(error)
             }
         }
+    }
+
+    /// A call takes the time that its bytes need, but no longer than the step lasts.
+    fn throttle(&mut self, me: usize, at: usize, rate: u64, call: &Call<'_>) {
+        let bytes = match (call.file, call.data) {
+            (Some(file), None) if call.sorts == READ => part_length(self.view(me).length(file), &call.range),
+            (_, data) => data.map_or(0, <[u8]>::len),
+        };
+        if bytes > 0 {
+            let takes = u128::from(bytes as u64) * 1_000_000_000 / u128::from(rate.max(1));
+            self.block(me, self.disk_rules.active[at].step, takes.try_into().unwrap_or(u64::MAX));
+            self.count(at);
+        }
+    }
+
+    /// The step that keeps a sync of a file from being through now.
+    pub(crate) fn stalled(&mut self, me: usize, file: File) -> Option<usize> {
+        let call = Call::whole(Some(file), SYNC);
+        for at in 0..self.disk_rules.active.len() {
+            if matches!(self.disk_rules.active[at].treatment, Treatment::Stall) && self.covered(at, me, &call).is_some()
+            {
+                self.count(at);
+                return Some(self.disk_rules.active[at].step);
+            }
+        }
+        None
     }
 
     /// A rule has struck.
@@ -441,6 +492,11 @@ impl<N: Node> Core<N> {
         }
         read
     }
+}
+
+/// How many of so many bytes a range is about.
+fn part_length(length: usize, range: &Range<usize>) -> usize {
+    range.end.min(length).saturating_sub(range.start)
 }
 
 /// Sets `part` to what stood there before: `old` from `offset` on, and zeros beyond its end.

@@ -282,15 +282,21 @@ impl<N: Node> Core<N> {
         match (parcel.buffer, parcel.is_held()) {
             (Some(step), false) if self.plan.is_active(step) => self.hold(step, ticket),
             (Some(step), true) => self.time_out(step, ticket),
-            _ => self.let_out(ticket),
+            _ => self.arrive(at),
         }
+    }
+
+    /// A parcel that no buffer holds is delivered, in its place among all that happens at this moment.
+    fn arrive(&mut self, at: usize) {
+        let parcel = self.network.buffers.parcels.remove(at);
+        self.queue.push_first(self.now, parcel.delivery);
     }
 
     fn buffering(&self, step: usize) -> Buffering {
         Buffering::of(self.plan.fault(step)).expect("only a step that reorders holds messages in buffers")
     }
 
-    /// A parcel is delivered.
+    /// A parcel leaves its buffer.
     fn let_out(&mut self, ticket: u32) {
         let Some(at) = self.network.buffers.position(ticket) else { return };
         let parcel = self.network.buffers.parcels.remove(at);

@@ -31,6 +31,7 @@ mod reorder;
 mod rules;
 mod selectors;
 mod shapes;
+mod slow_disks;
 mod snapshots;
 mod stops;
 mod streams;
