@@ -92,6 +92,18 @@ impl FolderError {
     }
 }
 
+/// How often a folder is put in place while another worker is replacing the one that is there.
+const TRIES: u32 = 100;
+
+/// Gives a finished folder its name. One that was there and is gone at the next look is being replaced.
+fn put_in_place(aside: &Path, folder: &Path) -> io::Result<()> {
+    let is_being_replaced = |error: &io::Error| {
+        error.kind() == io::ErrorKind::DirectoryNotEmpty && !folder.join("schedule.murphy").exists()
+    };
+    let mut tries = (0..TRIES).map(|_| fs::rename(aside, folder));
+    tries.find(|done| !done.as_ref().is_err_and(is_being_replaced)).unwrap_or_else(|| fs::rename(aside, folder))
+}
+
 impl Finding {
     /// The finding that `schedule` makes on this target; `None` if its run keeps every promise.
     pub fn new(harness: &mut Harness, schedule: &Schedule) -> Option<Self> {
@@ -260,7 +272,7 @@ impl Finding {
         }
         let aside = crashes.join(format!(".{}.{}", self.folder_name(), std::process::id()));
         let written = self.write_files(&aside, provenance).and_then(|()| {
-            fs::rename(&aside, &folder).map_err(FolderError::io("rename a finished folder to", &folder))
+            put_in_place(&aside, &folder).map_err(FolderError::io("rename a finished folder to", &folder))
         });
         if written.is_err() {
             // Whatever was written is incomplete; the first error is the one to report.
