@@ -719,7 +719,7 @@ impl<N: Node> Core<N> {
     }
 
     /// How far time has come for the running handler of a node, in nanoseconds.
-    fn time_at(&self, me: usize) -> u64 {
+    pub(crate) fn time_at(&self, me: usize) -> u64 {
         self.now.saturating_add(self.hosts[me].outbox.lag())
     }
 

@@ -176,6 +176,11 @@ impl<N: Node> Core<N> {
         }
     }
 
+    /// How many nanoseconds the chaos phase still has at a moment.
+    fn chaos_left(&self, at: u64) -> u64 {
+        (u64::from(self.header.chaos) * 10_000_000).saturating_sub(at)
+    }
+
     /// On which side of each of the target's constants the length of a step falls, and how near, is worth knowing.
     fn sided(&mut self, at: usize, micros: u64) {
         let tag = self.plan.steps[at].tag();

@@ -298,6 +298,8 @@ impl<N: Node> Core<N> {
                 Treatment::Fail(_) | Treatment::Limit(_) | Treatment::Lag(_) | Treatment::Stall => {}
             }
         }
+        // Nothing is slow beyond the end of chaos.
+        verdict.extra = verdict.extra.min(self.chaos_left(self.time_at(me)));
         if !call.later {
             self.spend(me, verdict.extra);
         }

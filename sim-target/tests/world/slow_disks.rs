@@ -77,6 +77,13 @@ fn a_slow_call_takes_its_time_and_the_clock_shows_it() {
 }
 
 #[test]
+fn no_call_is_slow_beyond_the_end_of_chaos() {
+    let outcome = second(writer(), "at 550ms disk-delay n1 takes 10s");
+    let last = outcome.trace.iter().rfind(|event| matches!(&event.what, What::Log(line) if line.starts_with('6')));
+    assert_eq!(last.map(|event| event.time), Some(1_000 * MS));
+}
+
+#[test]
 fn a_call_that_stalls_returns_as_the_step_ends_and_no_clock_foresees_it() {
     check_second("at 150ms disk-stall n1 for 90ms", (240, 200), 2);
     check_second("at 150ms disk-stall n1 on sync for 90ms", (240, 200), 1);
