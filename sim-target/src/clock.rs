@@ -68,18 +68,21 @@ impl Clock {
     }
 
     /// What the wall clock shows at a moment of true time.
+    #[inline]
     pub(crate) fn wall(&self, now: u64) -> u64 {
         let rates = self.deviations.iter().map(|deviation| deviation.wall_rate);
         self.wall + rates.fold(now - self.since, scaled)
     }
 
     /// What the monotonic clock shows at a moment of true time.
+    #[inline]
     pub(crate) fn mono(&self, now: u64) -> u64 {
         let rates = self.deviations.iter().map(|deviation| deviation.mono_rate);
         self.mono + rates.fold(now - self.since, scaled)
     }
 
     /// The first moment of true time at which the monotonic clock shows `mono`, if it runs on as it does now; `None`: never.
+    #[inline]
     pub(crate) fn when(&self, mono: u64) -> Option<u64> {
         let rates = self.deviations.iter().map(|deviation| deviation.mono_rate);
         let elapsed = rates.rev().try_fold(mono.saturating_sub(self.mono), unscaled)?;
@@ -181,12 +184,14 @@ impl Clock {
 }
 
 /// How much time a clock shows that runs at `rate`, where one that is right shows `time`.
+#[inline]
 fn scaled(time: u64, rate: u64) -> u64 {
     let time = u128::from(time) * u128::from(rate) / u128::from(TRUE_RATE);
     time.try_into().unwrap_or(u64::MAX)
 }
 
 /// The least time in which a clock that runs at `rate` shows as much as `shown`; `None` if it stands still.
+#[inline]
 fn unscaled(shown: u64, rate: u64) -> Option<u64> {
     if shown == 0 {
         return Some(0);

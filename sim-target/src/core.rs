@@ -30,7 +30,7 @@ use crate::{
     state::{Condition, Seen, Signals, StateView, global, local, pair},
     target::{About, Transport},
     telemetry,
-    trace::{Numbers, TraceEvent, TraceHash, What},
+    trace::{Chance, Numbers, TraceEvent, TraceHash, What},
     workload::Workload,
 };
 
@@ -433,17 +433,19 @@ impl<N: Node> Core<N> {
     /// Records what happened, if a trace is kept.
     #[inline]
     pub(crate) fn note(&mut self, node: Option<usize>, what: impl FnOnce(&Self) -> What) {
-        if self.trace.is_none() {
-            return;
-        }
         self.note_message(node, None, what);
     }
 
     /// The same of a message, request or answer of this number that is sent or arrives.
+    #[inline]
     pub(crate) fn note_message(&mut self, node: Option<usize>, message: Option<u32>, what: impl FnOnce(&Self) -> What) {
-        if self.trace.is_none() {
-            return;
+        if self.trace.is_some() {
+            self.keep(node, message, what);
         }
+    }
+
+    #[cold]
+    fn keep(&mut self, node: Option<usize>, message: Option<u32>, what: impl FnOnce(&Self) -> What) {
         self.note_telemetry();
         let what = what(self);
         if let Some(trace) = &mut self.trace {
@@ -453,7 +455,14 @@ impl<N: Node> Core<N> {
 
     /// Records what the running handler has said through `tracing` so far, if a trace is kept. In a handler that takes time it was
     /// said when all has happened that was asked for before.
+    #[inline]
     pub(crate) fn note_telemetry(&mut self) {
+        if self.trace.is_some() {
+            self.note_fresh_telemetry();
+        }
+    }
+
+    fn note_fresh_telemetry(&mut self) {
         let Some(trace) = &mut self.trace else { return };
         let fresh = telemetry::take_fresh();
         let under_way = self.running.map(|me| &mut self.hosts[me].outbox).filter(|outbox| outbox.is_open());
@@ -524,11 +533,12 @@ impl<N: Node> Core<N> {
         // As it is sent, whatever becomes of it.
         let text = self.trace.is_some().then(|| format!("{message:?}"));
         let arrives = self.transmit(me, to, kind, &mut message);
-        let (before, chance, session) = (self.network.fate, self.chance(), self.network.session(me, to));
+        let (before, session) = (self.network.fate.extra, self.network.session(me, to));
+        let chance = if self.trace.is_some() { self.chance() } else { Chance::Nothing };
         self.fire(Side::After, moment);
         self.keep_stream_promise();
         // A step that begins after the sending may still act on this very message.
-        let arrives = arrives.filter(|_| !self.network.fate.lost).map(|at| at + self.network.fate.extra - before.extra);
+        let arrives = arrives.filter(|_| !self.network.fate.lost).map(|at| at + self.network.fate.extra - before);
         if let (Some(label), Some(at)) = (&mut self.network.fate.label, arrives) {
             label.own = at;
         }
@@ -575,18 +585,24 @@ impl<N: Node> Core<N> {
             Event::Deliver { from, to, kind, session, slot, judged: false }
         };
         let stamp = self.network.buffers.clock(from);
-        let copy = self.network.fate.copy.map(|later| (at + later, self.put_stamped(message.clone(), stamp)));
-        let first = (at, self.put_stamped(message, stamp));
-        for (at, slot) in copy.into_iter().chain([first]) {
-            self.number_copy(slot, Some(self.numbers.last));
-            let event = match self.network.fate.label {
-                Some(label) => self.wrap(label, at, deliver(slot), slot == first.1),
-                None => deliver(slot),
-            };
-            match held {
-                Some(step) => self.network.held.push((step, at, event)),
-                None => self.queue.push(at, event),
-            }
+        if let Some(later) = self.network.fate.copy {
+            let slot = self.put_stamped(message.clone(), stamp);
+            self.dispatch(at + later, deliver(slot), slot, false, held);
+        }
+        let slot = self.put_stamped(message, stamp);
+        self.dispatch(at, deliver(slot), slot, true, held);
+    }
+
+    /// The delivery of the message in a slot, or of its second copy, is planned, or held by a step.
+    fn dispatch(&mut self, at: u64, delivery: Event, slot: u32, first: bool, held: Option<usize>) {
+        self.number_copy(slot, Some(self.numbers.last));
+        let event = match self.network.fate.label {
+            Some(label) => self.wrap(label, at, delivery, first),
+            None => delivery,
+        };
+        match held {
+            Some(step) => self.network.held.push((step, at, event)),
+            None => self.queue.push(at, event),
         }
     }
 

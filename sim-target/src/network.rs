@@ -270,15 +270,18 @@ impl Network {
         self.node_epochs = [0; 16];
     }
 
+    #[inline]
     fn link(&self, from: usize, to: usize) -> usize {
         from * self.nodes + to
     }
 
+    #[inline]
     fn pair(&self, a: usize, b: usize) -> usize {
         self.link(a.min(b), a.max(b))
     }
 
     /// When a message due `at` arrives on an ordered stream.
+    #[inline]
     pub(crate) fn in_order(&mut self, from: usize, to: usize, at: u64) -> u64 {
         let link = self.link(from, to);
         self.last[link] = at.max(self.last[link] + 1);
@@ -311,6 +314,7 @@ impl Network {
     }
 
     /// How often the draws of a link have changed.
+    #[inline]
     fn link_epoch(&self, link: usize) -> u64 {
         self.world_epoch << 32 | self.link_epochs[link]
     }
@@ -321,11 +325,13 @@ impl Network {
     }
 
     /// How often the draws of a node have changed.
+    #[inline]
     pub(crate) fn node_epoch(&self, node: usize) -> u64 {
         self.world_epoch << 32 | self.node_epochs[node]
     }
 
     /// The draw of the next message of this kind on this link.
+    #[inline]
     fn draw(&mut self, seed: u64, keying: Keying, now: u64, from: usize, to: usize, kind: usize) -> u64 {
         let link = self.link(from, to);
         let entity = (from << 32 | to << 16) as u64;
@@ -346,6 +352,7 @@ impl Network {
 }
 
 /// Twenty bits of a draw, from bit `at` on, as a number below `bound`.
+#[inline]
 fn part(draw: u64, at: u32, bound: u64) -> u64 {
     ((draw >> at & 0xf_ffff) * bound) >> 20
 }
@@ -373,7 +380,7 @@ impl<N: Node> Core<N> {
         if from == to {
             return Some(arrives);
         }
-        if chaos {
+        if chaos && self.header.loss | self.header.duplication > 0 {
             self.ambient(draw);
         }
         let cut = self.treat(from, to, kind, draw, message) || !self.network.connected(from, to);

@@ -134,6 +134,7 @@ impl<T> Slab<T> {
         self.free.clear();
     }
 
+    #[inline]
     pub(crate) fn put(&mut self, item: T) -> u32 {
         if let Some(slot) = self.free.pop() {
             self.items[slot as usize] = Some(item);
@@ -143,6 +144,7 @@ impl<T> Slab<T> {
         self.items.len() as u32 - 1
     }
 
+    #[inline]
     pub(crate) fn take(&mut self, slot: u32) -> T {
         self.free.push(slot);
         self.items[slot as usize].take().expect("an event takes what it put")

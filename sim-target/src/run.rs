@@ -16,6 +16,7 @@ use crate::{
     hooks::Hooked,
     inject::{Moment, Plan, StepReport},
     marks::{self, Broken},
+    network::Fate,
     node::{Input, Node, NodeId},
     outbox::Deed,
     panics::{self, Panic},
@@ -464,6 +465,7 @@ impl<T: Target> World<'_, T> {
     }
 
     /// Whether an event reaches a node now. What reaches a node that is paused or busy waits, behind what waits already.
+    #[inline]
     fn reaches(&mut self, node: usize, event: Event) -> bool {
         let host = &mut self.core.hosts[node];
         if !host.up || (host.is_free() && (host.backlog.is_empty() || host.turns)) {
@@ -514,25 +516,25 @@ impl<T: Target> World<'_, T> {
         if !judged {
             self.core.fire(Side::Before, moment);
         }
-        let fate = self.core.network.fate;
+        let Fate { lost: is_lost, extra, copy, .. } = self.core.network.fate;
         let stamp = self.core.network.buffers.stamp_of(slot);
         let numbered = self.core.numbers.messages.get(slot);
         let message = self.core.messages.take(slot);
-        if fate.lost || gone(self.core) {
+        if is_lost || gone(self.core) {
             return self.core.note(Some(to), lost);
         }
         let again = |slot, judged| Event::Deliver { from: from as u8, to: to as u8, kind, session, slot, judged };
-        if let Some(lag) = fate.copy {
+        if let Some(lag) = copy {
             let slot = self.core.put_stamped(message.clone(), stamp);
             self.core.number_copy(slot, numbered);
-            self.core.queue.push(self.core.now + fate.extra + lag, again(slot, false));
+            self.core.queue.push(self.core.now + extra + lag, again(slot, false));
         }
         let paused = self.core.hosts[to].paused_by > 0;
-        if fate.extra > 0 || paused {
+        if extra > 0 || paused {
             let slot = self.core.put_stamped(message, stamp);
             self.core.number_copy(slot, numbered);
             let event = again(slot, true);
-            match fate.extra {
+            match extra {
                 0 => self.core.hosts[to].backlog.push_front(event),
                 extra => self.core.queue.push(self.core.now + extra, event),
             }
@@ -545,21 +547,20 @@ impl<T: Target> World<'_, T> {
             text: format!("{message:?}"),
         });
         let hooked = self.core.hooks.is_some().then(|| message.clone());
-        self.hook_delivery(Side::Before, from, to, kind, hooked.as_ref());
+        if let Some(message) = &hooked {
+            self.hook_delivery(Side::Before, from, to, kind, message);
+        }
         self.feed(to, Input::Message { from: number(from), message }, 16 + u64::from(kind), Some(moment));
-        self.hook_delivery(Side::After, from, to, kind, hooked.as_ref());
+        if let Some(message) = &hooked {
+            self.hook_delivery(Side::After, from, to, kind, message);
+        }
     }
 
-    /// Tells the target's hooks of a delivery, if it has any.
-    fn hook_delivery(
-        &mut self,
-        side: Side,
-        from: usize,
-        to: usize,
-        kind: u16,
-        message: Option<&<T::Node as Node>::Message>,
-    ) {
-        let Some(message) = message.filter(|_| self.core.hosts[to].up) else { return };
+    /// Tells the target's hooks of a delivery.
+    fn hook_delivery(&mut self, side: Side, from: usize, to: usize, kind: u16, message: &<T::Node as Node>::Message) {
+        if !self.core.hosts[to].up {
+            return;
+        }
         let what = Hooked::Deliver { from: number(from), kind: kind.into(), message };
         self.core.call_hooks(side, Some(to), what, self.nodes[to].as_ref());
     }
@@ -778,6 +779,7 @@ impl<T: Target> World<'_, T> {
 
 impl<N: Node> Core<N> {
     /// A handler of this node begins.
+    #[inline]
     fn enter(&mut self, node: usize) {
         self.running = Some(node);
         if self.plan.has_buggify {
@@ -787,6 +789,7 @@ impl<N: Node> Core<N> {
     }
 
     /// The code of a handler of this node has returned. Returns whether it went past the point of a crash.
+    #[inline]
     fn leave(&mut self, node: usize) -> bool {
         if self.plan.watches_marks() {
             self.fire_marks(Side::After);

@@ -5,6 +5,7 @@
 //! transitions, and of (fault, role of its victim) pairs, as 64-bit hashes.
 
 use murphy_checker::history::NodeId;
+use murphy_schedule::select::NODES_MAX;
 
 use crate::{
     draw::fold,
@@ -30,6 +31,7 @@ const LAG_MAX: u64 = 3;
 impl StateView {
     /// Whether nothing changed. Roles are compared by their addresses: two copies of one word count as a change, which only costs
     /// time.
+    #[inline]
     pub(crate) fn is_unchanged(&self, before: &Self) -> bool {
         let ranks = || self.ranks[..self.ranks_len].iter().zip(&before.ranks);
         self.ranks_len == before.ranks_len
@@ -39,6 +41,7 @@ impl StateView {
     }
 
     /// The index of the role among those that the target names; `usize::MAX` if it is none of them.
+    #[inline]
     pub(crate) fn role_among(&self, roles: &[&str]) -> usize {
         let Some(role) = self.role else { return usize::MAX };
         let at = roles.iter().position(|known| std::ptr::eq(*known, role));
@@ -46,6 +49,7 @@ impl StateView {
     }
 
     /// The role that the node plays now: one of those its target names.
+    #[inline]
     pub fn role(&mut self, role: &'static str) -> &mut Self {
         self.role = Some(role);
         self
@@ -55,6 +59,7 @@ impl StateView {
     ///
     /// # Panics
     /// If there are more than [`RANKS_MAX`]; they are told apart by the order in which they are reported.
+    #[inline]
     pub fn rank(&mut self, _name: &'static str, value: u64) -> &mut Self {
         assert!(self.ranks_len < RANKS_MAX, "a node reports at most {RANKS_MAX} ranks");
         self.ranks[self.ranks_len] = value;
@@ -63,18 +68,21 @@ impl StateView {
     }
 
     /// A small number that is taken as it is: a flag, a phase.
+    #[inline]
     pub fn fact(&mut self, _name: &'static str, value: u64) -> &mut Self {
         self.facts = fold(self.facts, value.wrapping_add(1));
         self
     }
 
     /// How far the node has come: the length of its log. Steps can strike who is most or least up to date.
+    #[inline]
     pub fn progress(&mut self, value: u64) -> &mut Self {
         self.progress = Some(value);
         self
     }
 
     /// The node to which this one relates: its leader, its vote.
+    #[inline]
     pub fn peer(&mut self, _name: &'static str, node: Option<NodeId>) -> &mut Self {
         self.peer = node.unwrap_or(0);
         self
@@ -114,6 +122,7 @@ impl Seen {
     }
 
     /// Adds `hash` to `states` unless the run has it, or has too many.
+    #[inline]
     pub(crate) fn add(&mut self, hash: u64, states: &mut Vec<u64>) {
         let mut at = hash as usize % TABLE;
         while self.table[at].1 == self.run {
@@ -141,12 +150,14 @@ pub enum Condition {
 }
 
 /// A node's part of the global state that its own rank among the others does not enter.
+#[inline]
 pub(crate) fn local(view: &StateView, role: usize, condition: Condition) -> u64 {
     fold(fold(view.facts, role as u64), condition as u64)
 }
 
 /// The hash of the global state; equal for clusters that differ only in the numbering of their nodes (but for the
 /// relations between nodes beyond the first step).
+#[inline]
 pub(crate) fn global<'a>(nodes: impl Iterator<Item = (&'a StateView, u64)> + Clone) -> u64 {
     let mut largest = [0; RANKS_MAX];
     for (view, _) in nodes.clone() {
@@ -156,17 +167,19 @@ pub(crate) fn global<'a>(nodes: impl Iterator<Item = (&'a StateView, u64)> + Clo
     }
     let digest = |view: &StateView, local: u64| {
         let lags = view.ranks[..view.ranks_len].iter().zip(&largest).map(|(rank, most)| (most - rank).min(LAG_MAX));
-        lags.fold(local, fold)
+        fold(local, lags.fold(1, |all, lag| all * (LAG_MAX + 1) + lag))
     };
-    let of_peer = |peer: NodeId| {
-        let peer = usize::from(peer).checked_sub(1).and_then(|at| nodes.clone().nth(at));
-        peer.map_or(0, |(view, local)| digest(view, local))
-    };
+    let mut digests = [0; NODES_MAX as usize];
+    for (own, (view, local)) in digests.iter_mut().zip(nodes.clone()) {
+        *own = digest(view, local);
+    }
+    let of_peer = |peer: NodeId| usize::from(peer).checked_sub(1).and_then(|at| digests.get(at)).map_or(0, |own| *own);
     // A sum does not care about the order of its terms.
-    nodes.clone().fold(0u64, |sum, (view, local)| sum.wrapping_add(fold(digest(view, local), of_peer(view.peer))))
+    nodes.zip(&digests).fold(0u64, |sum, ((view, _), own)| sum.wrapping_add(fold(*own, of_peer(view.peer))))
 }
 
 /// A hash for a pair of small things that were seen together; `sort` keeps different sorts of pairs apart.
+#[inline]
 pub(crate) fn pair(sort: u64, a: u64, b: u64, c: u64) -> u64 {
     fold(fold(fold(sort, a), b), c)
 }

@@ -156,16 +156,18 @@ impl<N: Node> Core<N> {
     /// Notes which steps wait for facts of each sort, in their order, and what else has to be known from the start.
     pub(crate) fn watch(&mut self) {
         self.plan.watchers.iter_mut().for_each(Vec::clear);
+        self.plan.watched = [0; 2];
         self.network.buffers.clocks_matter = self.plan.steps.iter().any(|planned| sorts_by_clock(planned.step()));
         let switches_on = |planned: &Planned| matches!(planned.step.fault, Fault::Buggify { .. });
         self.plan.has_buggify = self.plan.steps.iter().any(switches_on);
         for rank in self.plan.steps.ranks() {
             let at = self.plan.steps.at(rank);
             let planned = &self.plan.steps[at];
-            if let When::Fact { fact, .. } = planned.step.when
+            if let When::Fact { fact, side, .. } = planned.step.when
                 && (planned.name.is_some() || is_any(fact))
             {
                 self.plan.watchers[sort(fact)].push(at);
+                self.plan.watched[side as usize] |= 1 << sort(fact);
             }
         }
     }
@@ -206,11 +208,13 @@ impl<N: Node> Core<N> {
     /// Something observable happens: begins the steps that waited for it.
     #[inline]
     pub(crate) fn fire(&mut self, side: Side, moment: Moment) {
-        if (self.facts.are_counted() || !self.plan.watchers(moment).is_empty()) && self.phase == Phase::Chaos {
+        let matters = self.plan.watched[side as usize] | self.facts.counted;
+        if matters & 1 << moment.sort() != 0 && self.phase == Phase::Chaos {
             self.begin_watchers(side, moment);
         }
     }
 
+    #[inline(never)]
     fn begin_watchers(&mut self, side: Side, moment: Moment) {
         if self.facts.are_counted() && !matches!(moment, Moment::Fault(..)) {
             self.facts.count(side, moment);
@@ -236,7 +240,7 @@ impl<N: Node> Core<N> {
     }
 
     pub(super) fn witness(&mut self, at: usize, side: Side, moment: Moment) {
-        let planned = self.plan.steps[at];
+        let planned = &self.plan.steps[at];
         let When::Fact { fact, side: wanted, nth, delay, .. } = planned.step.when else { return };
         let most = u32::from(nth) + u32::from(planned.step.again.times);
         if wanted != side || planned.count >= most || !self.matches(at, fact, planned.name, moment) {
@@ -262,7 +266,8 @@ impl<N: Node> Core<N> {
 /// How often everything observable has come, as far as steps can tell occurrences apart. Counted while snapshots are taken.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
-    on: bool,
+    /// The sorts of facts that are counted, as bits: all or none.
+    counted: u16,
     nodes: usize,
     kinds: usize,
     functions: usize,
@@ -275,18 +280,18 @@ impl Facts {
     /// Counts from now on.
     pub(crate) fn start(&mut self, nodes: usize, kinds: usize, functions: usize, roles: usize) {
         let times = std::mem::take(&mut self.times);
-        *self = Self { on: true, nodes, kinds, functions, roles, times };
+        *self = Self { counted: u16::MAX, nodes, kinds, functions, roles, times };
         self.times.clear();
         self.times.resize(self.first(SORTS), [0; 2]);
     }
 
     pub(super) fn are_counted(&self) -> bool {
-        self.on
+        self.counted != 0
     }
 
     /// Counts no longer.
     pub(crate) fn stop(&mut self) {
-        self.on = false;
+        self.counted = 0;
     }
 
     /// How many moments of a sort there are.

@@ -127,6 +127,7 @@ impl Planned {
     }
 
     /// Whether it is in force.
+    #[inline]
     pub(crate) fn is_active(&self) -> bool {
         self.active
     }
@@ -147,6 +148,7 @@ impl Planned {
     }
 }
 
+#[inline]
 fn content(step: Step) -> u32 {
     let when = match step.when {
         When::Step { edge, delay, .. } => When::Step { step: 1, edge, delay },
@@ -237,12 +239,14 @@ impl Steps {
 
 impl Index<usize> for Steps {
     type Output = Planned;
+    #[inline]
     fn index(&self, place: usize) -> &Planned {
         &self.places[place]
     }
 }
 
 impl IndexMut<usize> for Steps {
+    #[inline]
     fn index_mut(&mut self, place: usize) -> &mut Planned {
         &mut self.places[place]
     }
@@ -282,6 +286,8 @@ pub(crate) struct Plan {
     pub(crate) holders: Holders,
     /// The steps that wait for facts of each sort.
     pub(super) watchers: [Vec<usize>; SORTS],
+    /// The sorts of facts that some step waits for, before and after they happen, as bits.
+    pub(super) watched: [u16; 2],
     /// All is calm for a while: nothing begins.
     pub(crate) calm: bool,
     /// A step switches on rare branches at some time.
@@ -292,12 +298,13 @@ pub(crate) struct Plan {
     pub(super) harmed: Harmed,
 }
 
-clone_fields!(Plan { steps, queued, holders, watchers, calm, has_buggify, taken, harmed });
+clone_fields!(Plan { steps, queued, holders, watchers, watched, calm, has_buggify, taken, harmed });
 
 impl Plan {
     /// Whether a step waits for a mark.
+    #[inline]
     pub(crate) fn watches_marks(&self) -> bool {
-        !self.watchers[MARK].is_empty()
+        (self.watched[0] | self.watched[1]) & 1 << MARK != 0
     }
 
     /// The steps that watch over a node now, and how long they leave it down.

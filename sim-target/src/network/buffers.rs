@@ -222,22 +222,26 @@ impl Buffers {
     }
 
     /// The logical clock of a sender ticks (Lamport, 1978).
+    #[inline]
     pub(crate) fn tick(&mut self, sender: usize) {
         self.clocks[sender] += u64::from(self.clocks_matter);
     }
 
     /// The clock that a message carries.
+    #[inline]
     pub(crate) fn stamp_of(&self, slot: u32) -> u64 {
         self.stamps.get(slot as usize).copied().unwrap_or(0)
     }
 
     /// A receiver's clock is never behind that of what it has received.
+    #[inline]
     pub(crate) fn receive(&mut self, receiver: usize, stamp: u64) {
         if self.clocks_matter {
             self.clocks[receiver] = self.clocks[receiver].max(stamp) + 1;
         }
     }
 
+    #[inline]
     pub(crate) fn clock(&self, node: usize) -> u64 {
         self.clocks[node]
     }

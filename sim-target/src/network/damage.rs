@@ -60,6 +60,7 @@ impl Cooldown {
 
 impl Fate {
     /// Whether bits of a message that arrives are flipped.
+    #[inline]
     pub(crate) fn is_damaged(&self) -> bool {
         self.flips.0 > 0 && !self.lost
     }

@@ -85,17 +85,20 @@ impl Session {
 
 impl Network {
     /// The number of the session that carries messages between two nodes.
+    #[inline]
     pub(crate) fn session(&self, from: usize, to: usize) -> u16 {
         self.sessions[self.pair(from, to)].number
     }
 
     /// Whether what was sent on the session of this number still arrives.
+    #[inline]
     pub(crate) fn carries(&self, from: usize, to: usize, number: u16) -> bool {
         let session = &self.sessions[self.pair(from, to)];
         session.number == number || session.drained[usize::from(from > to)] == Some(number)
     }
 
     /// Whether a session carries messages between two nodes. Datagrams need none.
+    #[inline]
     pub(super) fn connected(&self, from: usize, to: usize) -> bool {
         self.sessions[self.pair(from, to)].up
     }
