@@ -4,15 +4,24 @@
 //! to operations that cannot be left out, since nobody reads two hundred lines; what it says is about these, and holds
 //! for the whole history.
 //!
-//! Deliberately absent: pictures, and how the system came to do it, of which this crate knows nothing.
+//! Deliberately absent: how the system came to do it, of which this crate knows nothing.
 
-use std::fmt::{self, Display};
+mod orders;
+mod timeline;
 
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::{self, Display},
+};
+
+use self::orders::Hindrance;
+pub(crate) use self::orders::{Order, longest};
 use crate::{
-    history::{Completion, Deed, Event, History, Micro, NodeId, OpId, Operation, Value, Values},
-    linearizability::Linearizability,
+    family::{Family, Specification},
+    history::{Completion, Deed, Event, History, Micro, NodeId, OpId, Operation, Value},
+    linearizability::{CONFIGURATIONS_MAX, Linearizability},
     list_append::{self, ListAppend, Reason},
-    model::{ABORTED_READ, Model, NEVER_WRITTEN, Register, STALE_CAS, STALE_READ},
+    model::{ABORTED_READ, Effect, Model, NEVER_WRITTEN, Register, STALE_CAS, STALE_READ},
     observer::{Observer, observe},
     set::{self, GrowSet},
     verdict::{Anomaly, Class, Evidence, Verdict, Waiting},
@@ -30,6 +39,8 @@ pub struct Explanation {
     pub why: Vec<String>,
     /// The operations as a table, a line each.
     listing: Vec<String>,
+    /// The operations as bars over time, a line each.
+    pub picture: Vec<String>,
 }
 
 impl Display for Explanation {
@@ -67,15 +78,35 @@ pub fn explain(history: &History, anomaly: &Anomaly) -> Explanation {
     }
 }
 
+/// Explains `anomaly`, which the checker of a family found in `history`: where [`explain`] goes by the names of functions, two
+/// families can share them.
+pub fn explain_as(family: Family, history: &History, anomaly: &Anomaly) -> Explanation {
+    match anomaly.evidence {
+        Evidence::Operation(dying) => {
+            let Some(specification) = family.specification() else { return explain(history, anomaly) };
+            let units = units(family, specification, history, dying);
+            let mut judge = family.judge(CONFIGURATIONS_MAX);
+            let (operations, _) = shrink_by(&mut *judge, history, anomaly, dying, units);
+            let view = View { history, operations: &operations, is_minimal: false, dying };
+            let mut explanation = view.explanation(&anomaly.name);
+            if let Some(order) = (specification.longest)(&restrict(history, &operations, dying)) {
+                explanation.why = view.why_not(&order);
+            }
+            explanation
+        }
+        _ => explain(history, anomaly),
+    }
+}
+
 /// An operation as its client asked it: `write(k1, 17)`.
 pub fn asked(history: &History, op: OpId) -> String {
     let call = history.operation(op).call;
     let function = history.functions.get(call.function as usize).copied().unwrap_or("?");
-    let input = plain(&history.values, call.input);
+    let input = plain(history, call.input);
     match (call.key, call.input) {
         (0, _) => format!("{function}({input})"),
-        (key, Value::Nil) => format!("{function}(k{key})"),
-        (key, _) => format!("{function}(k{key}, {input})"),
+        (key, Value::Nil) => format!("{function}({})", history.names.key(key)),
+        (key, _) => format!("{function}({}, {input})", history.names.key(key)),
     }
 }
 
@@ -86,14 +117,14 @@ pub fn heard(history: &History, op: OpId) -> String {
         (None, _) => "open".to_owned(),
         (Some((Completion::Fail, _)), _) => "fail".to_owned(),
         (Some((Completion::Info, _)), _) => "unknown".to_owned(),
-        (Some((Completion::Ok(output), _)), Value::Nil) => plain(&history.values, output),
-        (Some((Completion::Ok(output @ Value::Transaction(_)), _)), _) => plain(&history.values, output),
+        (Some((Completion::Ok(output), _)), Value::Nil) => plain(history, output),
+        (Some((Completion::Ok(output @ Value::Transaction(_)), _)), _) => plain(history, output),
         (Some((Completion::Ok(_), _)), _) => "ok".to_owned(),
     }
 }
 
 fn bare(summary: String) -> Explanation {
-    Explanation { summary, operations: Vec::new(), why: Vec::new(), listing: Vec::new() }
+    Explanation { summary, operations: Vec::new(), why: Vec::new(), listing: Vec::new(), picture: Vec::new() }
 }
 
 /// Nanoseconds in a unit that suits them.
@@ -139,10 +170,7 @@ fn property(anomaly: &Anomaly) -> String {
 
 fn explain_operation(history: &History, anomaly: &Anomaly, dying: OpId) -> Explanation {
     let (operations, is_minimal) = shrink(history, anomaly, dying);
-    let view = View { history, operations: &operations, is_minimal, dying };
-    let (summary, why) = (view.summary(&anomaly.name), view.why());
-    let listing = view.listing();
-    Explanation { summary, operations, why, listing }
+    View { history, operations: &operations, is_minimal, dying }.explanation(&anomaly.name)
 }
 
 /// The operations of a smallest part of `history` that still shows `anomaly`: ending with the same operation and
@@ -173,11 +201,68 @@ fn judge_of(functions: &[&str]) -> Option<Box<dyn Observer>> {
 
 /// [`shrink_history`], and whether the answer is minimal.
 fn shrink(history: &History, anomaly: &Anomaly, dying: OpId) -> (Vec<OpId>, bool) {
-    let mut kept = operations_before(history, dying);
-    let Some(mut judge) = judge_of(history.functions) else { return (kept, false) };
-    let mut is_shown_by = |kept: &[OpId]| shows(&mut *judge, &restrict(history, kept, dying), kept, anomaly);
-    if !is_shown_by(&kept) {
-        return (kept, false);
+    match judge_of(history.functions) {
+        Some(mut judge) => {
+            let units = operations_before(history, dying).into_iter().map(|op| vec![op]).collect();
+            shrink_by(&mut *judge, history, anomaly, dying, units)
+        }
+        None => (operations_before(history, dying), false),
+    }
+}
+
+/// What can be left out of the explanation of a history, each whole or not at all; with `dying` is what cannot.
+///
+/// To leave out a change makes what others found afterwards wrong by itself, so only observations can go one by one; and, where a
+/// number is an element that comes and goes, all that is about one element.
+fn units(family: Family, specification: Specification, history: &History, dying: OpId) -> Vec<Vec<OpId>> {
+    let output = |op: OpId| match history.operation(op).completion {
+        Some((Completion::Ok(output), _)) => Some(output),
+        Some((Completion::Fail | Completion::Info, _)) | None => None,
+    };
+    let (observations, changes): (Vec<OpId>, Vec<OpId>) = operations_before(history, dying)
+        .into_iter()
+        .partition(|op| (specification.effect)(&history.operation(*op).call, output(*op)) == Effect::Observation);
+    let mut by_element: BTreeMap<u64, Vec<OpId>> = BTreeMap::new();
+    let mut stay = Vec::new();
+    for op in changes {
+        let element = match (history.operation(op).call.input, output(op)) {
+            (Value::Int(element), _) | (_, Some(Value::Int(element))) => Some(element),
+            _ => None,
+        };
+        match element.filter(|_| family.has_elements()) {
+            Some(element) => by_element.entry(element).or_default().push(op),
+            None => stay.push(op),
+        }
+    }
+    let listed: BTreeSet<u64> = observations
+        .iter()
+        .filter_map(|op| output(*op))
+        .filter(|output| matches!(output, Value::List(_)))
+        .flat_map(|output| history.values.numbers(&output).to_vec())
+        .collect();
+    let is_needed = |(element, ops): &(u64, Vec<OpId>)| listed.contains(element) || ops.contains(&dying);
+    let (kept, free): (Vec<_>, Vec<_>) = by_element.into_iter().partition(is_needed);
+    stay.extend(kept.into_iter().flat_map(|(_, ops)| ops));
+    let (last, observations): (Vec<OpId>, Vec<OpId>) = observations.into_iter().partition(|op| *op == dying);
+    stay.extend(last);
+    let units = free.into_iter().map(|(_, ops)| ops).chain(observations.into_iter().map(|op| vec![op]));
+    units.chain([stay]).collect()
+}
+
+/// The operations of the units that are needed to show the anomaly, and whether none of these could be left out. The unit of
+/// `dying` stays.
+fn shrink_by(
+    judge: &mut dyn Observer,
+    history: &History,
+    anomaly: &Anomaly,
+    dying: OpId,
+    units: Vec<Vec<OpId>>,
+) -> (Vec<OpId>, bool) {
+    let mut is_shown_by = |kept: &[OpId]| shows(judge, &restrict(history, kept, dying), kept, anomaly);
+    let mut kept = units;
+    let all = flat(&kept);
+    if !is_shown_by(&all) {
+        return (all, false);
     }
     let mut width = kept.len() / 2;
     while width > 0 {
@@ -186,21 +271,29 @@ fn shrink(history: &History, anomaly: &Anomaly, dying: OpId) -> (Vec<OpId>, bool
             width /= 2;
         }
     }
-    (kept, true)
+    (flat(&kept), true)
 }
 
-/// Leaves out each piece of `width` operations, the last first, that is not needed. Whether any was left out.
-fn drop_pieces(kept: &mut Vec<OpId>, width: usize, dying: OpId, is_shown_by: &mut impl FnMut(&[OpId]) -> bool) -> bool {
+/// The operations of all units, in order.
+fn flat(units: &[Vec<OpId>]) -> Vec<OpId> {
+    let mut all = units.concat();
+    all.sort_unstable();
+    all
+}
+
+/// Leaves out each piece of `width` units, the last first, that is not needed. Whether any was left out.
+fn drop_pieces(
+    kept: &mut Vec<Vec<OpId>>,
+    width: usize,
+    dying: OpId,
+    is_shown_by: &mut impl FnMut(&[OpId]) -> bool,
+) -> bool {
     let before = kept.len();
     for start in (0..kept.len()).step_by(width).rev() {
         let piece = start..(start + width).min(kept.len());
-        let rest: Vec<OpId> = kept
-            .iter()
-            .enumerate()
-            .filter(|(at, op)| !piece.contains(at) || **op == dying)
-            .map(|(_, op)| *op)
-            .collect();
-        if rest.len() < kept.len() && is_shown_by(&rest) {
+        let stays = |(at, unit): &(usize, &Vec<OpId>)| !piece.contains(at) || unit.contains(&dying);
+        let rest: Vec<Vec<OpId>> = kept.iter().enumerate().filter(stays).map(|(_, unit)| unit.clone()).collect();
+        if rest.len() < kept.len() && is_shown_by(&flat(&rest)) {
             *kept = rest;
         }
     }
@@ -263,6 +356,34 @@ struct View<'a> {
 }
 
 impl View<'_> {
+    fn explanation(&self, name: &str) -> Explanation {
+        Explanation {
+            summary: self.summary(name),
+            operations: self.operations.to_vec(),
+            why: self.why(),
+            listing: self.listing(),
+            picture: timeline::bars(self.history, self.operations, self.dying),
+        }
+    }
+
+    /// What keeps the operations from all being in one order: the longest that fits, and what each of the others runs into.
+    fn why_not(&self, order: &Order) -> Vec<String> {
+        let by = |op: OpId| self.by(self.operations[op.0 as usize]);
+        let taken: Vec<String> = order.taken.iter().map(|op| by(*op)).collect();
+        let longest = match taken.len() {
+            0 => "no operation can come first".to_owned(),
+            _ => format!("the longest order that fits: {}", taken.join(", ")),
+        };
+        let left = order.left.iter().map(|(op, hindrance)| match hindrance {
+            Hindrance::Result => format!("then {} cannot have ended so", by(*op)),
+            Hindrance::Waits(other) => {
+                let other = by(*other);
+                format!("then {} cannot come before {other}, which had completed before it was invoked", by(*op))
+            }
+        });
+        std::iter::once(longest).chain(left).collect()
+    }
+
     fn summary(&self, name: &str) -> String {
         let dying = self.by_at(self.dying);
         let earlier = self.overwriter().map(|op| (self.by(op), self.since(op, self.dying)));
@@ -288,9 +409,9 @@ impl View<'_> {
                 format!("{dying} fits no order of these {} transactions that respects real time", self.operations.len())
             }
             _ => format!(
-                "{dying} fits no order of the {} operations on k{} that respects real time",
+                "{dying} fits no order of the {} operations on {} that respects real time",
                 self.operations.len(),
-                self.operation(self.dying).call.key
+                self.history.names.key(self.operation(self.dying).call.key)
             ),
         }
     }
@@ -338,10 +459,15 @@ impl View<'_> {
         let part = restrict(self.history, self.operations, self.dying);
         let sentence = |edge: &list_append::Edge| {
             let [from, to] = [edge.from, edge.to].map(|op| self.by(self.operations[op.0 as usize]));
+            let key = |key: u32| self.history.names.key(key);
             match edge.reason {
-                Reason::Appended { key } => format!("{from} appended to k{key} before {to} did"),
-                Reason::WasRead { key } => format!("{from} precedes {to}, which read what it had appended to k{key}"),
-                Reason::Missed { key } => format!("{from} precedes {to}, of whose append to k{key} it saw nothing"),
+                Reason::Appended { key: at } => format!("{from} appended to {} before {to} did", key(at)),
+                Reason::WasRead { key: at } => {
+                    format!("{from} precedes {to}, which read what it had appended to {}", key(at))
+                }
+                Reason::Missed { key: at } => {
+                    format!("{from} precedes {to}, of whose append to {} it saw nothing", key(at))
+                }
                 Reason::RealTime => format!("{from} precedes {to} in real time"),
             }
         };
@@ -445,7 +571,7 @@ impl View<'_> {
     }
 
     fn plain(&self, value: Value) -> String {
-        plain(&self.history.values, value)
+        plain(self.history, value)
     }
 
     /// `write(k1, 2)`, or `read(k1) -> 1` once that is known.
@@ -463,7 +589,10 @@ impl View<'_> {
     }
 
     fn by_at(&self, op: OpId) -> String {
-        format!("{} at n{}", self.by(op), self.operation(op).node)
+        match self.operation(op).node {
+            0 => self.by(op),
+            node => format!("{} at n{node}", self.by(op)),
+        }
     }
 
     /// `4.1 ms `: the time from the completion of `first` to the invocation of `second`; nothing if that is nothing.
@@ -493,31 +622,33 @@ impl View<'_> {
         let completed = completed.map_or_else(|| "        ".to_owned(), |at| format!("{:8.3}", ms(at)));
         let mark = if op == self.dying { "  <- no explanation left" } else { "" };
         let call = self.call(op);
-        format!("p{process:<3} n{node:<3} {call:width$}  {result:4}  {:8.3} .. {completed} ms{mark}", ms(invoked_at))
+        let node = if node == 0 { String::new() } else { format!("n{node:<3} ") };
+        format!("p{process:<3} {node}{call:width$}  {result:4}  {:8.3} .. {completed} ms{mark}", ms(invoked_at))
     }
 }
 
 /// A value as people read it: `nil`, `5`, `1, 2`, `[1 2 3]`, `r k1 [1 2], append k2 5`.
-pub(crate) fn plain(values: &Values, value: Value) -> String {
-    let spaced = |items: &[u64]| items.iter().map(u64::to_string).collect::<Vec<_>>().join(" ");
+pub(crate) fn plain(history: &History, value: Value) -> String {
+    let (values, names) = (&history.values, &history.names);
     match value {
         Value::Nil => "nil".to_owned(),
-        Value::Int(number) => number.to_string(),
-        Value::Pair(first, second) => format!("{first}, {second}"),
-        Value::List(span) => format!("[{}]", spaced(values.items(span))),
+        Value::Int(number) => names.number(number),
+        Value::Pair(first, second) => format!("{}, {}", names.number(first), names.number(second)),
+        Value::List(span) => names.list(values.items(span)),
         Value::Transaction(span) => {
-            let parts: Vec<String> = values.parts(span).iter().map(|part| plain_part(values, part)).collect();
+            let parts: Vec<String> = values.parts(span).iter().map(|part| plain_part(history, part)).collect();
             parts.join(", ")
         }
     }
 }
 
-fn plain_part(values: &Values, &Micro { deed, key, value }: &Micro) -> String {
+fn plain_part(history: &History, &Micro { deed, key, value }: &Micro) -> String {
+    let key = history.names.key(key);
     match (deed, value) {
-        (Deed::Read, Value::Nil) => format!("r k{key}"),
-        (Deed::Read, value) => format!("r k{key} {}", plain(values, value)),
-        (Deed::Write, value) => format!("w k{key} {}", plain(values, value)),
-        (Deed::Append, value) => format!("append k{key} {}", plain(values, value)),
+        (Deed::Read, Value::Nil) => format!("r {key}"),
+        (Deed::Read, value) => format!("r {key} {}", plain(history, value)),
+        (Deed::Write, value) => format!("w {key} {}", plain(history, value)),
+        (Deed::Append, value) => format!("append {key} {}", plain(history, value)),
     }
 }
 
@@ -657,6 +788,57 @@ why:
         ] {
             assert!(text.contains(sentence), "{sentence} is not in {text}");
         }
+    }
+
+    /// Explains what is wrong with the history in `text` of objects of a family.
+    #[track_caller]
+    fn check_family(family: Family, text: &str, expected: &str) {
+        let history = parse_as(family.functions(), text);
+        let verdict = family.check(&history, CONFIGURATIONS_MAX);
+        let explanation = explain_as(family, &history, verdict.anomaly().expect("the history has an anomaly"));
+        let bars: Vec<&str> = explanation.picture.iter().map(|bar| bar.trim_end()).collect();
+        let told = format!("{}\n{}\n{}", explanation.summary, bars.join("\n"), explanation.why.join("\n"));
+        assert_eq!(told, expected, "\n{told}");
+    }
+
+    #[test]
+    fn what_does_not_fit_a_model_is_told_with_the_longest_order_that_does() {
+        check_family(
+            Family::FifoQueue,
+            "p3 enqueue 9\np3 ok\np0 enqueue 1\np0 ok\np3 dequeue\np3 ok 9\np0 enqueue 2\np0 ok\np1 dequeue\np1 ok 2",
+            "\
+dequeue(k1) -> 2 by p1 at n2 fits no order of the 3 operations on k1 that respects real time
+[--]
+      [--]
+            [--]
+the longest order that fits: enqueue(k1, 1) by p0, enqueue(k1, 2) by p0
+then dequeue(k1) -> 2 by p1 cannot have ended so",
+        );
+    }
+
+    #[test]
+    fn what_others_found_is_not_left_without_what_they_found() {
+        let history = parse_as(
+            Family::Counter.functions(),
+            "p0 add 1\np0 ok\np1 read\np1 ok 1\np0 add 2\np0 ok\np1 read\np1 ok 5",
+        );
+        let verdict = Family::Counter.check(&history, CONFIGURATIONS_MAX);
+        let explanation = explain_as(Family::Counter, &history, verdict.anomaly().expect("the sum is wrong"));
+        assert_eq!(explanation.operations, [OpId(0), OpId(2), OpId(3)], "both adds stay, the first read goes");
+    }
+
+    #[test]
+    fn a_lock_held_twice_is_told_by_who_waits_for_whom() {
+        check_family(
+            Family::Mutex,
+            "p0 acquire\np0 ok\np1 acquire\np1 ok\np0 release\np0 ok",
+            "\
+acquire(k1) -> nil by p1 at n2 fits no order of the 2 operations on k1 that respects real time
+[--]
+      [--]
+the longest order that fits: acquire(k1) -> nil by p0
+then acquire(k1) -> nil by p1 cannot have ended so",
+        );
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The kinds of objects whose histories can be judged, by name: what a command or a file chooses from.
 
 use crate::{
-    history::History,
+    explain::{Order, longest},
+    history::{Call, Completion, Deed, History, Operation, Value},
     linearizability::Linearizability,
     list_append::ListAppend,
-    model::{Model, Register},
+    model::{Effect, Model, Register},
     models::{
         CasRegister, Counter, FencedMutex, FifoQueue, GrowOnlyList, KeyValue, MultiRegister, Mutex, OwnedMutex,
         ReentrantMutex, Set, Stack, UnorderedQueue,
@@ -15,7 +16,7 @@ use crate::{
 };
 
 macro_rules! families {
-    ($($(#[doc = $doc:literal])+ $name:ident $word:literal { $functions:expr, $judge:expr, $check:expr })+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident $word:literal { $functions:expr, $judge:expr, $check:expr, $specification:expr })+) => {
         /// A kind of object.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Family {
@@ -45,6 +46,11 @@ macro_rules! families {
             pub fn check(self, history: &History, configurations_max: usize) -> Verdict {
                 match self { $(Self::$name => $check(&mut $judge(configurations_max), history),)+ }
             }
+
+            /// What explanations go by; `None`: by the names of anomalies.
+            pub(crate) fn specification(self) -> Option<Specification> {
+                match self { $(Self::$name => $specification(),)+ }
+            }
         }
     };
 }
@@ -65,48 +71,94 @@ fn list_append(_: usize) -> ListAppend {
     ListAppend::new()
 }
 
+/// What an explanation has to know of a model.
+#[derive(Clone, Copy)]
+pub(crate) struct Specification {
+    pub(crate) effect: fn(&Call, Option<Value>) -> Effect,
+    /// The longest order of a few operations that fits; `None`: there are too many to tell.
+    pub(crate) longest: fn(&History) -> Option<Order>,
+}
+
+fn of_model<M: Model>() -> Option<Specification> {
+    Some(Specification { effect: M::effect, longest: longest::<M> })
+}
+
+fn by_name() -> Option<Specification> {
+    None
+}
+
 fn by_event(judge: &mut dyn Observer, history: &History) -> Verdict {
     observe(judge, history)
 }
 
 families! {
     /// Read, write, compare-and-set; a compare-and-set that fails says nothing.
-    Register "register" { Register::FUNCTIONS, search::<Register>, whole }
+    Register "register" { Register::FUNCTIONS, search::<Register>, whole, by_name }
     /// The same, where one that fails says that the value was another.
-    CasRegister "cas-register" { CasRegister::FUNCTIONS, search::<CasRegister>, whole }
+    CasRegister "cas-register" { CasRegister::FUNCTIONS, search::<CasRegister>, whole, of_model::<CasRegister> }
     /// Several registers read and written at once.
-    MultiRegister "multi-register" { MultiRegister::FUNCTIONS, search::<MultiRegister>, whole }
+    MultiRegister "multi-register" { MultiRegister::FUNCTIONS, search::<MultiRegister>, whole, of_model::<MultiRegister> }
     /// Get, put and append, of numbers or texts, by key.
-    KeyValue "key-value" { KeyValue::FUNCTIONS, search::<KeyValue>, whole }
+    KeyValue "key-value" { KeyValue::FUNCTIONS, search::<KeyValue>, whole, of_model::<KeyValue> }
     /// A lock that anybody releases.
-    Mutex "mutex" { Mutex::FUNCTIONS, search::<Mutex>, whole }
+    Mutex "mutex" { Mutex::FUNCTIONS, search::<Mutex>, whole, of_model::<Mutex> }
     /// A lock that its owner releases.
-    OwnedMutex "owned-mutex" { OwnedMutex::FUNCTIONS, search::<OwnedMutex>, whole }
+    OwnedMutex "owned-mutex" { OwnedMutex::FUNCTIONS, search::<OwnedMutex>, whole, of_model::<OwnedMutex> }
     /// A lock that its owner can take again.
-    ReentrantMutex "reentrant-mutex" { ReentrantMutex::FUNCTIONS, search::<ReentrantMutex>, whole }
+    ReentrantMutex "reentrant-mutex" { ReentrantMutex::FUNCTIONS, search::<ReentrantMutex>, whole, of_model::<ReentrantMutex> }
     /// A lock that hands out growing tokens.
-    FencedMutex "fenced-mutex" { FencedMutex::FUNCTIONS, search::<FencedMutex>, whole }
+    FencedMutex "fenced-mutex" { FencedMutex::FUNCTIONS, search::<FencedMutex>, whole, of_model::<FencedMutex> }
     /// Add, remove, contains, read.
-    Set "set" { Set::FUNCTIONS, search::<Set>, whole }
+    Set "set" { Set::FUNCTIONS, search::<Set>, whole, of_model::<Set> }
     /// Add and read; nothing is removed. No search.
-    GrowSet "grow-set" { crate::set::FUNCTIONS, grow_set, by_event }
+    GrowSet "grow-set" { crate::set::FUNCTIONS, grow_set, by_event, by_name }
     /// First in, first out.
-    FifoQueue "fifo-queue" { FifoQueue::FUNCTIONS, search::<FifoQueue>, whole }
+    FifoQueue "fifo-queue" { FifoQueue::FUNCTIONS, search::<FifoQueue>, whole, of_model::<FifoQueue> }
     /// A queue in any order.
-    UnorderedQueue "unordered-queue" { UnorderedQueue::FUNCTIONS, search::<UnorderedQueue>, whole }
+    UnorderedQueue "unordered-queue" { UnorderedQueue::FUNCTIONS, search::<UnorderedQueue>, whole, of_model::<UnorderedQueue> }
     /// Last in, first out.
-    Stack "stack" { Stack::FUNCTIONS, search::<Stack>, whole }
+    Stack "stack" { Stack::FUNCTIONS, search::<Stack>, whole, of_model::<Stack> }
     /// Read and add.
-    Counter "counter" { Counter::FUNCTIONS, search::<Counter>, whole }
+    Counter "counter" { Counter::FUNCTIONS, search::<Counter>, whole, of_model::<Counter> }
     /// Append and read.
-    List "list" { GrowOnlyList::FUNCTIONS, search::<GrowOnlyList>, whole }
+    List "list" { GrowOnlyList::FUNCTIONS, search::<GrowOnlyList>, whole, of_model::<GrowOnlyList> }
     /// Transactions of reads and appends, for strict serializability. No search.
-    ListAppend "list-append" { crate::list_append::FUNCTIONS, list_append, by_event }
+    ListAppend "list-append" { crate::list_append::FUNCTIONS, list_append, by_event, by_name }
 }
 
 impl Family {
+    /// Whether a number that goes in or comes out is an element, which nothing says anything about but what has the same number.
+    pub(crate) fn has_elements(self) -> bool {
+        matches!(self, Self::Set | Self::FifoQueue | Self::UnorderedQueue | Self::Stack)
+    }
+
+    /// Whether the values of `history`, read as one of this family, are of the kinds by which it can be told from other families with
+    /// the same functions.
+    pub fn fits(self, history: &History) -> bool {
+        let parts = |deed| history.operations.iter().any(|one| has_part(history, one, deed));
+        let reads = |is: fn(&Value) -> bool| history.operations.iter().filter_map(found).any(|output| is(&output));
+        match self {
+            Self::MultiRegister => !parts(Deed::Append),
+            Self::ListAppend => !parts(Deed::Write),
+            Self::Set | Self::GrowSet | Self::List => !reads(|output| matches!(output, Value::Int(_))),
+            _ => true,
+        }
+    }
+
     /// The family of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|family| family.name() == name)
     }
+}
+
+/// What a read that completed returned.
+fn found(operation: &Operation) -> Option<Value> {
+    match (operation.call.input, operation.completion) {
+        (Value::Nil, Some((Completion::Ok(output), _))) => Some(output),
+        _ => None,
+    }
+}
+
+fn has_part(history: &History, operation: &Operation, deed: Deed) -> bool {
+    history.values.micros(operation.call.input).iter().any(|part| part.deed == deed)
 }

@@ -9,8 +9,10 @@
 //!
 //! Nothing here knows how a history came about.
 
+mod names;
 mod values;
 
+pub use names::Names;
 pub use values::{Deed, Micro, Span, Values};
 
 /// A node's number, from 1.
@@ -95,21 +97,25 @@ pub struct History {
     pub events: Vec<Event>,
     /// What the lists and transactions of the operations contain.
     pub values: Values,
+    /// What its numbers stand for, if it was read from a file.
+    pub names: Names,
 }
 
 impl Clone for History {
     fn clone(&self) -> Self {
-        let Self { functions, operations, events, values } = self;
-        Self { functions, operations: operations.clone(), events: events.clone(), values: values.clone() }
+        let Self { functions, operations, events, values, names } = self;
+        let (operations, events) = (operations.clone(), events.clone());
+        Self { functions, operations, events, values: values.clone(), names: names.clone() }
     }
 
     /// Keeps the memory, unlike a derived one: histories are copied once a run.
     fn clone_from(&mut self, from: &Self) {
-        let Self { functions, operations, events, values } = from;
+        let Self { functions, operations, events, values, names } = from;
         self.functions = functions;
         self.operations.clone_from(operations);
         self.events.clone_from(events);
         self.values.clone_from(values);
+        self.names.clone_from(names);
     }
 }
 
@@ -120,6 +126,7 @@ impl History {
         self.operations.clear();
         self.events.clear();
         self.values.clear();
+        self.names.clear();
     }
 
     /// Records that `process` asked `node` for `call` at `now` nanoseconds.

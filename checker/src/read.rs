@@ -17,7 +17,7 @@ pub use crate::edn::Place;
 use crate::{
     edn::{self, Edn, Reader},
     family::Family,
-    history::{Call, Completion, Deed, History, Micro, NodeId, OpId, Process, Value},
+    history::{Call, Completion, Deed, History, Micro, Names, NodeId, OpId, Process, Value},
 };
 
 /// How a history is written down.
@@ -198,11 +198,6 @@ fn is_type(entry: &Edn, name: &str) -> bool {
     entry.get("type").and_then(Edn::word) == Some(name)
 }
 
-/// What is not a number, as one: beyond those that files count with.
-const WORDS: u64 = 1 << 62;
-/// The same for keys.
-const KEY_WORDS: i64 = 1 << 30;
-
 struct Builder {
     family: Family,
     is_keyed: bool,
@@ -268,11 +263,10 @@ impl Builder {
 
     /// Small numbers from 1 stand for themselves.
     fn key(&mut self, key: &Edn) -> u32 {
-        if let Edn::Int(number @ 1..KEY_WORDS) = key {
-            return *number as u32;
+        match key {
+            Edn::Int(number) if Names::is_plain_key(*number) => *number as u32,
+            key => *self.keys.entry(format!("{key:?}")).or_insert_with(|| self.history.names.add_key(spelled(key))),
         }
-        let next = self.keys.len() as u32 + KEY_WORDS as u32;
-        *self.keys.entry(format!("{key:?}")).or_insert(next)
     }
 
     /// Reads that failed did nothing; of a compare-and-set some logs say that it found another value.
@@ -332,8 +326,8 @@ impl Builder {
             Edn::Int(number) => number.cast_unsigned(),
             Edn::Bool(is) => u64::from(*is),
             other => {
-                let next = WORDS | self.words.len() as u64;
-                *self.words.entry(format!("{other:?}")).or_insert(next)
+                let names = &mut self.history.names;
+                *self.words.entry(format!("{other:?}")).or_insert_with(|| names.add_word(spelled(other)))
             }
         }
     }
@@ -344,6 +338,7 @@ impl Builder {
     }
 
     fn letters(&mut self, text: &str) -> Value {
+        self.history.names.spells = true;
         let letters: Vec<u64> = text.chars().map(u64::from).collect();
         self.history.values.list(&letters)
     }
@@ -371,6 +366,15 @@ impl Builder {
             scalar => Value::Int(self.number(scalar)),
         };
         Some(Micro { deed, key, value })
+    }
+}
+
+/// A key or a value as the file has it, more or less.
+fn spelled(value: &Edn) -> String {
+    match value {
+        Edn::Word(word) => word.clone(),
+        Edn::Text(text) => format!("{text:?}"),
+        other => format!("{other:?}"),
     }
 }
 

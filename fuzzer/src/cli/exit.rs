@@ -7,6 +7,7 @@ use std::{
 };
 
 use miette::{GraphicalReportHandler, LabeledSpan, MietteDiagnostic, NamedSource, Report};
+use murphy_checker::read::ReadError;
 use murphy_schedule::nemesis::NemesisError;
 use serde_json::json;
 use thiserror::Error;
@@ -57,6 +58,10 @@ pub(super) enum Failure {
     Exists(PathBuf),
     #[error("{} is what is read, and is not written over: write elsewhere", .0.display())]
     Itself(PathBuf),
+    #[error("{}:{error}", path.display())]
+    History { path: PathBuf, error: ReadError },
+    #[error("{}: no model has all its functions: say `--model` with one of {}", .0.display(), .1.join(", "))]
+    WhichModel(PathBuf, Vec<&'static str>),
     #[error("say which target: one of {}", .0.join(", "))]
     WhichTarget(Vec<&'static str>),
     #[error("the new process that should have done the same: {0}")]
@@ -88,6 +93,7 @@ impl Failure {
         match self {
             Self::Harness(_) | Self::NoTarget | Self::WhichTarget(_) | Self::WrongForm { .. } => Exit::Usage,
             Self::Nemesis(_) | Self::UnknownFault { .. } => Exit::Usage,
+            Self::History { .. } | Self::WhichModel(..) => Exit::Usage,
             Self::Source(
                 SourceError::Mistakes(_)
                 | SourceError::Unknown { .. }

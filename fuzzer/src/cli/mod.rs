@@ -1,6 +1,7 @@
 //! The command: arguments, exit codes, and what goes where. Data on standard output, progress on standard error.
 
 mod campaign;
+mod check;
 mod commands;
 mod divergence;
 mod doctor;
@@ -17,6 +18,7 @@ use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
 };
+use murphy_checker::family::Family;
 use murphy_schedule::tree;
 use murphy_sim::AnyTarget;
 
@@ -59,6 +61,8 @@ enum Command {
     Faults(FaultsArguments),
     /// Look a target over: is it a function of its schedule, and do faults and operations reach it?
     Doctor(DoctorArguments),
+    /// Check histories of other systems: Jepsen's EDN, JSON lines, logs of etcd tests.
+    Check(CheckArguments),
     /// Turn a schedule into its bytes.
     Encode(EncodeArguments),
     /// Turn a schedule's bytes into its text.
@@ -427,6 +431,28 @@ struct TranslateArguments {
 }
 
 #[derive(Clone, Debug, Args)]
+struct CheckArguments {
+    /// Files, folders of files that end in .edn, .json, .jsonl, .log or .txt, or `-`.
+    #[arg(required = true, value_name = "HISTORY")]
+    histories: Vec<PathBuf>,
+    /// What the histories are of [default: the first that has all their functions].
+    #[arg(long, value_parser = model())]
+    model: Option<Family>,
+    /// Give up a key, as unknown, past so many configurations that could explain it.
+    #[arg(long, value_name = "N")]
+    budget: Option<usize>,
+    /// Threads; the verdicts are the same.
+    #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: u16,
+}
+
+/// A model by its name.
+fn model() -> impl TypedValueParser<Value = Family> {
+    let names = PossibleValuesParser::new(Family::ALL.iter().map(|family| family.name()));
+    names.map(|name| Family::named(&name).expect("it is one of them"))
+}
+
+#[derive(Clone, Debug, Args)]
 struct DecodeArguments {
     /// A file, or `-`.
     file: PathBuf,
@@ -452,6 +478,7 @@ pub fn cli(targets: Vec<Box<dyn AnyTarget>>) -> ! {
         Command::Schedule(schedule) => schedule::schedule(&targets, schedule),
         Command::Faults(faults) => faults::faults(&targets, faults, arguments.json),
         Command::Doctor(doctor) => doctor::doctor(&targets, doctor, arguments.json),
+        Command::Check(check) => check::check(check, arguments.json),
         Command::Encode(encode) => commands::encode(encode),
         Command::Decode(decode) => commands::decode(&targets, decode),
         Command::Targets => commands::targets(&targets, arguments.json),

@@ -1,0 +1,61 @@
+//! What the numbers of a history stand for that was read from a file.
+
+/// What is not a number is one from here on: beyond those that files count with.
+const WORDS: u64 = 1 << 62;
+/// The same for keys.
+const KEY_WORDS: u32 = 1 << 30;
+
+/// The words that a history's large numbers stand for. A history of a run needs none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    keys: Vec<String>,
+    words: Vec<String>,
+    /// Lists are the letters of texts.
+    pub(crate) spells: bool,
+}
+
+impl Names {
+    pub(crate) fn clear(&mut self) {
+        self.keys.clear();
+        self.words.clear();
+        self.spells = false;
+    }
+
+    /// Whether a number stands for itself as a key.
+    pub(crate) fn is_plain_key(number: i64) -> bool {
+        (1..i64::from(KEY_WORDS)).contains(&number)
+    }
+
+    /// A new key, to be called so.
+    pub(crate) fn add_key(&mut self, name: String) -> u32 {
+        self.keys.push(name);
+        KEY_WORDS + self.keys.len() as u32 - 1
+    }
+
+    /// A new value, to be called so.
+    pub(crate) fn add_word(&mut self, name: String) -> u64 {
+        self.words.push(name);
+        WORDS | (self.words.len() as u64 - 1)
+    }
+
+    /// `k1`, or the file's own word for the key.
+    pub fn key(&self, key: u32) -> String {
+        let name = key.checked_sub(KEY_WORDS).and_then(|at| self.keys.get(at as usize));
+        name.cloned().unwrap_or_else(|| format!("k{key}"))
+    }
+
+    /// A number, or the word it stands for.
+    pub fn number(&self, number: u64) -> String {
+        let name = number.checked_sub(WORDS).and_then(|at| self.words.get(usize::try_from(at).ok()?));
+        name.cloned().unwrap_or_else(|| number.to_string())
+    }
+
+    /// `[1 2 3]`, or the text of which these are the letters.
+    pub fn list(&self, items: &[u64]) -> String {
+        if self.spells {
+            let letter = |item: &u64| u32::try_from(*item).ok().and_then(char::from_u32);
+            return format!("{:?}", items.iter().filter_map(letter).collect::<String>());
+        }
+        format!("[{}]", items.iter().map(|item| self.number(*item)).collect::<Vec<_>>().join(" "))
+    }
+}

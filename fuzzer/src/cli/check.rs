@@ -1,0 +1,289 @@
+//! `murphy check`: the checker alone, on histories of other systems.
+
+use std::{
+    fs,
+    io::Read as _,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
+
+use murphy_checker::{
+    explain::{Explanation, asked, explain_as, heard},
+    family::Family,
+    history::{Event, History, OpId},
+    linearizability::CONFIGURATIONS_MAX,
+    read::{Format, ReadError, ReadErrorKind, read},
+    verdict::{Anomaly, Evidence, Verdict},
+};
+use serde_json::{Value, json};
+
+use super::{
+    CheckArguments,
+    exit::{Exit, Failure, put},
+};
+
+/// The endings of files that are taken for histories in a folder.
+const ENDINGS: [&str; 5] = ["edn", "json", "jsonl", "log", "txt"];
+/// Keys are shared out among threads where a history has more operations than these.
+const SHARED: usize = 50_000;
+
+/// Checks histories, and says of each whether it is right.
+pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Exit, Failure> {
+    let paths = expand(&arguments.histories)?;
+    let threads = usize::from(arguments.jobs.max(1));
+    let (mut exit, mut failed, mut counts) = (Exit::Clean, None, [0; 3]);
+    // In the order of the paths, some at a time, so that a verdict is printed when it is known.
+    for some in paths.chunks(threads * 4) {
+        for (path, checked) in
+            some.iter().zip(in_parallel(threads, some, |path| Checked::new(path, arguments, threads)))
+        {
+            match checked {
+                Ok(checked) => {
+                    put(&if json { checked.object(path).to_string() } else { checked.text(path) });
+                    exit = exit.or(checked.exit());
+                    counts[checked.place()] += 1;
+                }
+                Err(failure) => {
+                    let grave = failure.report(json);
+                    failed = failed.or(Some(grave));
+                }
+            }
+        }
+    }
+    if !json && paths.len() > 1 {
+        put(&format!("{} histories: {} valid, {} invalid, {} unknown", paths.len(), counts[0], counts[1], counts[2]));
+    }
+    Ok(failed.unwrap_or(exit))
+}
+
+/// The files that are meant: those named, and those in folders that look like histories, in order.
+fn expand(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for path in named {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let known = files.len();
+        collect(path, &mut files)?;
+        if files.len() == known {
+            let what = "has no histories: files that end in .edn, .json, .jsonl, .log or .txt";
+            return Err(Failure::WrongForm { path: path.clone(), what });
+        }
+    }
+    Ok(files)
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let mut paths: Vec<PathBuf> =
+        entries.map_err(Failure::file("read", folder))?.into_iter().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else if ending.is_some_and(|ending| ENDINGS.contains(&ending)) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// What `work` gives for each of `items`, in their order, whatever thread did it.
+fn in_parallel<T: Sync, R: Send>(threads: usize, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mine = std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)).filter(|at| *at < items.len()));
+        mine.map(|at| (at, work(&items[at]))).collect::<Vec<_>>()
+    };
+    let mut done: Vec<(usize, R)> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads.min(items.len())).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("a worker's panic ends the command")).collect()
+    });
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// A history and what the checker says of it.
+struct Checked {
+    family: Family,
+    history: History,
+    verdict: Verdict,
+}
+
+impl Checked {
+    fn new(path: &Path, arguments: &CheckArguments, threads: usize) -> Result<Self, Failure> {
+        let text = contents(path)?;
+        let (family, history) = match arguments.model {
+            Some(family) => (family, history(path, &text, family)?),
+            None => guess(path, &text)?,
+        };
+        let verdict = judge(family, &history, arguments.budget.unwrap_or(CONFIGURATIONS_MAX), threads);
+        Ok(Self { family, history, verdict })
+    }
+
+    fn exit(&self) -> Exit {
+        [Exit::Clean, Exit::Violation, Exit::Inconclusive][self.place()]
+    }
+
+    /// Valid, invalid, unknown.
+    fn place(&self) -> usize {
+        match self.verdict {
+            Verdict::Valid => 0,
+            Verdict::Invalid(_) => 1,
+            Verdict::Unknown(_) => 2,
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        ["valid", "invalid", "unknown"][self.place()]
+    }
+
+    fn explanation(&self) -> Option<(&Anomaly, Explanation)> {
+        let anomaly = self.verdict.anomaly()?;
+        Some((anomaly, explain_as(self.family, &self.history, anomaly)))
+    }
+
+    fn text(&self, path: &Path) -> String {
+        let (word, path, name, count) =
+            (self.word(), path.display(), self.family.name(), self.history.operations.len());
+        let line = format!("{word:<7}  {path}  ({name}, {count} operations)");
+        match (&self.verdict, self.explanation()) {
+            (_, Some((anomaly, told))) => {
+                let bars: String =
+                    told.picture.iter().zip(&told.operations).map(|(bar, op)| self.bar(bar, *op)).collect();
+                let text = format!("{}\n\n{told}\npicture:\n{bars}", anomaly.name);
+                let text: Vec<String> = text.lines().map(|line| format!("  {line}").trim_end().to_owned()).collect();
+                format!("{line}\n{}\n", text.join("\n"))
+            }
+            (Verdict::Unknown(budget), None) => format!("{line}: {}", budget.reason()),
+            (_, None) => line,
+        }
+    }
+
+    fn bar(&self, bar: &str, op: OpId) -> String {
+        format!("  p{:<3} {bar}  {}\n", self.history.operation(op).process, asked(&self.history, op))
+    }
+
+    fn object(&self, path: &Path) -> Value {
+        let mut object = json!({
+            "schema": "murphy/check/1",
+            "history": path,
+            "model": self.family.name(),
+            "operations": self.history.operations.len(),
+            "verdict": self.word(),
+        });
+        if let Verdict::Unknown(budget) = &self.verdict {
+            object["reason"] = json!(budget.reason());
+        }
+        if let Some((anomaly, told)) = self.explanation() {
+            let operations: Vec<Value> = told.operations.iter().map(|op| self.operation(*op)).collect();
+            object["anomaly"] = json!(anomaly.name);
+            object["summary"] = json!(told.summary);
+            object["shown_by"] = json!(operations);
+            object["why"] = json!(told.why);
+            object["picture"] = json!(told.picture);
+        }
+        object
+    }
+
+    fn operation(&self, op: OpId) -> Value {
+        let operation = self.history.operation(op);
+        json!({
+            "index": op.0,
+            "process": operation.process,
+            "asked": asked(&self.history, op),
+            "heard": heard(&self.history, op),
+            "invoked_ns": operation.invoked_at,
+            "completed_ns": operation.completion.map(|(_, at)| at),
+        })
+    }
+}
+
+fn contents(path: &Path) -> Result<String, Failure> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        let done = std::io::stdin().lock().read_to_string(&mut text);
+        return done.map(|_| text).map_err(Failure::file("read", Path::new("standard input")));
+    }
+    fs::read_to_string(path).map_err(Failure::file("read", path))
+}
+
+fn history(path: &Path, text: &str, family: Family) -> Result<History, Failure> {
+    filled(path, read(text, Format::of(text), family).map_err(|error| unreadable(path, error))?)
+}
+
+fn filled(path: &Path, history: History) -> Result<History, Failure> {
+    if history.operations.is_empty() {
+        return Err(Failure::WrongForm { path: path.to_path_buf(), what: "has no operations" });
+    }
+    Ok(history)
+}
+
+fn unreadable(path: &Path, error: ReadError) -> Failure {
+    Failure::History { path: path.to_path_buf(), error }
+}
+
+/// The first family of which the text is a history.
+fn guess(path: &Path, text: &str) -> Result<(Family, History), Failure> {
+    if Format::of(text) == Format::EtcdLog {
+        return Ok((Family::CasRegister, history(path, text, Family::CasRegister)?));
+    }
+    for family in Family::ALL {
+        match read(text, Format::of(text), *family) {
+            Ok(read) if family.fits(&read) => return Ok((*family, filled(path, read)?)),
+            Ok(_) => {}
+            Err(error) => match error.kind {
+                ReadErrorKind::UnknownFunction { .. }
+                | ReadErrorKind::BadValue { .. }
+                | ReadErrorKind::Missing("f") => {}
+                _ => return Err(unreadable(path, error)),
+            },
+        }
+    }
+    Err(Failure::WhichModel(path.to_path_buf(), Family::ALL.iter().map(|family| family.name()).collect()))
+}
+
+/// The verdict on a history. Keys of a long one are shared out among threads: each key is judged by itself anyway, so the verdict is
+/// that of one thread, up to the first completion that is wrong.
+fn judge(family: Family, history: &History, budget: usize, threads: usize) -> Verdict {
+    let keys: u32 = history.operations.iter().map(|operation| operation.call.key).max().unwrap_or(0);
+    if threads < 2 || keys < 2 || history.operations.len() < SHARED {
+        return family.check(history, budget);
+    }
+    let shares: Vec<u32> = (0..threads as u32).collect();
+    let verdicts = in_parallel(threads, &shares, |share| {
+        let mine = |op: &&OpId| history.operation(**op).call.key % threads as u32 == *share;
+        let all: Vec<OpId> = (0..history.operations.len() as u32).map(OpId).collect();
+        let kept: Vec<OpId> = all.iter().filter(mine).copied().collect();
+        let part = history.filter(|operation| operation.call.key % threads as u32 == *share);
+        renumbered(family.check(&part, budget), &kept)
+    });
+    first(history, verdicts)
+}
+
+/// A verdict on the operations `kept` of a history, as one on the whole.
+fn renumbered(verdict: Verdict, kept: &[OpId]) -> Verdict {
+    match verdict {
+        Verdict::Invalid(Anomaly { class, name, evidence: Evidence::Operation(op) }) => {
+            Verdict::Invalid(Anomaly { class, name, evidence: Evidence::Operation(kept[op.0 as usize]) })
+        }
+        other => other,
+    }
+}
+
+/// The verdict on the whole, from those on its parts.
+fn first(history: &History, verdicts: Vec<Verdict>) -> Verdict {
+    let completed = |verdict: &Verdict| match verdict.anomaly().map(|anomaly| &anomaly.evidence) {
+        Some(Evidence::Operation(op)) => history.events.iter().position(|event| *event == Event::Complete(*op)),
+        _ => None,
+    };
+    let rank = |verdict: &Verdict| match verdict {
+        Verdict::Invalid(_) => (0, completed(verdict)),
+        Verdict::Unknown(_) => (1, None),
+        Verdict::Valid => (2, None),
+    };
+    verdicts.into_iter().min_by_key(rank).unwrap_or(Verdict::Valid)
+}

@@ -1,0 +1,165 @@
+//! `murphy check`: the checker alone, on histories in files.
+
+mod common;
+
+use common::Place;
+use serde_json::Value;
+
+const GOOD: &str = "{:type :invoke, :f :write, :value 1, :process 0}\n{:type :ok, :f :write, :value 1, :process 0}\n\
+    {:type :invoke, :f :read, :value nil, :process 1}\n{:type :ok, :f :read, :value 1, :process 1}\n";
+const LOG: &str = "INFO  jepsen.util - 0\t:invoke\t:write\t3\nINFO  jepsen.util - 0\t:ok\t:write\t3\n\
+    INFO  jepsen.util - 1\t:invoke\t:read\tnil\nINFO  jepsen.util - 1\t:ok\t:read\t4\n";
+
+fn stale() -> String {
+    GOOD.replace(":read, :value 1", ":read, :value nil")
+}
+
+#[test]
+fn a_history_is_valid_invalid_or_unknown_and_the_exit_code_says_so() {
+    let place = Place::new();
+    place.write("good.edn", GOOD);
+    place.write("stale.edn", stale());
+    let ended = place.murphy("check good.edn");
+    assert_eq!((ended.code, ended.out.as_str()), (0, "valid    good.edn  (register, 2 operations)\n"));
+    let ended = place.murphy("check stale.edn");
+    assert_eq!(ended.code, 1, "{ended:?}");
+    for words in [
+        "invalid  stale.edn  (register, 2 operations)\n  stale-read\n",
+        "read(k1) -> nil by p1 is stale: write(k1, 1) by p0 had completed 0.000 ms earlier",
+        "\n    p0   [--]          write(k1, 1)\n    p1         [--]    read(k1)\n",
+    ] {
+        assert!(ended.out.contains(words), "{words} is not in {}", ended.out);
+    }
+    // Eight at once that compare and set three values around, twice each: there are many orders.
+    let swap = |kind: &str, n: u64| {
+        let (old, new) = (n % 3, (n + 1) % 3);
+        format!("{{:type :{kind}, :f :cas, :value [{old} {new}], :process {n}}}\n")
+    };
+    let (invoked, done): (String, String) =
+        ((0..8).rev().map(|n| swap("invoke", n)).collect(), (0..8).map(|n| swap("ok", n)).collect());
+    let zero = "{:type :invoke, :f :write, :value 0, :process 0} {:type :ok, :f :write, :value 0, :process 0}\n";
+    place.write("hard.edn", format!("{zero}{invoked}{done}"));
+    let ended = place.murphy("check hard.edn --budget 1");
+    assert_eq!(ended.code, 3, "{ended:?}");
+    assert!(ended.out.ends_with("(register, 9 operations): the search frontier passed its limit\n"), "{}", ended.out);
+    assert_eq!(place.murphy("check hard.edn").code, 0);
+}
+
+#[test]
+fn a_folder_and_standard_input_are_read_as_well() {
+    let place = Place::new();
+    place.write("all/good.edn", GOOD);
+    place.write("all/deep/etcd.log", LOG);
+    place.write("all/README.md", "no history");
+    let ended = place.murphy("check all -j 2");
+    let lines: Vec<&str> = ended.out.lines().filter(|line| line.starts_with(|first: char| first != ' ')).collect();
+    let expected = [
+        "invalid  all/deep/etcd.log  (cas-register, 2 operations)",
+        "valid    all/good.edn  (register, 2 operations)",
+        "2 histories: 1 valid, 1 invalid, 0 unknown",
+    ];
+    assert_eq!((ended.code, lines), (1, expected.to_vec()));
+    assert_eq!(place.murphy_reading("check -", GOOD.as_bytes()).out, "valid    -  (register, 2 operations)\n");
+}
+
+#[test]
+fn machines_get_an_object_a_history() {
+    let place = Place::new();
+    place.write("good.edn", GOOD);
+    place.write("stale.edn", stale());
+    let objects: Vec<Value> = place.murphy("check stale.edn good.edn --json").json();
+    let [stale, good] = &objects[..] else { panic!("{objects:?}") };
+    assert_eq!((&stale["verdict"], &stale["anomaly"]), (&"invalid".into(), &"stale-read".into()));
+    assert_eq!((&stale["shown_by"][1]["asked"], &stale["shown_by"][1]["heard"]), (&"read(k1)".into(), &"nil".into()));
+    assert_eq!(
+        (&good["verdict"], &good["model"], &good["operations"]),
+        (&"valid".into(), &"register".into(), &2.into())
+    );
+}
+
+#[test]
+fn the_model_is_the_one_that_was_said_or_the_first_that_fits() {
+    let place = Place::new();
+    let model = |history: &str, arguments: &str| {
+        place.write("history.edn", history);
+        let ended = place.murphy(&format!("check history.edn --json {arguments}"));
+        ended.json()[0]["model"].as_str().map(str::to_owned)
+    };
+    let ops = |ops: &[(&str, &str)]| -> String {
+        let op = |(f, value): &(&str, &str)| {
+            format!(
+                "{{:type :invoke, :f {f}, :value nil, :process 0}} {{:type :ok, :f {f}, :value {value}, :process 0}}\n"
+            )
+        };
+        ops.iter().map(op).collect()
+    };
+    let put = |f: &str, value: &str| {
+        format!(
+            "{{:type :invoke, :f {f}, :value {value}, :process 0}} {{:type :ok, :f {f}, :value {value}, :process 0}}\n"
+        )
+    };
+    let is = |history: &str, expected: &str| assert_eq!(model(history, "").as_deref(), Some(expected), "{history}");
+    is(&(put(":add", "1") + &ops(&[(":read", "[1]")])), "set");
+    is(&(put(":add", "1") + &ops(&[(":read", "1")])), "counter");
+    is(&(put(":enqueue", "1") + &ops(&[(":dequeue", "1")])), "fifo-queue");
+    is(&put(":txn", "[[:append 1 1] [:r 1 [1]]]"), "list-append");
+    is(&put(":txn", "[[:w 1 1] [:r 1 1]]"), "multi-register");
+    assert_eq!(model(GOOD, "--model cas-register").as_deref(), Some("cas-register"));
+}
+
+#[test]
+fn what_cannot_be_read_is_named_with_its_place_and_the_others_are_checked_all_the_same() {
+    let place = Place::new();
+    place.write("good.edn", GOOD);
+    place.write("cut.edn", &GOOD[..GOOD.len() - 20]);
+    place.write("nothing.edn", "");
+    place.write("other.edn", GOOD.replace(":write", ":paint"));
+    let ended = place.murphy("check cut.edn nothing.edn other.edn good.edn");
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.out.contains("valid    good.edn"), "{}", ended.out);
+    for words in ["error: cut.edn:4:", "nothing.edn has no operations", "other.edn: no model has all its functions"] {
+        assert!(ended.err.contains(words), "{words} is not in {}", ended.err);
+    }
+    let ended = place.murphy("check good.edn --model stack");
+    assert!(ended.err.contains("good.edn:1:1: unknown function `write`, a stack has push, pop"), "{}", ended.err);
+    let ended = place.murphy("check good.edn --model heap");
+    assert!(ended.code == 2 && ended.err.contains("unordered-queue"), "{ended:?}");
+    assert_eq!(place.murphy("check missing.edn").code, 10);
+    place.write("empty/notes.md", "");
+    assert_eq!(place.murphy("check empty").code, 2);
+}
+
+#[test]
+fn threads_do_not_change_a_verdict() {
+    let place = Place::new();
+    let operation = |at: u64| {
+        let (key, value, process) = (1 + at % 5, at + 1, at % 3);
+        let value = if at == 43_211 || at == 51_002 { 7 } else { value };
+        let line = |kind: &str, f: &str, value: String| {
+            format!("{{\"type\":\"{kind}\",\"f\":\"{f}\",\"key\":{key},\"value\":{value},\"process\":{process}}}\n")
+        };
+        let (write, read) = (format!("{}", at + 1), format!("{value}"));
+        line("invoke", "write", write.clone())
+            + &line("ok", "write", write)
+            + &line("invoke", "read", "null".into())
+            + &line("ok", "read", read)
+    };
+    place.write("long.jsonl", (0..30_000).chain(43_000..53_000).map(operation).collect::<String>());
+    let one = place.murphy("check long.jsonl --json");
+    let four = place.murphy("check long.jsonl --json -j 4");
+    assert_eq!((one.code, one.out.as_str()), (1, four.out.as_str()));
+    assert_eq!(one.json()[0]["shown_by"].as_array().map(Vec::len), Some(3), "{}", one.out);
+}
+
+#[test]
+fn the_history_of_a_finding_shows_the_same_anomaly() {
+    let place = Place::new();
+    let ended = place.murphy("fuzz echo+early-ack --until-first --execs 20000 --seed 1");
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let folder = place.folders().pop().expect("a finding");
+    for file in ["history.edn", "history.jsonl"] {
+        let ended = place.murphy(&format!("check crashes/{folder}/{file} --json"));
+        let anomaly = ended.json()[0]["anomaly"].as_str().expect("it is invalid").to_owned();
+        assert!(folder.contains(&anomaly), "{anomaly} is not that of {folder}");
+    }
+}
