@@ -692,7 +692,7 @@ impl Build {
         self.item("latency", format!("{} to {} {}", spell(one), spell(other), time(latency)))
     }
 
-    /// This share of every node's processor is taken.
+    /// Every node has this share of a core.
     #[must_use]
     pub fn cpu(self, share: Percent<0>) -> Self {
         self.item("resources", format!("cpu {}", print_percent(share.0)))

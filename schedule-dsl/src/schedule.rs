@@ -71,7 +71,7 @@ pub struct Header {
     /// Least latencies between pairs of data centres, one way: first and second, first and third, …, fourth and fifth; 0: as
     /// between any.
     pub latencies: [Span<0>; PAIRS],
-    /// Which share of every node's processor is taken.
+    /// Which share of a core every node has; 0: all of it.
     pub cpu: Percent<0>,
     /// Memory of every node; 0: without limit.
     pub memory: Size<false>,

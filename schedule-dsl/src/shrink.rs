@@ -279,7 +279,6 @@ fn simpler_headers(header: &Header, vocabulary: &Vocabulary) -> Vec<Header> {
     headers.extend(smaller_u16(header.loss).map(|loss| Header { loss, ..*header }));
     headers.extend(smaller_u16(header.duplication).map(|duplication| Header { duplication, ..*header }));
     headers.extend(smaller_u16(header.rate).map(|rate| Header { rate, ..*header }));
-    headers.extend(smaller_u16(header.cpu.0).map(|cpu| Header { cpu: Percent(cpu), ..*header }));
     headers.extend(lighter_mixes(header.mix).map(|mix| Header { mix, ..*header }));
     headers.extend(header.within.lesser().into_iter().map(|within| Header { within, ..*header }));
     headers.extend(header.between.lesser().into_iter().map(|between| Header { between, ..*header }));
@@ -358,8 +357,9 @@ fn extras_size(header: &Header) -> u64 {
     let said = |group: &Group| u64::from(group.name != Name::ANY) + u64::from(group.members.count_ones());
     let groups = header.groups.iter().map(said).sum::<u64>();
     let latencies = header.latencies.iter().chain([&header.within, &header.between]).map(Field::size).sum::<u64>();
-    let resources = u64::from(header.memory.bytes() > 0) + u64::from(header.disk.bytes() > 0);
-    let calm = [header.active, header.calm, header.cpu.0].map(u64::from).iter().sum::<u64>();
+    let limits = [header.cpu.0.into(), header.memory.bytes(), header.disk.bytes()];
+    let resources = limits.into_iter().filter(|limit| *limit > 0).count() as u64;
+    let calm = u64::from(header.active) + u64::from(header.calm);
     u64::from(header.dcs) + groups + latencies + resources + calm + u64::from(header.budget == Budget::Off)
 }
 
