@@ -643,32 +643,34 @@ faults! {
         ["within"] within: Span<100_000>,
     } weight 2 weaker Clock tests "clocks as they are: never quite equal" example "at 0s  drift all within 250ms";
 
-    /// Takes a share of the processor away, so that every handler takes longer.
+    /// Takes a share of the processor away, so that every handler takes longer: 50us of a core where it otherwise takes no time, and
+    /// what it says that it takes. A node keeps at least as much of its core as each thread of the others gets.
     0x38 "cpu" Lasting Cpu {
         /// Whose processor.
         victims: Nodes,
-        /// Which share of a core others use.
+        /// Which share of a core each thread of the others wants.
         ["use"] share: Percent<10_000>,
-        /// On how many cores.
+        /// How many threads they have; 0 is one.
         ["threads"] threads: Number,
     } weight 3 tests "slow nodes that are not dead" example "at 1s  cpu n1 use 80% threads 4 for 3s";
-    /// Leaves nodes less memory; allocating more fails.
+    /// Leaves nodes less memory; allocating more fails. Where the header says nothing a machine has 1GB, of which others use a share.
     0x39 "memory" Lasting Memory {
         /// Whose memory.
         victims: Nodes,
-        /// What is left; none is no limit in bytes.
+        /// How much a node can hold; 0B is no limit.
         ["limit"] limit: Size<false>,
-        /// Which share of the node's memory others use.
+        /// Which share of its machine's memory others use.
         ["use"] share: Percent<0>,
     } weight 2 tests "what runs when memory does not suffice" example "at 1s  memory n2 limit 64MB for 3s";
-    /// Uses more and more memory.
+    /// Uses more and more of the machine's memory, until it ends.
     0x3a "leak" Lasting Leak {
         /// Whose memory.
         victims: Nodes,
         /// Bytes a second.
         rate: Size,
     } weight 1 weaker Memory tests "slow decay" example "at 1s  leak n2 1MB for 10s";
-    /// Holds a task back at some of the points where it lets others run.
+    /// Holds a task back at some of the points where it lets others run: as a handler begins, and before each message, answer and call of
+    /// the disk. When the chaos phase is over it goes on.
     0x3b "yield" Lasting Yield {
         /// Whose tasks.
         victims: Nodes,

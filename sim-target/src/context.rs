@@ -7,7 +7,7 @@ use std::{fmt::Arguments, time::Duration};
 use crate::{
     core::Core,
     disk::{Operation, Use},
-    node::{DiskError, File, Node, NodeId, ReplyTo, Timer},
+    node::{DiskError, File, Node, NodeId, OutOfMemory, ReplyTo, Timer},
 };
 
 /// What a node can do while it handles an input.
@@ -27,21 +27,25 @@ impl<N: Node> Context<'_, N> {
     /// # Panics
     /// If the cluster has no node `to`.
     pub fn send(&mut self, to: NodeId, message: N::Message) {
+        self.let_others_run();
         self.core.send(self.me, to, message);
     }
 
     /// Answers a request.
     pub fn reply(&mut self, to: ReplyTo, response: N::Response) {
+        self.let_others_run();
         self.core.reply(self.me, to, response);
     }
 
     /// "Not me, and nothing was done": the client asks `leader`, or another node if that is not known.
     pub fn redirect(&mut self, to: ReplyTo, leader: Option<NodeId>) {
+        self.let_others_run();
         self.core.redirect(self.me, to, leader);
     }
 
     /// A definite failure: the operation had no effect and never will have one.
     pub fn refuse(&mut self, to: ReplyTo) {
+        self.let_others_run();
         self.core.refuse(self.me, to);
     }
 
@@ -69,9 +73,10 @@ impl<N: Node> Context<'_, N> {
     }
 
     /// Has this handler take so much longer: what it asks for from here on happens that much later, and its clocks show it.
-    /// Meanwhile what reaches the node waits. It costs a run nothing but the events.
+    /// Meanwhile what reaches the node waits. It costs a run nothing but the events. While others use the node's processor it takes
+    /// longer than it says.
     pub fn spend(&mut self, time: Duration) {
-        self.core.spend(self.me, u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+        self.core.work(self.me, u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
     }
 
     /// 64 random bits: a pure function of the schedule's seed, this node, its incarnation and `key`.
@@ -84,7 +89,7 @@ impl<N: Node> Context<'_, N> {
     /// # Errors
     /// If the disk refuses: nothing was appended.
     pub fn append(&mut self, file: File, record: &[u8]) -> Result<(), DiskError> {
-        self.core.operate(self.me, Operation::Append(file, record.into()))
+        self.operate(Operation::Append(file, record.into()))
     }
 
     /// Replaces the contents of a file, atomically and durably: written aside with a checksum, synced, renamed, directory
@@ -93,7 +98,7 @@ impl<N: Node> Context<'_, N> {
     /// # Errors
     /// If the disk refuses: the file holds what it held.
     pub fn replace(&mut self, file: File, contents: &[u8]) -> Result<(), DiskError> {
-        self.core.operate(self.me, Operation::Replace(file, contents.into()))
+        self.operate(Operation::Replace(file, contents.into()))
     }
 
     /// Writes `data` at an offset of a raw file, which is made if there is none, and grows if it is shorter; a gap is zero.
@@ -104,7 +109,7 @@ impl<N: Node> Context<'_, N> {
     /// If the disk refuses: nothing was written.
     pub fn write_at(&mut self, file: File, offset: u64, data: &[u8]) -> Result<(), DiskError> {
         let (used_as, offset, data) = (Use::Raw, offset as usize, data.into());
-        self.core.operate(self.me, Operation::Write { file, used_as, offset, data })
+        self.operate(Operation::Write { file, used_as, offset, data })
     }
 
     /// Cuts a raw file off, or makes it longer; what is new is zero. Makes the file if there is none. Durable only after
@@ -113,7 +118,7 @@ impl<N: Node> Context<'_, N> {
     /// # Errors
     /// If the disk refuses: the file is as long as it was.
     pub fn set_length(&mut self, file: File, length: u64) -> Result<(), DiskError> {
-        self.core.operate(self.me, Operation::Resize(file, length as usize))
+        self.operate(Operation::Resize(file, length as usize))
     }
 
     /// Renames a file, atomically; one that has the new name already is gone. Durable only after
@@ -122,7 +127,7 @@ impl<N: Node> Context<'_, N> {
     /// # Errors
     /// If the disk refuses, or there is no such file: nothing has changed.
     pub fn rename(&mut self, from: File, to: File) -> Result<(), DiskError> {
-        self.core.operate(self.me, Operation::Rename(from, to))
+        self.operate(Operation::Rename(from, to))
     }
 
     /// Removes a file. Durable only after [`sync_directory`](Self::sync_directory).
@@ -130,7 +135,7 @@ impl<N: Node> Context<'_, N> {
     /// # Errors
     /// If the disk refuses, or there is no such file: nothing has changed.
     pub fn remove(&mut self, file: File) -> Result<(), DiskError> {
-        self.core.operate(self.me, Operation::Remove(file))
+        self.operate(Operation::Remove(file))
     }
 
     /// Makes all that was written to a file durable, and the name of a log.
@@ -139,7 +144,7 @@ impl<N: Node> Context<'_, N> {
     /// If the disk refuses. After [`DiskError::Io`] what was written since the last sync is dropped: the node still reads it,
     /// until it stops, but no later sync makes it durable, even if it says so. After other errors it can be tried again.
     pub fn sync(&mut self, file: File) -> Result<(), DiskError> {
-        self.core.operate(self.me, Operation::Sync(file, None))
+        self.operate(Operation::Sync(file, None))
     }
 
     /// Makes the names of all files durable: those that were made, renamed and removed.
@@ -147,7 +152,7 @@ impl<N: Node> Context<'_, N> {
     /// # Errors
     /// If the disk refuses: nothing is lost, and it can be tried again.
     pub fn sync_directory(&mut self) -> Result<(), DiskError> {
-        self.core.operate(self.me, Operation::SyncNames(None))
+        self.operate(Operation::SyncNames(None))
     }
 
     /// Begins to make all that was written to a file by now durable, and comes back at once: [`Input::Synced`] says when it
@@ -158,7 +163,7 @@ impl<N: Node> Context<'_, N> {
     /// # Errors
     /// As for [`sync`](Self::sync).
     pub fn sync_later(&mut self, file: File) -> Result<(), DiskError> {
-        self.core.operate(self.me, Operation::SyncLater { file, lag: None, extra: 0 })
+        self.operate(Operation::SyncLater { file, lag: None, extra: 0 })
     }
 
     /// The records of a log, in order, up to the first that is torn or damaged. What follows that one is cut off.
@@ -166,6 +171,7 @@ impl<N: Node> Context<'_, N> {
     /// # Errors
     /// If the disk refuses.
     pub fn records(&mut self, file: File) -> Result<Vec<Vec<u8>>, DiskError> {
+        self.let_others_run();
         self.core.records(self.me, file)
     }
 
@@ -174,6 +180,7 @@ impl<N: Node> Context<'_, N> {
     /// # Errors
     /// If the disk refuses; [`DiskError::Corrupt`] if it was replaced and its checksum is wrong.
     pub fn contents(&mut self, file: File) -> Result<Option<Vec<u8>>, DiskError> {
+        self.let_others_run();
         self.core.contents(self.me, file)
     }
 
@@ -182,12 +189,35 @@ impl<N: Node> Context<'_, N> {
     /// # Errors
     /// If the disk refuses, or there is no such file.
     pub fn read_at(&mut self, file: File, offset: u64, most: usize) -> Result<Vec<u8>, DiskError> {
+        self.let_others_run();
         self.core.read_at(self.me, file, offset as usize, most)
     }
 
     /// The length of a file in bytes; `None` if there is none.
     pub fn length(&self, file: File) -> Option<u64> {
         self.core.file_length(self.me, file)
+    }
+
+    /// Takes so many bytes of memory for this process, until it gives them back or goes down. Only what is said here counts, and
+    /// there is no limit unless a schedule sets one.
+    ///
+    /// # Errors
+    /// If so much is not left: the process holds what it held.
+    pub fn allocate(&mut self, bytes: u64) -> Result<(), OutOfMemory> {
+        self.core.allocate(self.me, bytes)
+    }
+
+    /// Gives so many bytes of memory back.
+    ///
+    /// # Panics
+    /// If this process holds fewer.
+    pub fn free(&mut self, bytes: u64) {
+        self.core.free(self.me, bytes);
+    }
+
+    /// How many bytes of memory this process has [allocated](Self::allocate) and not given back.
+    pub fn memory_in_use(&self) -> u64 {
+        self.core.hosts[self.me].memory
     }
 
     /// Reports a value that must be the same wherever it is reported: the first one under (`what`, `key`) wins, and a
@@ -211,5 +241,18 @@ impl<N: Node> Context<'_, N> {
     /// A line for the trace. Costs nothing when no trace is recorded.
     pub fn log(&mut self, line: Arguments<'_>) {
         self.core.log(self.me, line);
+    }
+
+    fn operate(&mut self, operation: Operation<'_>) -> Result<(), DiskError> {
+        self.let_others_run();
+        self.core.operate(self.me, operation)
+    }
+
+    /// What comes next is asked of others: a task waits here, and steps may have it wait longer.
+    #[inline]
+    fn let_others_run(&mut self) {
+        if self.core.is_pressed(self.me) {
+            self.core.come_to_point(self.me);
+        }
     }
 }

@@ -10,7 +10,10 @@ use murphy_checker::{
     observer::Observer,
     verdict::Anomaly,
 };
-use murphy_schedule::{Dice, Header, Side, Vocabulary, field::DiskFate};
+use murphy_schedule::{
+    Dice, Header, Side, Vocabulary,
+    field::{DiskFate, EXACT},
+};
 
 use crate::{
     client::{Answer, Clients},
@@ -19,7 +22,7 @@ use crate::{
     draw::{Keying, Purpose, below, fold, mix},
     files::Pending,
     hooks::{Hooked, Hooks},
-    inject::{DiskRules, Facts, Moment, Plan},
+    inject::{DiskRules, Facts, Moment, Plan, Resources},
     marks,
     network::Network,
     node::{Node, ReplyTo, RequestId, Timer},
@@ -187,6 +190,8 @@ pub(crate) struct Host {
     pub(crate) clock: Clock,
     /// The disk as the node sees it, while operations that it has asked for are still to take place.
     pub(crate) ahead: Option<Disk>,
+    /// How many bytes of memory its process holds.
+    pub(crate) memory: u64,
     /// What becomes durable later.
     pub(crate) pending: Vec<Option<Pending>>,
     pub(crate) timers: Vec<TimerState>,
@@ -229,6 +234,7 @@ clone_fields!(Host {
     disk,
     clock,
     ahead,
+    memory,
     pending,
     timers,
     outbox,
@@ -298,6 +304,7 @@ pub(crate) struct Core<N: Node> {
     pub(crate) errands: Vec<Errand<N::Request>>,
     pub(crate) plan: Plan,
     pub(crate) disk_rules: DiskRules,
+    pub(crate) resources: Resources,
     pub(crate) history: History,
     pub(crate) observer: Box<dyn Observer>,
     pub(crate) agreement: Agreement,
@@ -340,6 +347,7 @@ impl<N: Node> Core<N> {
             errands: Vec::new(),
             plan: Plan::default(),
             disk_rules: DiskRules::default(),
+            resources: Resources::default(),
             history: History::default(),
             observer,
             agreement: Agreement::default(),
@@ -373,6 +381,7 @@ impl<N: Node> Core<N> {
         self.reset_hosts(usize::from(header.nodes), usize::from(self.about.spares));
         self.network.reset(self.hosts.len(), N::KINDS.len());
         self.disk_rules.reset(header.disk.bytes() > 0);
+        self.resources.reset((1..EXACT).contains(&header.cpu.0));
         self.history.reset(self.workload.about.functions);
         self.observer.reset();
         self.agreement.reset();
@@ -418,6 +427,7 @@ impl<N: Node> Core<N> {
             host.disk.reset();
             host.clock.reset();
             host.ahead = None;
+            host.memory = 0;
             host.pending.clear();
             host.timers.clear();
             host.outbox.reset();
@@ -833,6 +843,7 @@ impl<N: Node> Core<N> {
         host.timers.clear();
         host.backlog.clear();
         host.ahead = None;
+        host.memory = 0;
         host.pending.clear();
         host.disk.crash(disk, &mut Dice::new(seed));
         host.view = StateView::default();

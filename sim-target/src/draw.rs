@@ -35,6 +35,7 @@ pub(crate) enum Purpose {
     Buggify,
     Damage,
     DiskCall,
+    Yield,
 }
 
 /// How latencies are keyed. All but [`Keying::Slots`] exist to be compared with it.

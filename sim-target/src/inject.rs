@@ -10,6 +10,7 @@ mod facts;
 mod links;
 mod lives;
 mod plan;
+mod resources;
 mod sites;
 
 use std::fmt::Display;
@@ -26,6 +27,7 @@ pub(crate) use self::{
     disks::{Call, METADATA, READ, Rules as DiskRules, SYNC, Verdict as DiskVerdict, WRITE},
     facts::{Facts, Moment, sorts_by_clock},
     plan::Plan,
+    resources::Resources,
 };
 
 use self::{
@@ -33,6 +35,7 @@ use self::{
     facts::{MARK, SORTS, sort},
     links::both_ways,
     plan::Planned,
+    resources::Pressure,
 };
 use crate::{
     core::{Core, Event, Phase},
@@ -87,10 +90,10 @@ pub fn carries_out(kind: FaultKind) -> bool {
         FaultKind::Bump => true,
         FaultKind::Strobe => true,
         FaultKind::Drift => true,
-        FaultKind::Cpu => false,
-        FaultKind::Memory => false,
-        FaultKind::Leak => false,
-        FaultKind::Yield => false,
+        FaultKind::Cpu => true,
+        FaultKind::Memory => true,
+        FaultKind::Leak => true,
+        FaultKind::Yield => true,
         FaultKind::Buggify => true,
         FaultKind::Damage => true,
         FaultKind::Miswrite => true,
@@ -174,11 +177,6 @@ impl<N: Node> Core<N> {
             Lasts::Sum { name, percent, other } => Some(scaled(name, percent)? + constant(other)?),
             Lasts::Difference { name, percent, other } => Some(scaled(name, percent)?.saturating_sub(constant(other)?)),
         }
-    }
-
-    /// How many nanoseconds the chaos phase still has at a moment.
-    fn chaos_left(&self, at: u64) -> u64 {
-        (u64::from(self.header.chaos) * 10_000_000).saturating_sub(at)
     }
 
     /// On which side of each of the target's constants the length of a step falls, and how near, is worth knowing.
@@ -351,10 +349,20 @@ impl<N: Node> Core<N> {
             Fault::Bump { victims, offset } => self.bump(at, victims, offset),
             Fault::Strobe { victims, offset, period } => self.strobe(at, victims, offset, period),
             Fault::Drift { victims, within } => self.drift(at, victims, within),
-            Fault::Cpu { .. } => not_yet(),
-            Fault::Memory { .. } => not_yet(),
-            Fault::Leak { .. } => not_yet(),
-            Fault::Yield { .. } => not_yet(),
+            Fault::Cpu { victims, share, threads } => {
+                let threads = threads.0.max(1).into();
+                self.press(at, victims, Pressure::Processor { share: share.0.into(), threads });
+            }
+            Fault::Memory { victims, limit, share } => {
+                let limit = if limit.bytes() > 0 { limit.bytes() } else { u64::MAX };
+                self.press(at, victims, Pressure::Memory { limit, share: share.0.into() });
+            }
+            Fault::Leak { victims, rate } => {
+                self.press(at, victims, Pressure::Leak { rate: rate.bytes(), since: self.now });
+            }
+            Fault::Yield { victims, share, latency } => {
+                self.press(at, victims, Pressure::Yield { share: share.0.into(), takes: latency.0 });
+            }
             Fault::Buggify { site, share } => self.switch_on(at, site, share),
             Fault::Damage { victims, place, how, each, amount } => {
                 let wound = Wound { place, how, each: each.0.into(), amount: amount.0.into() };
@@ -510,6 +518,7 @@ impl<N: Node> Core<N> {
         self.set_clocks_right(at);
         (0..self.hosts.len()).for_each(|node| self.spare(at, node));
         self.disk_rules.end(at);
+        self.resources.end(at);
         let planned = self.plan.steps[at];
         self.plan.steps[at].victims = 0;
         for node in members(planned.victims) {

@@ -49,7 +49,7 @@ pub use disk::{FileCodec, Layout};
 pub use draw::Keying;
 pub use hooks::{Happening, Hooked, Hooks};
 pub use inject::{StepReport, Struck, carries_out, not_carried_out};
-pub use node::{DiskError, File, Input, Node, NodeId, ReplyTo, RequestId, Timer};
+pub use node::{DiskError, File, Input, Node, NodeId, OutOfMemory, ReplyTo, RequestId, Timer};
 pub use run::{AnyTarget, Options, Outcome, Run, Runner, Shared, resolve};
 pub use snapshot::{Refused, Snapshot};
 pub use state::{Condition, RANKS_MAX, Signals, StateView};

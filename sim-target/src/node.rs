@@ -5,6 +5,8 @@
 
 use std::fmt::{self, Debug};
 
+use thiserror::Error;
+
 use crate::{codec::Codec, context::Context, state::StateView};
 
 pub use murphy_checker::history::NodeId;
@@ -143,3 +145,13 @@ impl fmt::Display for DiskError {
 }
 
 impl std::error::Error for DiskError {}
+
+/// Why an allocation failed: it has no effect. A target answers it as it would in production.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("out of memory: {wanted} bytes are wanted and {left} are left (ENOMEM)")]
+pub struct OutOfMemory {
+    /// How many bytes more the node wanted.
+    pub wanted: u64,
+    /// How many it could have had.
+    pub left: u64,
+}

@@ -26,6 +26,8 @@ use crate::{
 pub(crate) enum Deed {
     /// So many nanoseconds pass.
     Spend(u64),
+    /// So many nanoseconds pass, as far as faults strike then.
+    Hold(u64),
     /// A step ends, or so many nanoseconds pass.
     Await(usize, u64),
     /// The message in this slot leaves for a node.
@@ -96,6 +98,11 @@ impl Outbox {
         self.lag
     }
 
+    /// The running handler takes so many nanoseconds longer.
+    pub(crate) fn fall_behind(&mut self, nanos: u64) {
+        self.lag = self.lag.saturating_add(nanos);
+    }
+
     /// More that is still to happen.
     pub(crate) fn extend(&mut self, deeds: impl Iterator<Item = Deed>) {
         self.deeds.extend(deeds);
@@ -137,8 +144,7 @@ impl<N: Node> Core<N> {
     pub(crate) fn spend(&mut self, me: usize, nanos: u64) {
         if nanos > 0 && self.alive(me) {
             self.put_off(me, Deed::Spend(nanos));
-            let lag = &mut self.hosts[me].outbox.lag;
-            *lag = lag.saturating_add(nanos);
+            self.hosts[me].outbox.fall_behind(nanos);
         }
     }
 
@@ -263,6 +269,7 @@ impl<N: Node> Core<N> {
     fn carry_out(&mut self, me: usize, deed: Deed) {
         match deed {
             Deed::Spend(nanos) => self.wait(me, nanos, Wait::Until),
+            Deed::Hold(nanos) => self.wait(me, self.while_faults_strike(self.now, nanos), Wait::Until),
             Deed::Await(step, most) if self.plan.steps[step].is_active() => {
                 self.wait(me, most, |until| Wait::Step(step, until));
             }

@@ -76,6 +76,7 @@ impl<N: Node> Core<N> {
         assert!(self.plan.steps.iter().all(|planned| !planned.is_active()), "a step lasts beyond the healing");
         assert!(self.network.active.is_empty() && self.network.held.is_empty(), "a link is treated beyond the healing");
         assert!(self.hosts.iter().all(|host| host.paused_by == 0), "a node is paused beyond the healing");
+        assert!(self.resources.are_free(), "a node is under pressure beyond the healing");
     }
 
     /// All final reads have succeeded.

@@ -52,6 +52,8 @@ pub struct Outcome {
     pub reads_wall_clock: bool,
     /// Whether any node read its monotonic clock.
     pub reads_monotonic_clock: bool,
+    /// Whether any node allocated memory.
+    pub allocates: bool,
     /// Every event, if asked for.
     pub trace: Vec<TraceEvent>,
 }
@@ -398,6 +400,7 @@ impl<T: Target> World<'_, T> {
         marks::finish(&mut outcome.signals);
         outcome.reads_wall_clock = core.reads.wall.get();
         outcome.reads_monotonic_clock = core.reads.mono.get();
+        outcome.allocates = core.resources.allocated;
         core.note_telemetry();
         outcome.trace = core.trace.take().unwrap_or_default();
         self.nodes.clear();
@@ -786,6 +789,9 @@ impl<N: Node> Core<N> {
             self.enter_buggify(node);
         }
         self.hosts[node].effects_left = self.hosts[node].doom.map_or(u32::MAX, |(_, left, _)| left);
+        if self.is_pressed(node) {
+            self.begin_pressed(node);
+        }
     }
 
     /// The code of a handler of this node has returned. Returns whether it went past the point of a crash.

@@ -154,6 +154,13 @@ pub enum What {
         /// Why.
         error: DiskError,
     },
+    /// The node's memory did not suffice.
+    OutOfMemory {
+        /// How many bytes more it wanted.
+        wanted: u64,
+        /// How many it could have had.
+        left: u64,
+    },
     /// The node reported a value on which all must agree.
     Agree {
         /// On what.

@@ -146,6 +146,8 @@ const STEPS: &[&str] = &[
     "x: on call pause n3 for 100ms\nat 1s activate x\nafter mark \"ten pings were answered\" #1 invoke write k1 7 by c1",
     "after n3 becomes old #1 invoke cas k1 1 2 by c2\nafter complete read #3 restart n2\nafter fault pause begins #1 crash n2 wiped",
     "after n1 sync #3 pause n2 for 700ms\nat 1s invoke read k1 by c3 via n2\nat 2s note again 5 times",
+    "at 1s cpu n2 use 80% threads 4 for 1s again 1 times every 1.5s\nat 1.2s yield n3 takes uniform 0s to 2ms for 1s",
+    "at 1s memory all limit 64MB for 1s\nat 1.5s leak n2 1MB for 1s\nat 1.7s memory n2 use 50% for 1s",
 ];
 
 fn schedules() -> Vec<Schedule> {

@@ -167,7 +167,7 @@ impl<N: Node> Core<N> {
 
     /// The longest time that a step which begins now can last, in nanoseconds.
     fn longest(&self, at: usize) -> u64 {
-        let left = self.chaos_left(self.now);
+        let left = (u64::from(self.header.chaos) * 10_000_000).saturating_sub(self.now);
         self.length(self.plan.steps[at].step.lasts).map_or(left, |micros| left.min(micros * 1_000))
     }
 }

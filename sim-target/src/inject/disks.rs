@@ -298,10 +298,10 @@ impl<N: Node> Core<N> {
                 Treatment::Fail(_) | Treatment::Limit(_) | Treatment::Lag(_) | Treatment::Stall => {}
             }
         }
-        // Nothing is slow beyond the end of chaos.
-        verdict.extra = verdict.extra.min(self.chaos_left(self.time_at(me)));
-        if !call.later {
-            self.spend(me, verdict.extra);
+        if call.later {
+            verdict.extra = self.while_faults_strike(self.time_at(me), verdict.extra);
+        } else {
+            self.hold_back(me, verdict.extra);
         }
         match error {
             None => Ok(verdict),

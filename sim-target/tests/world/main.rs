@@ -28,6 +28,7 @@ mod queues;
 mod randomness;
 mod regions;
 mod reorder;
+mod resources;
 mod rules;
 mod selectors;
 mod shapes;

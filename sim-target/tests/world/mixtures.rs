@@ -7,19 +7,22 @@ use murphy_sim::{Options, Run, Runner, Transport, vocabulary};
 
 use crate::{
     effects::without_ineffective,
-    probe::{Probe, chatter, chatter_on, schedule},
+    probe::{Numbered, Probe, chatter, chatter_on, schedule},
 };
 
+const MB: u64 = 1_000_000;
+
 /// Header lines, of which each schedule has some.
-const HEADERS: [&str; 4] = [
+const HEADERS: [&str; 5] = [
     "dcs 2\nlatency within 1ms, between 20ms\ngroup edge {n1,n3}",
     "budget off",
     "ambient jitter 5ms, loss 2%, duplication 2%",
     "mix 3 1",
+    "resources cpu 60%, memory 9MB",
 ];
 
 /// Steps, of which each schedule has some; those that belong together are on lines of one entry.
-const STEPS: [&str; 30] = [
+const STEPS: [&str; 34] = [
     "at 105ms pause one for 20ms again 4 times every 60ms",
     "at 55ms block some->rest for 15ms again 6 times every about 50ms",
     "after send Tick n1->n2 #4 loss one->all 50% for 20ms again 3 times",
@@ -49,6 +52,10 @@ const STEPS: [&str; 30] = [
     "at 125ms crash group edge wiped, restart after 40ms\nat 325ms pause group dc1 for 10ms",
     "at 85ms pause most-up-to-date for 20ms\nat 105ms reseed",
     "at 100ms clock n1 ahead 5ms for 50ms\nat 105ms pause n2 clocks stopped for 20ms\nat 110ms disk-stall n1 for 20ms",
+    "at 35ms cpu all use 60% threads 2 for 250ms again 1 times every 270ms\nat 95ms cpu one for 100ms",
+    "at 65ms yield {n1,n2} takes uniform 0s to 2ms for 200ms\nat 105ms yield all 60% takes 300us for 150ms",
+    "at 45ms memory all limit 6MB for 100ms again 2 times every 150ms\nat 75ms memory n1 use 99.5% for 100ms",
+    "at 25ms leak one 100GB for 300ms\nat 205ms leak all 200GB for 100ms again 2 times",
     "at 155ms pause n1 for 30ms\nat 165ms pause {n1,n2} for 90ms\nlast: at 205ms note\nat 175ms block n2->n1 until last begins",
 ];
 
@@ -86,9 +93,24 @@ fn streams() -> Probe {
     Probe { about: chatter().about.transport(Transport::Stream), on, ..chatter() }
 }
 
+/// Nodes that hold more memory with each message that they get, up to 10 MB. What does not get any is not heard.
+fn hungry() -> Probe {
+    let on = |node: &mut _, input: murphy_sim::Input<_>, cx: &mut crate::probe::Cx<'_>| {
+        if cx.memory_in_use() == 10 * MB {
+            cx.free(10 * MB);
+        }
+        if !matches!(input, murphy_sim::Input::Message { .. }) || cx.allocate(MB).is_ok() {
+            chatter_on(node, input, cx);
+        } else {
+            cx.send(1, Numbered { kind: 1, number: 0 });
+        }
+    };
+    Probe { on, ..chatter() }
+}
+
 #[test]
 fn a_mixture_runs_the_same_again_with_another_runner_and_after_a_hundred_others() {
-    for probe in [chatter, streams] {
+    for probe in [chatter, streams, hungry] {
         let all: Vec<Schedule> = mixtures(probe, 150).collect();
         let runner = || Runner::new(Rc::new(probe()), BTreeSet::new());
         let mut busy = runner();
@@ -107,11 +129,12 @@ fn a_mixture_runs_the_same_again_with_another_runner_and_after_a_hundred_others(
 fn a_mixture_runs_the_same_without_its_ineffective_steps() {
     without_ineffective(chatter, mixtures(chatter, 600));
     without_ineffective(streams, mixtures(streams, 600));
+    without_ineffective(hungry, mixtures(hungry, 600));
 }
 
 #[test]
 fn a_mixture_ends_with_everybody_up_and_every_object_read() {
-    for probe in [chatter, streams] {
+    for probe in [chatter, streams, hungry] {
         let mut runner = Runner::new(Rc::new(probe()), BTreeSet::new());
         for schedule in mixtures(probe, 300) {
             let outcome = runner.run(&schedule, Options::SEARCH);
