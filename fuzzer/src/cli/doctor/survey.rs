@@ -46,6 +46,7 @@ struct Habits {
     sets_timers: bool,
     reads_wall_clock: bool,
     reads_monotonic_clock: bool,
+    allocates: bool,
     breaks_sessions: bool,
 }
 
@@ -83,6 +84,7 @@ enum Need {
     Disk,
     WallClock,
     AnyClock,
+    Memory,
     Operations,
     Sites,
 }
@@ -93,7 +95,8 @@ fn need(kind: FaultKind) -> Need {
     match kind {
         F::Note | F::Reseed | F::Heal | F::Activate | F::Deactivate | F::Modify | F::Admin => Need::Nothing,
         F::Crash | F::Pause | F::Stop | F::Restart | F::AutoRestart | F::Attrition | F::Redeploy => Need::Nothing,
-        F::Cpu | F::Memory | F::Leak | F::Yield => Need::Nothing,
+        F::Cpu | F::Yield => Need::Nothing,
+        F::Memory | F::Leak => Need::Memory,
         F::Invoke => Need::Operations,
         F::Partition | F::Block | F::Delay | F::Loss | F::Corrupt => Need::Messages,
         F::Duplicate | F::Reorder => Need::Datagrams,
@@ -185,6 +188,7 @@ impl Survey {
         let habits = &mut self.habits;
         habits.reads_wall_clock |= outcome.reads_wall_clock;
         habits.reads_monotonic_clock |= outcome.reads_monotonic_clock;
+        habits.allocates |= outcome.allocates;
         for event in &outcome.trace {
             match event.what {
                 What::Send { kind, .. } => drop(habits.sends.insert(kind)),
@@ -236,6 +240,7 @@ impl Survey {
             Need::AnyClock if !(habits.reads_wall_clock || habits.reads_monotonic_clock || habits.sets_timers) => {
                 Some("nodes read no clock and set no timer")
             }
+            Need::Memory if !habits.allocates => Some("no node says that it allocates memory"),
             Need::Operations if self.functions.is_empty() => Some("clients have no operations"),
             Need::Sites => Some("none of the sites that it switches on was passed while it lasted"),
             _ => None,
