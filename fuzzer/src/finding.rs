@@ -95,13 +95,24 @@ impl FolderError {
 /// How often a folder is put in place while another worker is replacing the one that is there.
 const TRIES: u32 = 100;
 
-/// Gives a finished folder its name. One that was there and is gone at the next look is being replaced.
+/// Gives a finished folder its name, unless another worker has filed the same finding in the meantime: then it is removed.
 fn put_in_place(aside: &Path, folder: &Path) -> io::Result<()> {
-    let is_being_replaced = |error: &io::Error| {
-        error.kind() == io::ErrorKind::DirectoryNotEmpty && !folder.join("schedule.murphy").exists()
-    };
-    let mut tries = (0..TRIES).map(|_| fs::rename(aside, folder));
-    tries.find(|done| !done.as_ref().is_err_and(is_being_replaced)).unwrap_or_else(|| fs::rename(aside, folder))
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match fs::rename(aside, folder) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                if folder.join("schedule.murphy").exists() {
+                    return fs::remove_dir_all(aside);
+                }
+                // What was there is gone at the next look: it is being replaced.
+                if tries == TRIES {
+                    return Err(error);
+                }
+            }
+            done => return done,
+        }
+    }
 }
 
 impl Finding {
@@ -278,8 +289,7 @@ impl Finding {
             // Whatever was written is incomplete; the first error is the one to report.
             let _ = fs::remove_dir_all(&aside);
         }
-        // Another worker may have filed the same finding in the meantime.
-        if folder.join("schedule.murphy").exists() { Ok(folder) } else { written.map(|()| folder) }
+        written.map(|()| folder)
     }
 
     /// Writes what is meant to be kept, and then what can be made again: a disk too full for the latter keeps the finding.

@@ -198,6 +198,7 @@ fn strange_things_in_a_corpus_do_no_harm() {
     place.write("corpus/echo/note.murphy", MISTAKES);
     #[cfg(unix)]
     std::os::unix::fs::symlink("nowhere", place.path("corpus/echo/dangling")).expect("a link");
-    let ended = place.murphy("fuzz echo --execs 50");
-    ended.complains(0, &["50 executions"]);
+    // One of them lasts for half an hour, and has too many events for a verdict.
+    let ended = place.murphy("fuzz echo --execs 200");
+    ended.complains(0, &["200 executions", "1 runs gave no verdict"]);
 }

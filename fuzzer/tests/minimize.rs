@@ -71,7 +71,7 @@ fn check_minimal(harness: &mut Harness, schedule: &Schedule, anomaly: &Anomaly) 
         assert!(!fails(harness, &less, anomaly), "step {without} is not needed: {:?}", smallest.schedule);
     }
     // Only where chance is spelled out there may be more steps than before, and then but a few.
-    assert!(steps.len() <= schedule.steps.len() + 3);
+    assert!(steps.len() <= schedule.steps.len() + 6, "{schedule:?}\n{:?}", smallest.schedule);
     let again = minimize(harness, &smallest.schedule, anomaly, BUDGET, &mut |_| true);
     assert!(again.schedule.steps.len() <= steps.len(), "it does not grow when it is minimized again");
     smallest

@@ -2,11 +2,10 @@
 
 mod common;
 
-use std::{collections::BTreeSet, fs};
+use std::fs;
 
 use common::{Ended, Place};
-use murphy_schedule::{Dice, Document, Fault, FaultKind, Vocabulary, forms, lint::lint, tree::Form};
-use murphy_sim::{carries_out, not_carried_out};
+use murphy_schedule::{Document, FaultKind, forms, lint::lint, tree::Form};
 
 /// A schedule with some of everything, for a target that ships with Murphy.
 const STORY: &str = "murphy 1\ntarget raft-kv\nseed 0x7\nnodes 3, clients 2, keys 1, ops 20\n\n\
@@ -432,7 +431,7 @@ fn faults_are_listed_and_explained() {
     let place = Place::new();
     let list = place.murphy("faults");
     assert_eq!(list.out.lines().count(), FaultKind::ALL.len());
-    list.succeeds(&["partition", "not carried out by this version"]);
+    list.succeeds(&["partition", "disk-stall"]);
     place.murphy("faults duplicate").succeeds(&[
         "a second time",
         "tests     idempotence",
@@ -441,7 +440,6 @@ fn faults_are_listed_and_explained() {
         "default   10ms",
         "`0%` to `100%`",
         "for LENGTH",
-        "carried out",
     ]);
     place.murphy("faults crash").succeeds(&["`, restart after LENGTH`", "weaker    pause", "`torn`"]);
     place.murphy("faults crush").complains(2, &["`crush`", "did you mean `crash`?", "`murphy faults`"]);
@@ -451,27 +449,8 @@ fn faults_are_listed_and_explained() {
     place.murphy("faults crash --markdown").complains(2, &["--markdown"]);
     let objects = place.murphy("faults --json").json();
     assert_eq!(objects.len(), FaultKind::ALL.len());
-    assert!(objects.iter().all(|object| object["example"].is_string() && object["carried_out"].is_boolean()));
+    assert!(objects.iter().all(|object| object["example"].is_string()));
     assert_eq!(place.murphy("faults delay --json").json()[0]["fields"][1]["word"], "of");
-}
-
-/// What is not carried out of a kind that is carried out otherwise, as the world has it.
-#[test]
-fn what_is_not_carried_out_of_a_fault_is_said() {
-    let place = Place::new();
-    let said = place.murphy("faults --json").json();
-    for kind in FaultKind::ALL.iter().filter(|kind| carries_out(**kind)) {
-        let random = |seed| Fault::random(*kind, &Vocabulary::default(), &mut Dice::new(seed));
-        let left_out: BTreeSet<_> = (1000..2000).filter_map(|seed| not_carried_out(&random(seed))).collect();
-        let object = said.iter().find(|object| object["name"] == kind.keyword()).expect("it is listed");
-        assert_eq!(object["not_yet"], serde_json::json!(left_out), "{object}");
-        for what in left_out {
-            let words = format!("carried out, but not yet: {what}");
-            place.murphy(&format!("faults {}", kind.keyword())).succeeds(&[&words, "does nothing"]);
-            place.murphy("faults").succeeds(&[&words]);
-            place.murphy("faults --markdown").succeeds(&[&words, &format!("| yes; not yet: {what} |")]);
-        }
-    }
 }
 
 /// Compares what the command prints with a file of the repository.
@@ -505,7 +484,7 @@ fn every_example_can_be_read_and_strikes() {
         let fault = document.schedule.steps.last().expect("a step").fault;
         assert_eq!(fault.kind(), *kind, "{text}");
         assert!(kind.example().split_whitespace().any(|word| word == kind.keyword()), "{text}");
-        assert_eq!(lint(&document, None, |_| None), [], "{text}");
+        assert_eq!(lint(&document, None), [], "{text}");
     }
 }
 
@@ -536,7 +515,7 @@ fn every_block_of_the_reference_can_be_read() {
             None => Document::parse(text),
         };
         let document = document.unwrap_or_else(|mistakes| panic!("{text}: {mistakes:?}"));
-        assert_eq!(lint(&document, None, |_| None), [], "{text}");
+        assert_eq!(lint(&document, None), [], "{text}");
         read += 1;
     }
     assert!(read >= 8, "{read}");

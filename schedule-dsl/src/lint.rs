@@ -43,27 +43,14 @@ pub struct System<'a> {
     pub survives_wiped_disks: bool,
 }
 
-/// Everything that can never strike, in the order of the lines. Without a `system` only what holds of any; `not_carried_out`
-/// says what of a fault the simulator leaves out.
-pub fn lint(
-    document: &Document,
-    system: Option<System<'_>>,
-    not_carried_out: impl Fn(&Fault) -> Option<&'static str>,
-) -> Vec<Warning> {
+/// Everything that can never strike, in the order of the lines. Without a `system` only what holds of any.
+pub fn lint(document: &Document, system: Option<System<'_>>) -> Vec<Warning> {
     let mut lint = Lint::new(document, system);
     lint.shape();
     lint.phases();
     lint.groups();
     lint.latencies();
     for (at, step) in document.schedule.steps.iter().enumerate() {
-        if let Some(what) = not_carried_out(&step.fault) {
-            let keyword = step.fault.kind().keyword();
-            lint.warn(
-                at,
-                format!("this version does not carry out {what} (`{keyword}`): the step does nothing"),
-                format!("keep it for a later version, or see `murphy faults {keyword}` for what is carried out"),
-            );
-        }
         lint.fact(at, step.when);
         lint.fault(at, &step.fault);
         lint.length(at, step.lasts);

@@ -1016,7 +1016,7 @@ fn a_file_of_faults_gets_a_chaos_phase_that_its_times_fit_into() {
     assert_eq!(chaos("murphy: 1\nsteps: [{fault: pause, victims: n1, at: 30s}]\n"), 0);
     let (vocabulary, document) = (Vocabulary { nodes: (3, 5), ..raft() }, read(Form::Toml, MADJEP_TOML));
     let system = lint::System { vocabulary: &vocabulary, survives_wiped_disks: false };
-    assert_eq!(lint::lint(&document, Some(system), |_| None), []);
+    assert_eq!(lint::lint(&document, Some(system)), []);
 }
 
 #[test]

@@ -158,8 +158,8 @@ fn no_seed_says_what_can_never_strike() {
         // Whether a name means something is the target's to say; some of its processes are of a kind that is a group.
         let names = ["that a schedule can name", "reports no roles", "no group or data centre is called"];
         let about_names = |what: &str| names.iter().any(|name| what.contains(name));
-        let mut warnings = lint(&document, None, |_| None);
-        warnings.extend(lint(&document, Some(system), |_| None));
+        let mut warnings = lint(&document, None);
+        warnings.extend(lint(&document, Some(system)));
         warnings.retain(|warning| !about_names(&warning.what));
         assert_eq!(warnings, [], "{name}");
     }

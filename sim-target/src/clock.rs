@@ -5,6 +5,8 @@
 //! rates multiply, each running the clock that the earlier ones left. When a deviation ends, what it did to the wall clock is
 //! taken back, as by a time server; the monotonic clock keeps what it has gained or lost, and runs on from there.
 
+use std::cell::Cell;
+
 /// What wall clocks that are right show as a run begins: some day of 2026, in nanoseconds.
 const EPOCH: u64 = 1_780_000_000_000_000_000;
 /// The rate of a clock that is right. Rates are in billionths.
@@ -52,11 +54,21 @@ pub(crate) struct Clock {
     bumped: i64,
     /// The most by which the monotonic clock can have become wrong.
     mono_worst: u64,
+    /// What the monotonic clock has shown to a handler that looked at it ahead of time.
+    foreseen: Cell<u64>,
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { since: 0, wall: EPOCH, mono: 0, deviations: Vec::new(), bumped: 0, mono_worst: 0 }
+        Self {
+            since: 0,
+            wall: EPOCH,
+            mono: 0,
+            deviations: Vec::new(),
+            bumped: 0,
+            mono_worst: 0,
+            foreseen: Cell::new(0),
+        }
     }
 }
 
@@ -79,6 +91,16 @@ impl Clock {
     pub(crate) fn mono(&self, now: u64) -> u64 {
         let rates = self.deviations.iter().map(|deviation| deviation.mono_rate);
         self.mono + rates.fold(now - self.since, scaled)
+    }
+
+    /// What the monotonic clock shows a handler that has taken so much time by now. Should it run slower than was foreseen, it stands
+    /// still until it is as far: it never goes back.
+    pub(crate) fn mono_after(&self, now: u64, lag: u64) -> u64 {
+        let shown = self.mono(now.saturating_add(lag)).max(self.foreseen.get());
+        if lag > 0 {
+            self.foreseen.set(shown);
+        }
+        shown
     }
 
     /// The first moment of true time at which the monotonic clock shows `mono`, if it runs on as it does now; `None`: never.
@@ -238,6 +260,16 @@ mod tests {
                 assert!(clock.mono(when) >= mono && clock.mono(when - 1) < mono, "{rates:?} {mono} {when}");
             }
         }
+    }
+
+    #[test]
+    fn a_clock_that_slows_down_does_not_go_back_behind_what_it_has_shown() {
+        let mut clock = Clock::default();
+        assert_eq!((clock.mono_after(100, 0), clock.mono_after(100, 900)), (100, 1000));
+        clock.deviate(200, Deviation::new(0, 0, 0, 0), 0);
+        assert_eq!((clock.mono_after(1000, 0), clock.mono_after(1000, 500)), (1000, 1000));
+        clock.set_right(2000, 0);
+        assert_eq!((clock.mono_after(2700, 0), clock.mono_after(2900, 0)), (1000, 1100));
     }
 
     #[test]

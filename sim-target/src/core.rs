@@ -741,7 +741,8 @@ impl<N: Node> Core<N> {
     }
 
     pub(crate) fn mono(&self, me: usize) -> u64 {
-        self.hosts[me].clock.mono(self.time_at(me))
+        let host = &self.hosts[me];
+        host.clock.mono_after(self.now, host.outbox.lag())
     }
 
     /// How far time has come for the running handler of a node, in nanoseconds.

@@ -48,70 +48,6 @@ use crate::{
     trace::What,
 };
 
-/// A fault that [`carries_out`] says is not carried out never gets here.
-fn not_yet() -> ! {
-    unreachable!("not carried out")
-}
-
-/// Whether this version of the world carries out faults of this kind.
-pub fn carries_out(kind: FaultKind) -> bool {
-    match kind {
-        FaultKind::Note => true,
-        FaultKind::Reseed => true,
-        FaultKind::Invoke => true,
-        FaultKind::Heal => true,
-        FaultKind::Activate => true,
-        FaultKind::Deactivate => true,
-        FaultKind::Modify => true,
-        FaultKind::Partition => true,
-        FaultKind::Block => true,
-        FaultKind::Delay => true,
-        FaultKind::Loss => true,
-        FaultKind::Duplicate => true,
-        FaultKind::Reorder => true,
-        FaultKind::Corrupt => true,
-        FaultKind::Swizzle => true,
-        FaultKind::Bandwidth => true,
-        FaultKind::Connect => true,
-        FaultKind::Close => true,
-        FaultKind::Partial => true,
-        FaultKind::HalfOpen => true,
-        FaultKind::Socket => true,
-        FaultKind::Clog => true,
-        FaultKind::Crash => true,
-        FaultKind::Pause => true,
-        FaultKind::Restart => true,
-        FaultKind::AutoRestart => true,
-        FaultKind::Admin => true,
-        FaultKind::Stop => true,
-        FaultKind::Attrition => true,
-        FaultKind::Redeploy => true,
-        FaultKind::Clock => true,
-        FaultKind::Bump => true,
-        FaultKind::Strobe => true,
-        FaultKind::Drift => true,
-        FaultKind::Cpu => true,
-        FaultKind::Memory => true,
-        FaultKind::Leak => true,
-        FaultKind::Yield => true,
-        FaultKind::Buggify => true,
-        FaultKind::Damage => true,
-        FaultKind::Miswrite => true,
-        FaultKind::Misread => true,
-        FaultKind::DiskError => true,
-        FaultKind::DiskDelay => true,
-        FaultKind::DiskStall => true,
-        FaultKind::DiskThrottle => true,
-        FaultKind::DiskFull => true,
-        FaultKind::LazySync => true,
-    }
-}
-
-/// What of a fault this version of the world does not carry out: its step is void. `None`: all of it is carried out.
-pub fn not_carried_out(fault: &Fault) -> Option<&'static str> {
-    (!carries_out(fault.kind())).then_some("this kind of fault")
-}
-
 impl<N: Node> Core<N> {
     /// A step's own trigger has come: it begins, and it is settled when it does so again.
     pub(crate) fn begin_itself(&mut self, at: usize, moment: Option<Moment>) {
@@ -280,13 +216,8 @@ impl<N: Node> Core<N> {
         }
     }
 
-    /// Applies a fault. Returns whether it is over at once. No `_` arm: whoever adds a fault decides here what it does, and
-    /// in [`carries_out`] whether it is done.
+    /// Applies a fault. Returns whether it is over at once. No `_` arm: whoever adds a fault decides here what it does.
     fn inject(&mut self, at: usize, fault: &Fault, moment: Option<Moment>) -> bool {
-        if let Some(what) = not_carried_out(fault) {
-            self.void(format_args!("this version does not carry out {what}"));
-            return true;
-        }
         match *fault {
             Fault::Note {} => {}
             Fault::Reseed { scope } => self.plan.steps[at].effects += u32::from(self.reseed(at, scope)),

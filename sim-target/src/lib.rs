@@ -48,7 +48,7 @@ pub use context::Context;
 pub use disk::{FileCodec, Layout};
 pub use draw::Keying;
 pub use hooks::{Happening, Hooked, Hooks};
-pub use inject::{StepReport, Struck, carries_out, not_carried_out};
+pub use inject::{StepReport, Struck};
 pub use node::{DiskError, File, Input, Node, NodeId, OutOfMemory, ReplyTo, RequestId, Timer};
 pub use run::{AnyTarget, Options, Outcome, Run, Runner, Shared, resolve};
 pub use snapshot::{Refused, Snapshot};

@@ -10,7 +10,6 @@ use crate::{
     core::Host,
     disk::FileCodec,
     hooks::Hooks,
-    inject::carries_out,
     marks::{self, Kind},
     network::Network,
     node::{Node, NodeId},
@@ -352,8 +351,7 @@ pub fn vocabulary<T: Target>(target: &T) -> Vocabulary {
     // Without a site there is nothing to switch on, and some systems have nothing to ask of them.
     let changes = Change::ALL.iter().any(|change| target.admin(*change, &[1]).is_some());
     let possible = |kind: FaultKind| {
-        carries_out(kind)
-            && about.promise.may_see(kind)
+        about.promise.may_see(kind)
             && (kind != FaultKind::Buggify || !sites.is_empty())
             && (kind != FaultKind::Admin || changes)
     };

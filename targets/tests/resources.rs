@@ -9,8 +9,15 @@ use murphy_schedule::{Dice, FaultKind, Vocabulary, mutate};
 use murphy_sim::{Options, Run, Runner, Target, echo::Echo, vocabulary};
 use murphy_targets::{omnipaxos::OmniPaxosTarget, raft_kv::RaftKv};
 
-const FAULTS: [FaultKind; 6] =
-    [FaultKind::Cpu, FaultKind::Memory, FaultKind::Leak, FaultKind::Yield, FaultKind::Crash, FaultKind::Partition];
+const FAULTS: [FaultKind; 7] = [
+    FaultKind::Cpu,
+    FaultKind::Memory,
+    FaultKind::Leak,
+    FaultKind::Yield,
+    FaultKind::Clock,
+    FaultKind::Crash,
+    FaultKind::Partition,
+];
 
 /// What a target is blamed for under a thousand random schedules of these faults. What needs nothing of a target has effects in them.
 fn blamed(target: impl Target) -> BTreeSet<String> {

@@ -1,14 +1,14 @@
 //! `murphy faults`: the fault table for people, as a document, and as a dictionary for libFuzzer.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::fmt::Write as _;
 
 use murphy_schedule::{
-    Dice, Fault, FaultKind, Name, Vocabulary,
+    FaultKind, Name,
     diagnostic::nearest,
     fault::{FieldAbout, Length},
     text,
 };
-use murphy_sim::{AnyTarget, carries_out, not_carried_out};
+use murphy_sim::AnyTarget;
 use serde_json::{Value, json};
 
 use super::{
@@ -52,32 +52,8 @@ fn flow(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// How many faults of a kind are tried to see what is not carried out: enough for every value of every field.
-const TRIALS: u64 = 400;
-
-/// What of a kind is not carried out, though the rest of it is: a step that says so does nothing.
-fn left_out(kind: FaultKind) -> Vec<&'static str> {
-    if !carries_out(kind) {
-        return Vec::new();
-    }
-    let trial = |seed| Fault::random(kind, &Vocabulary::default(), &mut Dice::new(seed));
-    let reasons: BTreeSet<_> = (0..TRIALS).filter_map(|seed| not_carried_out(&trial(seed))).collect();
-    reasons.into_iter().collect()
-}
-
-/// How much of a kind this version carries out.
-fn now(kind: FaultKind) -> String {
-    match (carries_out(kind), &left_out(kind)[..]) {
-        (false, _) => "not carried out by this version".to_string(),
-        (true, []) => "carried out".to_string(),
-        (true, left_out) => format!("carried out, but not yet: {}", left_out.join(", ")),
-    }
-}
-
 fn row(kind: FaultKind) -> String {
-    let now = now(kind);
-    let now = if now == "carried out" { String::new() } else { format!("  ({now})") };
-    format!("{:<14}{}{now}", kind.keyword(), kind.tests())
+    format!("{:<14}{}", kind.keyword(), kind.tests())
 }
 
 /// How its length is said.
@@ -110,16 +86,6 @@ fn default(field: &FieldAbout) -> String {
     }
 }
 
-/// The same, and what comes of it.
-fn now_and_then(kind: FaultKind) -> String {
-    let now = now(kind);
-    match (carries_out(kind), left_out(kind).is_empty()) {
-        (false, _) => now + ": such a step does nothing",
-        (true, false) => now + " (a step with that does nothing)",
-        (true, true) => now,
-    }
-}
-
 fn explanation(kind: FaultKind) -> String {
     let mut text = format!("{}\n  {}\n\n", kind.keyword(), flow(kind.meaning()));
     let mut line = |word: &str, value: &str| writeln!(text, "  {word:<10}{value}").expect("it is a string");
@@ -129,7 +95,6 @@ fn explanation(kind: FaultKind) -> String {
     if let Some(weaker) = kind.weaker() {
         line("weaker", weaker.keyword());
     }
-    line("now", &now_and_then(kind));
     for field in kind.fields() {
         let _ = write!(
             text,
@@ -159,7 +124,7 @@ fn object(kind: FaultKind) -> Value {
         "schema": "murphy/faults/1", "name": kind.keyword(), "tag": kind.tag(), "meaning": flow(kind.meaning()),
         "tests": kind.tests(), "example": kind.example(), "lasting": kind.length() == Length::Lasting,
         "length_words": kind.lasting_words(), "weaker": kind.weaker().map(FaultKind::keyword), "weight": kind.weight(),
-        "carried_out": carries_out(kind), "not_yet": left_out(kind), "fields": fields,
+        "fields": fields,
     })
 }
 
@@ -175,21 +140,15 @@ fn code(value: &str) -> String {
 
 fn document() -> String {
     let mut text = INTRODUCTION.to_string();
-    text.push_str("## The faults\n\n| fault | tests | defaults | carried out |\n| --- | --- | --- | --- |\n");
+    text.push_str("## The faults\n\n| fault | tests | defaults |\n| --- | --- | --- |\n");
     for kind in FaultKind::ALL {
         let said = |field: &FieldAbout| {
             let value = value(field).filter(|value| !value.is_empty())?;
             Some(format!("{} {}", if field.word.is_empty() { field.name } else { field.word }, code(&value)))
         };
         let defaults: Vec<String> = kind.fields().iter().filter_map(said).collect();
-        let now = match (carries_out(*kind), &left_out(*kind)[..]) {
-            (false, _) => "not yet".to_string(),
-            (true, []) => "yes".to_string(),
-            (true, left_out) => format!("yes; not yet: {}", left_out.join(", ")),
-        };
         let keyword = kind.keyword();
-        let _ =
-            writeln!(text, "| [`{keyword}`](#{keyword}) | {} | {} | {now} |", cell(kind.tests()), defaults.join(", "));
+        let _ = writeln!(text, "| [`{keyword}`](#{keyword}) | {} | {} |", cell(kind.tests()), defaults.join(", "));
     }
     for kind in FaultKind::ALL {
         text.push_str(&section(*kind));
@@ -203,9 +162,6 @@ fn section(kind: FaultKind) -> String {
     let _ = writeln!(text, "- tests: {}\n- length: {}", kind.tests(), length(kind));
     if let Some(weaker) = kind.weaker() {
         let _ = writeln!(text, "- weaker: [`{0}`](#{0})", weaker.keyword());
-    }
-    if now(kind) != "carried out" {
-        let _ = writeln!(text, "- {}", now_and_then(kind));
     }
     let fields = kind.fields();
     if !fields.is_empty() {

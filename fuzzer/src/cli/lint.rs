@@ -8,7 +8,7 @@ use murphy_schedule::{
     document::Line,
     lint::{self, System, Warning},
 };
-use murphy_sim::{AnyTarget, Quota, not_carried_out};
+use murphy_sim::{AnyTarget, Quota};
 use serde_json::{Value, json};
 
 use super::{
@@ -67,7 +67,7 @@ fn check(
         vocabulary: harness.vocabulary(),
         survives_wiped_disks: harness.about().promise.lost_disks != Quota::None,
     });
-    let warnings = lint::lint(&file.document, system, not_carried_out);
+    let warnings = lint::lint(&file.document, system);
     Ok((file, unknown.into_iter().chain(warnings).collect()))
 }
 

@@ -1,7 +1,7 @@
 //! Every warning, each beside a twin that gets none.
 
 use super::{System, Warning, lint, position};
-use crate::{Document, Fault, Vocabulary, document::Line, forms::parse, tree::Form, vocabulary::Names};
+use crate::{Document, Vocabulary, document::Line, forms::parse, tree::Form, vocabulary::Names};
 
 fn raft() -> Vocabulary {
     Vocabulary {
@@ -26,14 +26,10 @@ fn document(target: &str, lines: &str) -> Document {
     Document::parse(&text).unwrap_or_else(|mistakes| panic!("{text}: {mistakes:?}"))
 }
 
-fn carried_out(_: &Fault) -> Option<&'static str> {
-    None
-}
-
 #[track_caller]
 fn warnings(lines: &str) -> Vec<Warning> {
     let system = System { vocabulary: &raft(), survives_wiped_disks: false };
-    lint(&document("raft-kv", lines), Some(system), carried_out)
+    lint(&document("raft-kv", lines), Some(system))
 }
 
 /// `lines` get one warning, which says `words`; `twin` gets none.
@@ -55,8 +51,8 @@ fn numbers_beyond_the_cluster_wrap() {
     check("at 1s pause majority from n9", &["n9 is n3"], "at 1s pause majority from n3");
     check("nodes 6", &["3 to 5 nodes", "6 become 3", "`nodes 5`"], "nodes 5");
     let open = document("any", "at 1s crash n16");
-    assert_eq!(lint(&open, None, carried_out), [], "of any target nobody knows how many nodes it has");
-    assert_eq!(lint(&document("any", "nodes 5\nat 1s crash n6"), None, carried_out).len(), 1);
+    assert_eq!(lint(&open, None), [], "of any target nobody knows how many nodes it has");
+    assert_eq!(lint(&document("any", "nodes 5\nat 1s crash n6"), None).len(), 1);
 }
 
 #[test]
@@ -89,7 +85,7 @@ fn names_that_the_target_does_not_know() {
         check(wrong, &[found, help], right);
     }
     let open = document("any", "at 1s crash boss\nafter mark \"m\" pause n1 for patience");
-    assert_eq!(lint(&open, None, carried_out), [], "a schedule for any target may name what some have");
+    assert_eq!(lint(&open, None), [], "a schedule for any target may name what some have");
 }
 
 #[test]
@@ -98,7 +94,7 @@ fn groups_that_nobody_declares() {
     check("at 1s crash group east", &["called `east`", "declare"], declared);
     check("group east {n1,n2}\nat 1s partition group eest | rest", &["`eest`", "`east`?"], declared);
     check("dcs 2\nat 1s partition group dc3 | rest", &["`dc3`"], "dcs 3\nat 1s partition group dc3 | rest");
-    assert_eq!(lint(&document("any", "at 1s crash group east"), None, carried_out).len(), 1);
+    assert_eq!(lint(&document("any", "at 1s crash group east"), None).len(), 1);
 }
 
 #[test]
@@ -107,7 +103,7 @@ fn steps_beyond_the_chaos_phase() {
     check("phases chaos 1s\nat 1001ms crash n1", &["ends at 1s"], "phases chaos 1s\nat 1s crash n1");
     check("a: at 3s note\nafter a ends +2s crash n1", &["ends at 4s"], "a: at 3s note\nafter a ends +1s crash n1");
     check("after n1 sync +5s crash n1", &["ends at 4s"], "after n1 sync +3s crash n1");
-    assert_eq!(lint(&document("any", "at 600s crash n1"), None, carried_out), [], "its length is the target's");
+    assert_eq!(lint(&document("any", "at 600s crash n1"), None), [], "its length is the target's");
 }
 
 #[test]
@@ -222,8 +218,8 @@ fn disks_wiped_beyond_the_promise() {
     check("at 0s crash n1\nat 1s restart n1 cold", &["void"], "at 0s crash n1\nat 1s restart n1");
     let (bold, vocabulary) = (document("raft-kv", "at 1s crash n1 wiped"), raft());
     let system = System { vocabulary: &vocabulary, survives_wiped_disks: true };
-    assert_eq!(lint(&bold, Some(system), carried_out), []);
-    assert_eq!(lint(&document("any", "at 1s crash n1 wiped"), None, carried_out), []);
+    assert_eq!(lint(&bold, Some(system)), []);
+    assert_eq!(lint(&document("any", "at 1s crash n1 wiped"), None), []);
 }
 
 #[test]
@@ -266,19 +262,9 @@ fn shapes_that_need_more_nodes() {
     for shape in ["ring", "bridge", "minority | rest", "half | one"] {
         let lines = |nodes: u8| document("raft-kv", &format!("nodes {nodes}\nat 1s partition {shape}"));
         let expected = usize::from(shape != "half | one");
-        assert_eq!(lint(&lines(2), Some(system), carried_out).len(), expected, "{shape}");
-        assert_eq!(lint(&lines(5), Some(system), carried_out), [], "{shape}");
+        assert_eq!(lint(&lines(2), Some(system)).len(), expected, "{shape}");
+        assert_eq!(lint(&lines(5), Some(system)), [], "{shape}");
     }
-}
-
-#[test]
-fn faults_that_this_version_leaves_out() {
-    let document = document("any", "at 1s clock n1 ahead 2s\nat 2s crash n1");
-    let left_out = |fault: &Fault| (fault.kind().keyword() == "clock").then_some("this kind of fault");
-    let found = lint(&document, None, left_out);
-    let [warning] = &found[..] else { panic!("{found:#?}") };
-    assert_eq!(warning.line, Line::Step(0));
-    assert!(warning.what.contains("`clock`") && warning.help.contains("murphy faults clock"), "{warning:?}");
 }
 
 #[test]
@@ -335,7 +321,7 @@ fn members_beyond_the_cluster() {
     check("group east {n1,n4}", &["n4 is n1", "`nodes 4`"], "nodes 4\ngroup east {n1,n4}");
     check("dc east {n5}\ndc {n1}", &["n5 is n2"], "dc east {n3}\ndc {n1}");
     assert_eq!(warnings("group east {n1}\ngroup west {n4}")[0].line, Line::Group(1));
-    assert_eq!(lint(&document("any", "group east {n16}"), None, carried_out), []);
+    assert_eq!(lint(&document("any", "group east {n16}"), None), []);
 }
 
 #[test]

@@ -339,10 +339,15 @@ impl<N: Node> Core<N> {
         }
     }
 
-    /// A step that holds a node down lets go of it, which starts again unless another step holds it down.
+    /// A step that holds a node down lets go of it, which starts again unless another step holds it down. Where all ends at once, all
+    /// start in their own order, not in that of the steps.
     pub(super) fn release(&mut self, node: usize) {
+        let all_end = self.phase != Phase::Chaos || self.plan.calm;
         let host = &mut self.hosts[node];
         host.down_by -= 1;
+        if all_end {
+            return;
+        }
         if host.down_by == 0 && !host.up {
             self.queue.push(self.now, Event::Start { node: node as u8 });
         } else if !host.up {

@@ -338,6 +338,26 @@ fn a_panic_comes_when_its_time_does_and_not_to_a_node_that_crashed_before() {
 }
 
 #[test]
+fn a_monotonic_clock_never_falls_behind_what_it_has_shown() {
+    fn on(node: &mut ProbeNode, input: Input<ProbeNode>, cx: &mut Cx<'_>) {
+        let Input::Timer(timer) = input else { return crate::probe::answer(node, input, cx) };
+        if timer == Timer(1) {
+            spend(cx, 50);
+        }
+        let shows = cx.mono() / MS;
+        cx.log(format_args!("{shows}"));
+    }
+    fn start(_: &mut ProbeNode, _: &Boot<'_>, cx: &mut Cx<'_>) {
+        (1..=2).for_each(|timer| cx.set(Timer(timer), Duration::from_millis(99 + u64::from(timer))));
+    }
+    let shown = |steps: &str| timed(&second(Probe { start, on, ..idle() }, steps));
+    assert_eq!(shown(""), "0 start, 100 timer1, 150 [150], 150 timer2, 150 [150]");
+    // It stands still from 110 ms on, which nobody foresaw.
+    let steps = "at 110ms clock n1 rate 0 of monotonic for 300ms";
+    assert_eq!(shown(steps), "0 start, 100 timer1, 150 [150], 150 timer2, 150 [150]");
+}
+
+#[test]
 fn nobody_looks_at_a_node_in_the_midst_of_a_handler() {
     fn on(node: &mut ProbeNode, input: Input<ProbeNode>, cx: &mut Cx<'_>) {
         let Input::Timer(_) = input else { return crate::probe::answer(node, input, cx) };

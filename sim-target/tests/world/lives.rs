@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use murphy_schedule::{Document, FaultKind};
-use murphy_sim::{Boot, Input, RegisterOp, Timer, TraceEvent, What, carries_out, not_carried_out};
+use murphy_sim::{Boot, Input, RegisterOp, Timer, What};
 
-use crate::probe::{Cx, LOG, MS, Probe, ProbeNode, WIPED, answer, chatter, idle, report, run, second, story};
+use crate::probe::{Cx, LOG, MS, Probe, ProbeNode, WIPED, answer, idle, report, run, second, story};
 
 /// Nodes that say at each start which records they find, append two and sync one in between, at every start.
 fn writer() -> Probe {
@@ -147,35 +146,6 @@ fn a_node_that_failed_of_itself_is_started_too() {
     ] {
         assert_eq!(starts(&second(failing(), steps)), expected, "{steps}");
     }
-}
-
-/// What happened, but for the steps themselves.
-fn told(trace: &[TraceEvent]) -> Vec<&TraceEvent> {
-    let steps = |what: &What| matches!(what, What::Begin(_) | What::End(_) | What::Void(_));
-    trace.iter().filter(|event| !steps(&event.what)).collect()
-}
-
-#[test]
-fn what_this_version_does_not_carry_out_changes_nothing_and_the_trace_says_so() {
-    let header = "seed 11\nnodes 3, clients 2, keys 2, ops 50\nphases chaos 3s, heal 10ms, settle 2s";
-    let calm = run(chatter(), header);
-    let mut void = 0;
-    let examples = FaultKind::ALL.iter().filter(|kind| !carries_out(**kind)).map(|kind| kind.example());
-    for step in examples {
-        let text = format!("murphy 1\n{header}\n{step}\n");
-        let parsed = Document::parse(&text).unwrap_or_else(|errors| panic!("{step}: {errors:#?}")).schedule;
-        assert!(parsed.steps.iter().all(|step| not_carried_out(&step.fault).is_some()), "{step}");
-        let outcome = run(chatter(), &format!("{header}\n{step}"));
-        let why = outcome
-            .trace
-            .iter()
-            .filter(|event| matches!(&event.what, What::Void(why) if why.contains("does not carry out")));
-        let begun = outcome.steps[0].begun.is_some();
-        assert_eq!((why.count(), outcome.steps[0].effects), (usize::from(begun), 0), "{step}");
-        assert!(told(&outcome.trace) == told(&calm.trace) && outcome.history == calm.history, "{step}");
-        void += usize::from(begun);
-    }
-    assert!(void > 0, "none of them began");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use murphy_checker::{
     verdict::Verdict,
 };
 use murphy_schedule::{Document, FaultKind, Schedule};
-use murphy_sim::{About, Outcome, Transport, What, marks, not_carried_out};
+use murphy_sim::{About, Outcome, Transport, What, marks};
 use serde_json::{Value, json};
 
 use crate::{cli::progress::thousands, harness::Harness};
@@ -25,7 +25,7 @@ struct Effects {
     /// Steps that did something.
     effective: u64,
     effects: u64,
-    /// Why steps were void, and what of them is not carried out.
+    /// Why steps were void.
     reasons: BTreeSet<String>,
 }
 
@@ -162,9 +162,6 @@ impl Survey {
             effects.begun += u64::from(report.begun.is_some());
             effects.effective += u64::from(report.effects > 0);
             effects.effects += u64::from(report.effects);
-            if let Some(part) = not_carried_out(&report.step.fault).filter(|_| report.effects == 0) {
-                effects.reasons.insert(format!("this version does not carry out {part}"));
-            }
         }
     }
 
