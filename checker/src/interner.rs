@@ -1,8 +1,6 @@
 //! Distinct items as small numbers.
 
-use std::hash::Hash;
-
-use ahash::RandomState;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 
 /// Numbers distinct items in the order in which they come. Clearing it costs nothing and keeps its memory.
 #[derive(Clone, Debug)]
@@ -11,13 +9,51 @@ pub(crate) struct Interner<T> {
     /// Open addressing, a power of two; a cell counts only if it carries the current epoch.
     cells: Vec<Cell>,
     epoch: u32,
-    hasher: RandomState,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Cell {
     epoch: u32,
     id: u32,
+}
+
+/// Multiplies and folds, a word at a time: what is interned is a word or two, and nobody chooses it to collide.
+#[derive(Default)]
+struct Mixer(u64);
+
+impl Hasher for Mixer {
+    #[inline]
+    fn write_u64(&mut self, word: u64) {
+        let mixed = u128::from(self.0.rotate_left(23) ^ word) * 0x9E37_79B9_7F4A_7C15;
+        self.0 = mixed as u64 ^ (mixed >> 64) as u64;
+    }
+
+    #[inline]
+    fn write_u32(&mut self, word: u32) {
+        self.write_u64(word.into());
+    }
+
+    #[inline]
+    fn write_isize(&mut self, word: isize) {
+        self.write_u64(word as u64);
+    }
+
+    #[inline]
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl<T> Default for Interner<T>
@@ -31,8 +67,7 @@ where
 
 impl<T: Eq + Hash> Interner<T> {
     pub(crate) fn new() -> Self {
-        let hasher = RandomState::with_seeds(1, 2, 3, 4);
-        Self { items: Vec::new(), cells: vec![Cell::default(); 64], epoch: 1, hasher }
+        Self { items: Vec::new(), cells: vec![Cell::default(); 64], epoch: 1 }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -54,6 +89,7 @@ impl<T: Eq + Hash> Interner<T> {
         (cell.epoch == self.epoch).then_some(cell.id)
     }
 
+    #[inline]
     pub(crate) fn id(&mut self, item: T) -> u32 {
         let place = self.place(&item);
         if self.cells[place].epoch == self.epoch {
@@ -69,8 +105,9 @@ impl<T: Eq + Hash> Interner<T> {
     }
 
     /// The cell of `item`, or the vacant one where it belongs.
+    #[inline]
     fn place(&self, item: &T) -> usize {
-        let mut place = self.hasher.hash_one(item) as usize & (self.cells.len() - 1);
+        let mut place = BuildHasherDefault::<Mixer>::default().hash_one(item) as usize & (self.cells.len() - 1);
         loop {
             let cell = self.cells[place];
             if cell.epoch != self.epoch || self.items[cell.id as usize] == *item {

@@ -16,18 +16,22 @@
 //! one deterministic model for all keys.
 
 mod antichain;
+mod frontier;
 mod key_search;
 #[cfg(test)]
 mod tests;
 mod transitions;
+mod whole;
 
 use self::{
     antichain::Antichain,
-    key_search::{Fate, KeySearch, Record, Shared, Status},
-    transitions::{IMPOSSIBLE, Transitions},
+    frontier::{Fate, Shared},
+    key_search::{KeySearch, Record, Status},
+    transitions::{Action, Transitions},
+    whole::Passed,
 };
 use crate::{
-    history::{Call, Completion, Event, History, OpId, Value, Values},
+    history::{Call, Event, History, OpId, Values},
     interner::Interner,
     model::{Effect, Model, Seen},
     observer::Observer,
@@ -36,9 +40,6 @@ use crate::{
 
 /// Configurations that a search may hold on one key, unless told otherwise.
 pub const CONFIGURATIONS_MAX: usize = 1 << 14;
-
-/// The search of an operation that concerns none: one that a search with foresight skips.
-const NO_SEARCH: u32 = u32::MAX;
 
 /// Judges whether `history` is linearizable under the model `M`, key by key.
 ///
@@ -52,11 +53,17 @@ pub fn check<M: Model>(history: &History) -> Verdict {
 #[derive(Clone)]
 pub struct Linearizability<M: Model> {
     shared: Shared<M>,
+    /// What is known of the operations of a history that grows, by [`OpId`].
+    records: Vec<Record>,
+    /// Where the operations of a whole history are, by [`OpId`].
+    passed: Vec<Passed>,
+    /// Where the completions of a whole history are, by [`OpId`], while its first anomaly is looked for.
+    ends: Vec<u32>,
     keys: Interner<u32>,
     /// By number of the key; those beyond the keys of this run keep their memory.
     searches: Vec<KeySearch>,
     /// Events seen.
-    event_count: u32,
+    event_count: usize,
     anomaly: Option<Anomaly>,
     is_exhausted: bool,
 }
@@ -77,84 +84,27 @@ impl<M: Model> Linearizability<M> {
     pub fn with_limit(configurations_max: usize) -> Self {
         let shared = Shared {
             transitions: Transitions::new(),
-            records: Vec::new(),
             configurations_max,
             open: Antichain::default(),
             closed: Antichain::default(),
         };
-        let (keys, searches) = (Interner::new(), Vec::new());
-        Self { shared, keys, searches, event_count: 0, anomaly: None, is_exhausted: false }
-    }
-
-    /// Judges a whole history, forgetting what was seen before.
-    ///
-    /// The verdict is what observing its events one by one would give, evidence included; only where that would be
-    /// `Unknown` may this still know.
-    pub fn check(&mut self, history: &History) -> Verdict {
-        match self.search_with_foresight(history) {
-            Verdict::Invalid(foreseen) => {
-                self.first_anomaly(history).map_or(Verdict::Invalid(foreseen), Verdict::Invalid)
-            }
-            verdict => verdict,
+        Self {
+            shared,
+            records: Vec::new(),
+            passed: Vec::new(),
+            ends: Vec::new(),
+            keys: Interner::new(),
+            searches: Vec::new(),
+            event_count: 0,
+            anomaly: None,
+            is_exhausted: false,
         }
     }
 
     /// How many explanations of the events so far are being followed on the key where they are most: how near the
     /// search is to its budget, and, where it is one, how near the history is to an anomaly.
     pub fn frontier_len(&self) -> usize {
-        self.searches[..self.keys.len()].iter().map(KeySearch::frontier_len).max().unwrap_or(1)
-    }
-
-    fn search_with_foresight(&mut self, history: &History) -> Verdict {
-        self.reset();
-        for &event in &history.events {
-            match event {
-                Event::Invoke(op) => self.invoke_foreseen(op, history),
-                Event::Complete(op) => self.complete_foreseen(op),
-            }
-            if let Some(anomaly) = &self.anomaly {
-                return Verdict::Invalid(anomaly.clone());
-            }
-        }
-        self.finish(history)
-    }
-
-    fn first_anomaly(&mut self, history: &History) -> Option<Anomaly> {
-        self.reset();
-        history.events.iter().find_map(|&event| match event {
-            Event::Invoke(op) => {
-                self.invoke(op, history);
-                None
-            }
-            Event::Complete(op) => self.complete(op, history),
-        })
-    }
-
-    fn invoke_foreseen(&mut self, op: OpId, history: &History) {
-        let operation = history.operation(op);
-        let completion = operation.completion.map_or(Completion::Info, |(completion, _)| completion);
-        let output = match completion {
-            Completion::Ok(output) => Some(output),
-            Completion::Fail | Completion::Info => None,
-        };
-        let effect = M::effect(&operation.call, output);
-        let is_skipped = completion == Completion::Fail || (output.is_none() && effect == Effect::Observation);
-        let search = if is_skipped { NO_SEARCH } else { self.search(operation.call.key) };
-        self.record(op, &operation.call, output, Status::Known(completion), search, &history.values);
-        if !is_skipped {
-            let fate = self.searches[search as usize].invoke(&mut self.shared.records, op.0);
-            self.heed(op, fate);
-        }
-    }
-
-    fn complete_foreseen(&mut self, op: OpId) {
-        self.shared.records[op.0 as usize].completed = self.event_count;
-        self.event_count += 1;
-        let search = self.shared.records[op.0 as usize].search;
-        if search != NO_SEARCH && !self.searches[search as usize].is_exhausted {
-            let fate = self.searches[search as usize].leave(&mut self.shared, op.0);
-            self.heed(op, fate);
-        }
+        self.searches[..self.keys.len()].iter().map(|search| search.frontier.len()).max().unwrap_or(1)
     }
 
     /// The search of `key`, new if need be.
@@ -170,63 +120,64 @@ impl<M: Model> Linearizability<M> {
         search
     }
 
-    fn record(&mut self, op: OpId, call: &Call, output: Option<Value>, status: Status, search: u32, values: &Values) {
-        assert_eq!(op.0 as usize, self.shared.records.len(), "operations are numbered in the order of invocation");
-        let effect = M::effect(call, output);
-        let is_ignored = output.is_none() && effect == Effect::Observation;
-        let action = if is_ignored { IMPOSSIBLE } else { self.shared.transitions.action(call, output, values) };
-        let record = Record {
+    fn record(&mut self, op: OpId, call: &Call, search: u32, values: &Values) {
+        assert_eq!(op.0 as usize, self.records.len(), "operations are numbered in the order of invocation");
+        let effect = M::effect(call, None);
+        let is_ignored = effect == Effect::Observation;
+        let action = if is_ignored { Action::NOTHING } else { self.shared.transitions.action(call, None, values) };
+        self.records.push(Record {
             call: *call,
-            status,
+            status: Status::Open,
             effect,
             action,
             search,
             slot: 0,
             checkpoint: None,
-            invoked: self.event_count,
-            completed: u32::MAX,
-        };
-        self.shared.records.push(record);
-        self.event_count += 1;
+        });
     }
 
-    /// Draws the consequences of what became of the frontier at an event of `op`.
-    fn heed(&mut self, op: OpId, fate: Fate) {
+    /// Draws the consequences of what became of the frontier at the last event, one of `op`.
+    fn heed(&mut self, op: OpId, fate: Fate, history: &History) {
         match fate {
             Fate::Alive => {}
-            Fate::Dead => self.anomaly = Some(self.name(op)),
+            Fate::Dead => self.anomaly = Some(anomaly::<M>(history, self.event_count, op)),
             Fate::Exhausted => {
                 self.is_exhausted = true;
-                let search = self.shared.records[op.0 as usize].search;
+                let search = self.records[op.0 as usize].search;
                 self.searches[search as usize].is_exhausted = true;
             }
         }
     }
+}
 
-    /// The anomaly of which the completion of `op` is the evidence.
-    fn name(&self, op: OpId) -> Anomaly {
-        let key = self.shared.records[op.0 as usize].call.key;
-        let on_key = || self.shared.records.iter().enumerate().filter(|(_, record)| record.call.key == key);
-        let seen: Vec<Seen> = on_key().map(|(_, record)| self.seen(record)).collect();
-        let dying = on_key().position(|(index, _)| index == op.0 as usize).expect("`op` is on its own key");
-        let name = M::anomaly(&seen, dying).into();
-        Anomaly { class: Class::Linearizability, name, evidence: Evidence::Operation(op) }
+/// The anomaly of which `op` is the evidence, with whose completion the first `event_count` events end.
+fn anomaly<M: Model>(history: &History, event_count: usize, op: OpId) -> Anomaly {
+    let key = history.operation(op).call.key;
+    let (mut ops, mut seen) = (Vec::new(), Vec::new());
+    for (at, &event) in (0..).zip(&history.events[..event_count]) {
+        match event {
+            Event::Invoke(op) if history.operation(op).call.key == key => {
+                ops.push(op);
+                seen.push(Seen { call: history.operation(op).call, invoked: at, completed: None });
+            }
+            Event::Complete(op) => {
+                if let (Ok(index), Some((completion, _))) = (ops.binary_search(&op), history.operation(op).completion) {
+                    seen[index].completed = Some((completion, at));
+                }
+            }
+            Event::Invoke(_) => {}
+        }
     }
-
-    fn seen(&self, record: &Record) -> Seen {
-        let completion = match record.status {
-            Status::Known(completion) if record.completed < self.event_count => Some(completion),
-            // Its result is forgotten, or not to be known yet; whatever it was, it was no reason.
-            Status::Vacuous | Status::Open | Status::Known(_) => None,
-        };
-        Seen { call: record.call, invoked: record.invoked, completed: completion.map(|how| (how, record.completed)) }
-    }
+    let dying = ops.binary_search(&op).expect("`op` is on its own key");
+    let name = M::anomaly(&seen, dying).into();
+    Anomaly { class: Class::Linearizability, name, evidence: Evidence::Operation(op) }
 }
 
 impl<M: Model> Observer for Linearizability<M> {
     fn reset(&mut self) {
         self.shared.transitions.reset();
-        self.shared.records.clear();
+        self.records.clear();
+        self.passed.clear();
         self.keys.clear();
         self.event_count = 0;
         self.anomaly = None;
@@ -234,28 +185,29 @@ impl<M: Model> Observer for Linearizability<M> {
     }
 
     fn invoke(&mut self, op: OpId, history: &History) {
+        self.event_count += 1;
         let call = &history.operation(op).call;
         let search = self.search(call.key);
-        self.record(op, call, None, Status::Open, search, &history.values);
+        self.record(op, call, search, &history.values);
         if self.anomaly.is_none() && !self.searches[search as usize].is_exhausted {
-            let fate = self.searches[search as usize].invoke(&mut self.shared.records, op.0);
-            self.heed(op, fate);
+            let fate = self.searches[search as usize].invoke(&mut self.records, op.0);
+            self.heed(op, fate, history);
         }
     }
 
     fn complete(&mut self, op: OpId, history: &History) -> Option<Anomaly> {
-        let (completion, _) = history.operation(op).completion.expect("an operation completes with a completion");
-        let record = &mut self.shared.records[op.0 as usize];
-        assert_eq!(record.status, Status::Open, "operation {op:?} completed twice");
-        record.completed = self.event_count;
         self.event_count += 1;
+        let (completion, _) = history.operation(op).completion.expect("an operation completes with a completion");
+        let record = &mut self.records[op.0 as usize];
+        assert_eq!(record.status, Status::Open, "operation {op:?} completed twice");
         let search = record.search as usize;
         if self.anomaly.is_some() || self.searches[search].is_exhausted {
             record.status = Status::Known(completion);
             return None;
         }
-        let fate = self.searches[search].complete(&mut self.shared, op.0, completion, &history.values);
-        self.heed(op, fate);
+        let Self { shared, records, searches, .. } = self;
+        let fate = searches[search].complete(shared, records, op.0, completion, &history.values);
+        self.heed(op, fate, history);
         self.anomaly.clone()
     }
 

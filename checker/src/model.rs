@@ -36,6 +36,27 @@ pub struct Seen {
     pub completed: Option<(Completion<Value>, u32)>,
 }
 
+/// An operation that does no more than to test the state and to replace it. The search steps over those without asking the
+/// model again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assignment<S> {
+    /// Where it can take effect.
+    pub test: Test<S>,
+    /// The state after it; `None`: the one before it.
+    pub becomes: Option<S>,
+}
+
+/// The states in which an operation can take effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Test<S> {
+    /// Every one.
+    Any,
+    /// This one.
+    Is(S),
+    /// Every other.
+    IsNot(S),
+}
+
 impl Seen {
     fn failed(&self) -> bool {
         matches!(self.completed, Some((Completion::Fail, _)))
@@ -61,6 +82,12 @@ pub trait Model: Clone + Default + 'static {
 
     /// What `call` can do, given what it returned, or without an `output`, given that this is unknown.
     fn effect(call: &Call, output: Option<Value>) -> Effect;
+
+    /// `call` as an assignment, given what it returned, if it is one. It is one and the same as [`step`](Self::step), but that
+    /// without an `output` an assignment may leave out the states that `call` would not change.
+    fn assignment(_call: &Call, _output: Option<Value>) -> Option<Assignment<Self::State>> {
+        None
+    }
 
     /// The name of the anomaly, given all operations on the key where the search died and the index of the one whose
     /// completion left no explanation. A function of the history alone, and stable: findings are told apart by it.
@@ -117,6 +144,16 @@ impl Model for Register {
             WRITE => Effect::Overwrite,
             _ => Effect::Change,
         }
+    }
+
+    fn assignment(call: &Call, output: Option<Value>) -> Option<Assignment<Self::State>> {
+        Some(match (call.input, output) {
+            (Value::Int(new), _) => Assignment { test: Test::Any, becomes: Some(Some(new)) },
+            (Value::Pair(expected, new), _) => Assignment { test: Test::Is(Some(expected)), becomes: Some(Some(new)) },
+            (_, Some(Value::Int(found))) => Assignment { test: Test::Is(Some(found)), becomes: None },
+            (_, Some(Value::Nil)) => Assignment { test: Test::Is(None), becomes: None },
+            _ => return None,
+        })
     }
 
     fn anomaly(seen: &[Seen], dying: usize) -> &'static str {

@@ -2,7 +2,8 @@
 //!
 //! Of two configurations with one state, the one that leaves every pending operation at least as much choice can do
 //! whatever the other can, and only that one is kept. A crashed operation has more choice while it is not done, for it
-//! need never be; any other has more choice while it is hidden than done, or not done.
+//! need never be; an observation has more while it is done, for it changes nothing; any other has more choice while it is hidden
+//! than done, or not done.
 
 /// One way to explain the history so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +25,10 @@ impl Configuration {
 
     /// Whether whatever `other` can explain, this can.
     #[inline]
-    fn dominates(&self, other: &Self, crashed: u64) -> bool {
+    fn dominates(&self, other: &Self, crashed: u64, observing: u64) -> bool {
         let crashed_more = self.done & !other.done & crashed;
-        let live_differing = ((self.done ^ other.done) | other.hidden) & !self.hidden & !crashed;
+        let better = crashed | self.hidden | self.done & observing;
+        let live_differing = ((self.done ^ other.done) | other.hidden) & !better;
         self.state == other.state && crashed_more | live_differing == 0
     }
 }
@@ -41,17 +43,21 @@ pub(super) struct Antichain {
     configurations: Vec<Configuration>,
     /// The slots of operations that need never take effect.
     crashed: u64,
+    /// The slots of operations that change nothing.
+    observing: u64,
     /// Buckets by state, each the head of a chain through `next`. Unused while the set is small.
     heads: Vec<u32>,
     next: Vec<u32>,
 }
 
 impl Antichain {
-    /// Empties the set; from now on the operations at `crashed` are those that need never take effect.
-    pub(super) fn clear(&mut self, crashed: u64) {
+    /// Empties the set; from now on the operations at `crashed` are those that need never take effect, and those at `observing`
+    /// change nothing.
+    pub(super) fn clear(&mut self, crashed: u64, observing: u64) {
         self.configurations.clear();
         self.next.clear();
         self.crashed = crashed;
+        self.observing = observing;
     }
 
     pub(super) fn len(&self) -> usize {
@@ -104,10 +110,10 @@ impl Antichain {
     #[inline]
     fn absorbs(&mut self, index: usize, new: Configuration, movable: usize) -> bool {
         let old = &mut self.configurations[index];
-        if old.dominates(&new, self.crashed) {
+        if old.dominates(&new, self.crashed, self.observing) {
             return true;
         }
-        let replaces = index >= movable && new.dominates(old, self.crashed);
+        let replaces = index >= movable && new.dominates(old, self.crashed, self.observing);
         if replaces {
             *old = new;
         }
@@ -135,14 +141,14 @@ impl Antichain {
 mod tests {
     use super::*;
 
-    /// Inserts `(state, done)` pairs with `movable` and crashed slots 0 to 3; what is done in slots 8 to 11 is hidden
-    /// in slots 4 to 7 instead.
+    /// Inserts `(state, done)` pairs with `movable`, crashed slots 0 to 3 and observing slots 12 to 15; what is done in slots 8 to
+    /// 11 is hidden in slots 4 to 7 instead.
     #[track_caller]
     fn check(inserted: &[(u32, u64)], movable: usize, expected: &[(u32, u64)]) {
         let mut antichain = Antichain::default();
-        antichain.clear(0b1111);
+        antichain.clear(0b1111, 0xf000);
         for &(state, done) in inserted {
-            antichain.insert(Configuration { state, done: done & 0xff, hidden: done >> 4 & 0xf0 }, movable);
+            antichain.insert(Configuration { state, done: done & 0xf0ff, hidden: done >> 4 & 0xf0 }, movable);
         }
         let kept = antichain.configurations.iter().map(|one| (one.state, one.done | one.hidden << 4));
         assert_eq!(kept.collect::<Vec<_>>(), expected);
@@ -168,6 +174,12 @@ mod tests {
         check(&[(0, 0x010), (0, 0x000), (0, 0x100)], 0, &[(0, 0x100), (0, 0x000)]);
         check(&[(0, 0x100), (0, 0x010), (0, 0x000)], 0, &[(0, 0x100)]);
         check(&[(0, 0x110), (0, 0x200)], 0, &[(0, 0x110), (0, 0x200)]);
+    }
+
+    #[test]
+    fn who_has_observed_more_takes_the_place() {
+        check(&[(0, 0x1010), (0, 0x3010), (0, 0x2010)], 0, &[(0, 0x3010)]);
+        check(&[(0, 0x1010), (0, 0x2010)], 0, &[(0, 0x1010), (0, 0x2010)]);
     }
 
     #[test]

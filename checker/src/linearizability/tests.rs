@@ -2,8 +2,9 @@ use proptest::{prelude::*, test_runner::RngSeed};
 
 use super::*;
 use crate::{
-    history::Operation,
+    history::{Completion, Operation, Value},
     model::{ABORTED_READ, CAS, NEVER_WRITTEN, READ, Register, STALE_CAS, STALE_READ, WRITE},
+    observer::observe,
     testing::{has_order_of, parse},
 };
 
@@ -24,11 +25,7 @@ fn check(text: &str, expected: &str) {
 }
 
 fn online(history: &History) -> Verdict {
-    let mut checker = Linearizability::<Register>::new();
-    let anomaly = checker.first_anomaly(history);
-    let verdict = checker.finish(history);
-    assert_eq!(verdict.anomaly(), anomaly.as_ref());
-    verdict
+    observe(&mut Linearizability::<Register>::new(), history)
 }
 
 #[test]
@@ -363,12 +360,10 @@ fn prefix(history: &History, events: usize) -> History {
 fn agrees_with_the_oracle<M: Model>(history: &History) -> Result<(), TestCaseError> {
     let is_valid = has_order_of::<M>(history);
     let mut checker = Linearizability::<M>::new();
-    prop_assert_eq!(checker.search_with_foresight(history) == Verdict::Valid, is_valid, "with foresight");
-    let anomaly = checker.first_anomaly(history);
-    prop_assert_eq!(anomaly.is_none(), is_valid, "event by event");
-    let whole = checker.check(history);
-    prop_assert_eq!(whole.anomaly(), anomaly.as_ref());
-    if let Some(Anomaly { evidence: Evidence::Operation(op), .. }) = anomaly {
+    let online = observe(&mut checker, history);
+    prop_assert_eq!(online == Verdict::Valid, is_valid, "event by event");
+    prop_assert_eq!(&checker.check(history), &online, "whole");
+    if let Verdict::Invalid(Anomaly { evidence: Evidence::Operation(op), .. }) = online {
         let last = history.events.iter().position(|&event| event == Event::Complete(op)).unwrap();
         prop_assert!(!has_order_of::<M>(&prefix(history, last + 1)), "blamed too early");
         prop_assert!(has_order_of::<M>(&prefix(history, last)), "blamed too late");

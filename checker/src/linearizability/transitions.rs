@@ -1,5 +1,7 @@
 //! What the model says, asked once: states and actions as small numbers, and their transitions remembered.
 //!
+//! An operation that the model calls an assignment is one comparison from then on. Others are asked about.
+//!
 //! Ids outlive a run, so that a campaign of similar runs asks the model almost nothing. The memory of transitions is a
 //! direct-mapped cache and not a table of states × actions: with unique values that table would be the square of the
 //! history, and nearly empty.
@@ -9,19 +11,45 @@ use std::hash::{Hash, Hasher};
 use crate::{
     history::{Call, Span, Value, Values},
     interner::Interner,
-    model::Model,
+    model::{Assignment, Model, Test},
 };
 
 /// The transition that does not exist.
 pub(super) const IMPOSSIBLE: u32 = u32::MAX;
+/// In [`Action::need`]: any state but that in the other bits.
+const NOT: u32 = 1 << 31;
+/// Any state: none has the number excluded.
+const ANY: u32 = NOT | (NOT - 1);
+/// The model is to be asked, about the call of the number in [`Action::becomes`].
+const ASK: u32 = NOT | (NOT - 2);
+/// In [`Action::becomes`]: the state stays.
+const KEEP: u32 = u32::MAX;
 /// Cached transitions. More do not pay: a run revisits few, and a fork copies them all.
 const CACHE_SIZE: usize = 1 << 10;
 /// Beyond so many remembered states, actions or numbers in lists, the next reset starts afresh.
 const REMEMBERED_MAX: usize = 1 << 16;
 
+/// What an operation does to states, by their numbers. Equal actions do the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Action {
+    need: u32,
+    becomes: u32,
+}
+
+impl Action {
+    /// Of an operation of which nothing is known yet.
+    pub(super) const NOTHING: Self = Self { need: ANY, becomes: KEEP };
+
+    /// The only state in which it can take effect, if there is but one.
+    #[inline]
+    pub(super) fn needs(self) -> Option<u32> {
+        (self.need & NOT == 0).then_some(self.need)
+    }
+}
+
 /// A call together with its result, if that is known, in a form that is compared and hashed without branches.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Action {
+struct Asked {
     /// The function, and which kinds of value the others are.
     kinds: u64,
     input: [u64; 2],
@@ -31,7 +59,7 @@ struct Action {
 /// The kind of an output that is unknown; those of values are lower.
 const UNKNOWN: u64 = 5;
 
-impl Action {
+impl Asked {
     fn new(call: &Call, output: Option<Value>) -> Self {
         let (input_kind, input) = pack(call.input);
         let (output_kind, output) = output.map_or((UNKNOWN, [0; 2]), pack);
@@ -46,7 +74,7 @@ impl Action {
     }
 }
 
-impl Hash for Action {
+impl Hash for Asked {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         hasher.write_u64(self.kinds ^ self.output[0].rotate_left(24) ^ self.output[1].rotate_left(48));
         hasher.write_u64(self.input[0] ^ self.input[1].rotate_left(32));
@@ -76,16 +104,16 @@ fn unpack(kind: u8, [first, second]: [u64; 2]) -> Value {
 #[derive(Clone, Copy)]
 struct Cached {
     state: u32,
-    action: u32,
+    asked: u32,
     to: u32,
 }
 
-const VACANT: Cached = Cached { state: IMPOSSIBLE, action: IMPOSSIBLE, to: IMPOSSIBLE };
+const VACANT: Cached = Cached { state: IMPOSSIBLE, asked: IMPOSSIBLE, to: IMPOSSIBLE };
 
 #[derive(Clone)]
 pub(super) struct Transitions<M: Model> {
     states: Interner<M::State>,
-    actions: Interner<Action>,
+    asked: Interner<Asked>,
     /// What the lists and transactions of actions contain: those of the history do not outlive the run.
     values: Values,
     cache: Box<[Cached; CACHE_SIZE]>,
@@ -93,16 +121,16 @@ pub(super) struct Transitions<M: Model> {
 
 impl<M: Model> Transitions<M> {
     pub(super) fn new() -> Self {
-        let (states, actions, cache) = (Interner::new(), Interner::new(), Box::new([VACANT; CACHE_SIZE]));
-        Self { states, actions, values: Values::default(), cache }
+        let (states, asked, cache) = (Interner::new(), Interner::new(), Box::new([VACANT; CACHE_SIZE]));
+        Self { states, asked, values: Values::default(), cache }
     }
 
     /// Bounds the memory; ids handed out before are void. Called between runs only.
     pub(super) fn reset(&mut self) {
-        let remembered = self.states.len().max(self.actions.len()).max(self.values.size());
+        let remembered = self.states.len().max(self.asked.len()).max(self.values.size());
         if remembered > REMEMBERED_MAX {
             self.states.clear();
-            self.actions.clear();
+            self.asked.clear();
             self.values.clear();
             self.cache.fill(VACANT);
         }
@@ -112,30 +140,60 @@ impl<M: Model> Transitions<M> {
         self.states.id(M::init())
     }
 
+    /// States known so far; their numbers are below that.
+    #[inline]
+    pub(super) fn state_count(&self) -> usize {
+        self.states.len()
+    }
+
     /// The action of `call` and what it returned, which are of `values`.
-    pub(super) fn action(&mut self, call: &Call, output: Option<Value>, values: &Values) -> u32 {
+    #[inline]
+    pub(super) fn action(&mut self, call: &Call, output: Option<Value>, values: &Values) -> Action {
+        let Some(Assignment { test, becomes }) = M::assignment(call, output) else {
+            return self.asked(call, output, values);
+        };
+        let need = match test {
+            Test::Any => ANY,
+            Test::Is(state) => self.states.id(state),
+            Test::IsNot(state) => NOT | self.states.id(state),
+        };
+        Action { need, becomes: becomes.map_or(KEEP, |state| self.states.id(state)) }
+    }
+
+    fn asked(&mut self, call: &Call, output: Option<Value>, values: &Values) -> Action {
         let call = Call { input: self.values.import(call.input, values), ..*call };
         let output = output.map(|output| self.values.import(output, values));
-        self.actions.id(Action::new(&call, output))
+        Action { need: ASK, becomes: self.asked.id(Asked::new(&call, output)) }
     }
 
     /// Where `action` leads from `state`, or [`IMPOSSIBLE`].
     #[inline]
-    pub(super) fn step(&mut self, state: u32, action: u32) -> u32 {
-        let place = (state.wrapping_mul(0x9E37_79B1) ^ action.wrapping_mul(0x85EB_CA77)) >> 22;
+    pub(super) fn step(&mut self, state: u32, action: Action) -> u32 {
+        let Action { need, becomes } = action;
+        if need == ASK {
+            return self.remembered(state, becomes);
+        }
+        let fits = if need & NOT == 0 { need == state } else { need != state | NOT };
+        let after = if becomes == KEEP { state } else { becomes };
+        if fits { after } else { IMPOSSIBLE }
+    }
+
+    #[inline]
+    fn remembered(&mut self, state: u32, asked: u32) -> u32 {
+        let place = (state.wrapping_mul(0x9E37_79B1) ^ asked.wrapping_mul(0x85EB_CA77)) >> 22;
         let cached = self.cache[place as usize % CACHE_SIZE];
-        if cached.state == state && cached.action == action {
+        if cached.state == state && cached.asked == asked {
             return cached.to;
         }
-        self.ask(state, action, place as usize % CACHE_SIZE)
+        self.ask(state, asked, place as usize % CACHE_SIZE)
     }
 
     #[cold]
-    fn ask(&mut self, state: u32, action: u32, place: usize) -> u32 {
-        let (call, output) = self.actions.item(action).parts();
+    fn ask(&mut self, state: u32, asked: u32, place: usize) -> u32 {
+        let (call, output) = self.asked.item(asked).parts();
         let to = M::step(self.states.item(state), &call, output, &self.values);
         let to = to.map_or(IMPOSSIBLE, |to| self.states.id(to));
-        self.cache[place] = Cached { state, action, to };
+        self.cache[place] = Cached { state, asked, to };
         to
     }
 }

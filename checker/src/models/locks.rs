@@ -5,7 +5,7 @@
 use super::unknown;
 use crate::{
     history::{Call, Value, Values},
-    model::{Effect, Model},
+    model::{Assignment, Effect, Model, Test},
 };
 
 const FUNCTIONS: &[&str] = &["acquire", "release"];
@@ -34,6 +34,11 @@ impl Model for Mutex {
 
     fn effect(_: &Call, _: Option<Value>) -> Effect {
         Effect::Change
+    }
+
+    fn assignment(call: &Call, _: Option<Value>) -> Option<Assignment<Self::State>> {
+        let is_held = call.function == RELEASE;
+        Some(Assignment { test: Test::Is(is_held), becomes: Some(!is_held) })
     }
 }
 
@@ -66,6 +71,12 @@ impl Model for OwnedMutex {
 
     fn effect(_: &Call, _: Option<Value>) -> Effect {
         Effect::Change
+    }
+
+    fn assignment(call: &Call, _: Option<Value>) -> Option<Assignment<Self::State>> {
+        let (free, held) = (None, Some(owner(call)));
+        let (from, to) = if call.function == RELEASE { (held, free) } else { (free, held) };
+        Some(Assignment { test: Test::Is(from), becomes: Some(to) })
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{may_be, or_nil, unknown};
 use crate::{
     history::{Call, Deed, Micro, Value, Values},
-    model::{CAS, Effect, Model, READ, Register},
+    model::{Assignment, CAS, Effect, Model, READ, Register, Test},
 };
 
 /// A [`Register`] whose compare-and-set says whether it matched: `Int(1)` or `Int(0)`, and `Nil` stands for 1. So a mismatch is
@@ -36,6 +36,15 @@ impl Model for CasRegister {
             (CAS, None) => Effect::Exchange,
             (CAS, Some(_)) => Effect::Change,
             _ => Effect::Overwrite,
+        }
+    }
+
+    fn assignment(call: &Call, output: Option<Value>) -> Option<Assignment<Self::State>> {
+        match (call.input, output) {
+            (Value::Pair(expected, _), Some(Value::Int(0))) => {
+                Some(Assignment { test: Test::IsNot(Some(expected)), becomes: None })
+            }
+            _ => Register::assignment(call, output),
         }
     }
 }

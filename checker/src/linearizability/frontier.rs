@@ -1,0 +1,369 @@
+//! The configurations that explain what a search has passed, and how they go on.
+//!
+//! Operations take effect as late as possible: only when one returns are the configurations that lack it extended, by every
+//! sequence of pending operations that ends in it (Lowe, 2017, "Testing for linearizability", just-in-time linearization). So
+//! a configuration is a state and two words of bits however long the history.
+//!
+//! Of overwrites that are pending together, all but the last to take effect may have done so unseen. To list who did
+//! would be to list subsets, so a configuration only notes who may have (*hidden*) and decides when that one returns.
+
+use super::{
+    antichain::{Antichain, Configuration},
+    transitions::{Action, IMPOSSIBLE, Transitions},
+};
+use crate::model::{Effect, Model};
+
+/// Pending operations a key can have: the bits of [`Configuration::done`].
+const SLOTS_MAX: u32 = u64::BITS;
+/// Slots are found by the state that they need, modulo this.
+const GROUPS: u32 = 32;
+
+/// What the searches of all keys share: what is known of the model, and working memory.
+#[derive(Clone)]
+pub(super) struct Shared<M: Model> {
+    pub(super) transitions: Transitions<M>,
+    /// The largest number of configurations to be held at once.
+    pub(super) configurations_max: usize,
+    pub(super) open: Antichain,
+    pub(super) closed: Antichain,
+}
+
+/// What an event left of the frontier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Fate {
+    Alive,
+    /// No explanation is left.
+    Dead,
+    /// There were too many configurations or pending operations to go on.
+    Exhausted,
+}
+
+/// What a pending operation may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Nothing, for it changes nothing and says nothing, or says nothing yet.
+    Idles,
+    /// It takes effect as soon as its result fits the state.
+    Observes,
+    /// It takes effect once, before it returns.
+    Changes(Effect),
+    /// The same, with any result as yet; it may be that the result has it change nothing.
+    Tries(Effect),
+    /// It takes effect once or never.
+    Crashed(Effect),
+}
+
+/// A pending operation.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    op: u32,
+    action: Action,
+    /// Lower slots that hold crashed operations equal to this one, if it has crashed too.
+    twins: u64,
+}
+
+/// A frontier and its slots at some event, but for what is known of the operations in them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Snapshot {
+    occupied: u64,
+    slots: Vec<Slot>,
+    configurations: Vec<Configuration>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Frontier {
+    configurations: Vec<Configuration>,
+    slots: Vec<Slot>,
+    /// Slots in use.
+    occupied: u64,
+    /// Slots of operations that may change the state.
+    changing: u64,
+    /// Those of them that overwrite it.
+    overwriting: u64,
+    /// Slots of observations whose result is known.
+    observing: u64,
+    /// Slots of operations that ended `info`.
+    crashed: u64,
+    /// Slots of operations that serve no purpose by taking effect if that neither changes the state nor hides others.
+    idle: u64,
+    /// Slots with a role whose operations need one state, in the group of that state.
+    groups: [u64; GROUPS as usize],
+    /// The other slots with a role.
+    ungrouped: u64,
+}
+
+impl Frontier {
+    /// Starts over from the initial state.
+    pub(super) fn reset(&mut self, init: u32) {
+        self.configurations.clear();
+        self.configurations.push(Configuration { state: init, done: 0, hidden: 0 });
+        self.clear_slots();
+    }
+
+    /// Configurations alive.
+    pub(super) fn len(&self) -> usize {
+        self.configurations.len()
+    }
+
+    /// Whether `action` is possible in every configuration.
+    pub(super) fn all_allow<M: Model>(&self, transitions: &mut Transitions<M>, action: Action) -> bool {
+        self.configurations.iter().all(|one| transitions.step(one.state, action) != IMPOSSIBLE)
+    }
+
+    /// Whether the operation at `slot` has taken effect in every configuration.
+    pub(super) fn all_did(&self, slot: u8) -> bool {
+        self.configurations.iter().all(|one| one.done & 1 << slot != 0)
+    }
+
+    /// Whether the operation at `slot` has taken effect in some configuration.
+    pub(super) fn some_did(&self, slot: u8) -> bool {
+        self.configurations.iter().any(|one| one.done & 1 << slot != 0)
+    }
+
+    /// Gives `op` a slot, if there is one.
+    #[inline]
+    pub(super) fn enter(&mut self, op: u32) -> Option<u8> {
+        let free = self.occupied.trailing_ones();
+        if free == SLOTS_MAX {
+            return None;
+        }
+        let slot = Slot { op, action: Action::NOTHING, twins: 0 };
+        match self.slots.get_mut(free as usize) {
+            Some(vacant) => *vacant = slot,
+            None => self.slots.push(slot),
+        }
+        self.occupied |= 1 << free;
+        Some(free as u8)
+    }
+
+    /// Notes what the operation at `slot` may do, by what is known of it.
+    #[inline]
+    pub(super) fn place(&mut self, slot: u8, action: Action, role: Role) {
+        let bit = 1 << slot;
+        self.clear_role(slot);
+        self.slots[slot as usize].action = action;
+        match role {
+            Role::Idles => return,
+            Role::Observes => self.observing |= bit,
+            Role::Changes(effect) | Role::Tries(effect) | Role::Crashed(effect) => {
+                self.changing |= bit;
+                self.overwriting |= u64::from(effect == Effect::Overwrite) << slot;
+            }
+        }
+        *self.group(action) |= bit;
+        match role {
+            Role::Crashed(_) => self.crash(slot, action),
+            Role::Tries(_) => self.idle |= bit,
+            Role::Idles | Role::Observes | Role::Changes(_) => {}
+        }
+    }
+
+    /// The operation at `slot` may take effect now, later or never. Crashed operations that are equal are
+    /// interchangeable from here on, so they take effect in the order of their slots.
+    fn crash(&mut self, slot: u8, action: Action) {
+        self.slots[slot as usize].twins = 0;
+        for other in ones(self.crashed) {
+            if self.slots[other as usize].action == action {
+                let (low, high) = (slot.min(other), slot.max(other));
+                self.slots[high as usize].twins |= 1 << low;
+            }
+        }
+        self.crashed |= 1 << slot;
+        self.idle |= 1 << slot;
+    }
+
+    /// The operation at `slot` has returned: every configuration that lacks it is extended until it has it.
+    pub(super) fn close<M: Model>(&mut self, shared: &mut Shared<M>, slot: u8) -> Fate {
+        let bit = 1 << slot;
+        if self.all_did(slot) {
+            self.configurations.iter_mut().for_each(|one| *one = one.without(bit));
+        } else {
+            let fate = self.extend(shared, bit);
+            if fate != Fate::Alive {
+                return fate;
+            }
+            shared.closed.swap(&mut self.configurations);
+        }
+        self.free(slot)
+    }
+
+    /// Fills `shared.closed` with the configurations that have `bit` done, and then clear it, reachable from the
+    /// frontier by pending operations of which the one at `bit` is the last.
+    fn extend<M: Model>(&self, shared: &mut Shared<M>, bit: u64) -> Fate {
+        let Shared { transitions, open, closed, configurations_max } = shared;
+        open.clear(self.crashed, self.observing);
+        closed.clear(self.crashed, self.observing & !bit);
+        for &start in &self.configurations {
+            let start = self.observe(transitions, start);
+            if (start.done | start.hidden) & bit != 0 {
+                closed.insert(start.without(bit), 0);
+            }
+            if start.done & bit == 0 {
+                open.insert(start, 0);
+            }
+        }
+        let mut read = 0;
+        while let Some(from) = open.get(read) {
+            read += 1;
+            let (sure, unsure) = self.candidates(transitions, from.state);
+            for slot in ones(self.changing & !from.done & (sure | unsure)) {
+                let Some(to) = self.take_effect(transitions, from, slot) else { continue };
+                if to.done & bit != 0 {
+                    closed.insert(to.without(bit), 0);
+                } else if self.is_used(transitions, from, slot, to) {
+                    open.insert(to, read);
+                }
+            }
+            if open.len() + closed.len() > *configurations_max {
+                return Fate::Exhausted;
+            }
+        }
+        if closed.len() == 0 { Fate::Dead } else { Fate::Alive }
+    }
+
+    /// `from` after the operation at `slot`; `None` if that is impossible or not worth a look.
+    #[inline]
+    fn take_effect<M: Model>(
+        &self,
+        transitions: &mut Transitions<M>,
+        from: Configuration,
+        slot: u8,
+    ) -> Option<Configuration> {
+        let Slot { action, twins, .. } = self.slots[slot as usize];
+        if twins & !from.done != 0 {
+            return None;
+        }
+        let state = transitions.step(from.state, action);
+        if state == IMPOSSIBLE {
+            return None;
+        }
+        let bit = 1 << slot;
+        let hides = if self.overwriting & bit == 0 { 0 } else { self.overwriting & !self.crashed & !from.done };
+        let hidden = (from.hidden | hides) & !bit;
+        if self.idle & bit != 0 && state == from.state && hidden == from.hidden {
+            return None;
+        }
+        Some(self.observe(transitions, Configuration { state, done: from.done | bit, hidden }))
+    }
+
+    /// Whether anything follows from the state in `to`, to which `from` came by the operation at `slot`. If the next thing
+    /// to happen can only be another overwrite, an overwrite had better stay hidden, and what crashed had better never happen.
+    #[inline]
+    fn is_used<M: Model>(
+        &self,
+        transitions: &mut Transitions<M>,
+        from: Configuration,
+        slot: u8,
+        to: Configuration,
+    ) -> bool {
+        let bit = 1 << slot;
+        let is_observed = to.done != from.done | bit;
+        if is_observed || (self.overwriting | self.crashed) & bit == 0 {
+            return true;
+        }
+        let users = self.changing & !self.overwriting & !to.done;
+        let (sure, unsure) = self.candidates(transitions, to.state);
+        users & sure != 0
+            || ones(users & unsure)
+                .any(|user| transitions.step(to.state, self.slots[user as usize].action) != IMPOSSIBLE)
+    }
+
+    /// Lets every observation take effect whose result fits the state. Waiting could not serve any explanation better.
+    #[inline]
+    fn observe<M: Model>(&self, transitions: &mut Transitions<M>, mut one: Configuration) -> Configuration {
+        let observers = self.observing & !one.done;
+        let (sure, unsure) = self.candidates(transitions, one.state);
+        one.done |= observers & sure;
+        for slot in ones(observers & unsure) {
+            if transitions.step(one.state, self.slots[slot as usize].action) != IMPOSSIBLE {
+                one.done |= 1 << slot;
+            }
+        }
+        one
+    }
+
+    /// The operation at `slot` has failed: no configuration in which it took effect explains that.
+    pub(super) fn drop_done(&mut self, slot: u8) -> Fate {
+        let bit = 1 << slot;
+        self.configurations.retain(|one| one.done & bit == 0);
+        self.configurations.iter_mut().for_each(|one| *one = one.without(bit));
+        if self.configurations.is_empty() { Fate::Dead } else { self.free(slot) }
+    }
+
+    /// The operation at `slot` is pending no longer.
+    #[inline]
+    pub(super) fn free(&mut self, slot: u8) -> Fate {
+        self.occupied &= !(1 << slot);
+        self.clear_role(slot);
+        Fate::Alive
+    }
+
+    /// The slots whose operations are possible in `state`, and those of which the model is to be asked.
+    #[inline]
+    fn candidates<M: Model>(&self, transitions: &Transitions<M>, state: u32) -> (u64, u64) {
+        let group = self.groups[(state % GROUPS) as usize];
+        if transitions.state_count() <= GROUPS as usize { (group, self.ungrouped) } else { (0, group | self.ungrouped) }
+    }
+
+    #[inline]
+    fn group(&mut self, action: Action) -> &mut u64 {
+        match action.needs() {
+            Some(state) => &mut self.groups[(state % GROUPS) as usize],
+            None => &mut self.ungrouped,
+        }
+    }
+
+    #[inline]
+    fn clear_role(&mut self, slot: u8) {
+        let keep = !(1 << slot);
+        *self.group(self.slots[slot as usize].action) &= keep;
+        self.changing &= keep;
+        self.overwriting &= keep;
+        self.observing &= keep;
+        self.crashed &= keep;
+        self.idle &= keep;
+    }
+
+    fn clear_slots(&mut self) {
+        for slot in ones(self.occupied) {
+            self.clear_role(slot);
+        }
+        self.occupied = 0;
+    }
+
+    /// Copies what [`restore`](Self::restore) needs into `snapshot`, whose memory is used again.
+    pub(super) fn save(&self, snapshot: &mut Snapshot) {
+        snapshot.occupied = self.occupied;
+        snapshot.slots.clone_from(&self.slots);
+        snapshot.configurations.clone_from(&self.configurations);
+    }
+
+    /// Goes back to `snapshot`. The operations in the slots have no roles yet.
+    pub(super) fn restore(&mut self, snapshot: &Snapshot) {
+        self.clear_slots();
+        self.occupied = snapshot.occupied;
+        self.slots.clone_from(&snapshot.slots);
+        self.configurations.clone_from(&snapshot.configurations);
+    }
+
+    /// The slots in use.
+    pub(super) fn occupied(&self) -> impl Iterator<Item = u8> + use<> {
+        ones(self.occupied)
+    }
+
+    /// The operation at `slot`.
+    pub(super) fn op(&self, slot: u8) -> u32 {
+        self.slots[slot as usize].op
+    }
+}
+
+/// The bits that are set, from low to high.
+#[inline]
+fn ones(mut mask: u64) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
+        let bit = mask.trailing_zeros();
+        mask &= mask.wrapping_sub(1);
+        (bit < SLOTS_MAX).then_some(bit as u8)
+    })
+}
