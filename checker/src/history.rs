@@ -62,6 +62,17 @@ pub enum Completion<R> {
     Info,
 }
 
+impl<R> Completion<R> {
+    /// The same end with another result.
+    pub fn map<S>(self, to: impl FnOnce(R) -> S) -> Completion<S> {
+        match self {
+            Self::Ok(result) => Completion::Ok(to(result)),
+            Self::Fail => Completion::Fail,
+            Self::Info => Completion::Info,
+        }
+    }
+}
+
 /// One operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {

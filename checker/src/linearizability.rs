@@ -22,16 +22,18 @@ mod key_search;
 mod tests;
 mod transitions;
 mod whole;
+mod zones;
 
 use self::{
     antichain::Antichain,
     frontier::{Fate, Shared},
-    key_search::{KeySearch, Record, Status},
+    key_search::{Ended, KeySearch, Record, Status},
     transitions::{Action, Transitions},
     whole::Passed,
+    zones::{Returned, Unfit, Zones},
 };
 use crate::{
-    history::{Call, Event, History, OpId, Values},
+    history::{Completion, Event, History, OpId},
     interner::Interner,
     model::{Effect, Model, Seen},
     observer::Observer,
@@ -62,6 +64,7 @@ pub struct Linearizability<M: Model> {
     keys: Interner<u32>,
     /// By number of the key; those beyond the keys of this run keep their memory.
     searches: Vec<KeySearch>,
+    zones: Zones,
     /// Events seen.
     event_count: usize,
     anomaly: Option<Anomaly>,
@@ -95,6 +98,7 @@ impl<M: Model> Linearizability<M> {
             ends: Vec::new(),
             keys: Interner::new(),
             searches: Vec::new(),
+            zones: Zones::default(),
             event_count: 0,
             anomaly: None,
             is_exhausted: false,
@@ -115,25 +119,65 @@ impl<M: Model> Linearizability<M> {
             if known == self.searches.len() {
                 self.searches.push(KeySearch::default());
             }
-            self.searches[known].reset(self.shared.transitions.init());
+            let init = self.shared.transitions.init();
+            self.searches[known].reset(init);
+            self.zones.begin(search, init);
         }
         search
     }
 
-    fn record(&mut self, op: OpId, call: &Call, search: u32, values: &Values) {
+    fn record(&mut self, op: OpId, history: &History) {
         assert_eq!(op.0 as usize, self.records.len(), "operations are numbered in the order of invocation");
+        let call = &history.operation(op).call;
+        let search = self.search(call.key);
         let effect = M::effect(call, None);
         let is_ignored = effect == Effect::Observation;
-        let action = if is_ignored { Action::NOTHING } else { self.shared.transitions.action(call, None, values) };
-        self.records.push(Record {
-            call: *call,
-            status: Status::Open,
-            effect,
-            action,
-            search,
-            slot: 0,
-            checkpoint: None,
-        });
+        let action =
+            if is_ignored { Action::NOTHING } else { self.shared.transitions.action(call, None, &history.values) };
+        let began = self.event_count as u32;
+        self.records.push(Record { status: Status::Open, effect, action, search, slot: 0, began, checkpoint: None });
+    }
+
+    /// `op` is invoked on a key that is judged by its zones.
+    fn invoke_zoned(&mut self, op: OpId) -> Result<Fate, Unfit> {
+        let Record { search, action, began, .. } = self.records[op.0 as usize];
+        self.zones.invoke(search, action, began)?;
+        Ok(Fate::Alive)
+    }
+
+    /// `op` completes on a key that is judged by its zones.
+    fn complete_zoned(&mut self, op: OpId, ended: Ended<'_>) -> Result<Fate, Unfit> {
+        let Record { search, effect, mut action, began, .. } = self.records[op.0 as usize];
+        let Ended { call, completion, values, .. } = ended;
+        if let (Completion::Ok(output), Effect::Observation | Effect::Exchange) = (completion, effect) {
+            action = self.shared.transitions.action(call, Some(output), values);
+        }
+        let now = self.event_count as u32;
+        self.zones.complete(Returned { object: search, action, began, now }, completion)
+    }
+
+    /// Begins a search for a key that was judged by its zones, with all that it has heard of. They had found nothing wrong, so
+    /// neither will it before the last event.
+    #[cold]
+    fn search_from_start(&mut self, search: u32, history: &History) -> Fate {
+        self.searches[search as usize].is_zoned = false;
+        let mut fate = Fate::Alive;
+        for &event in &history.events[..self.event_count] {
+            let (Event::Invoke(op) | Event::Complete(op)) = event;
+            if self.records[op.0 as usize].search == search && fate == Fate::Alive {
+                fate = match event {
+                    Event::Invoke(op) => self.searches[search as usize].invoke(&mut self.records, op.0),
+                    Event::Complete(op) => self.complete_searched(op, history),
+                };
+            }
+        }
+        fate
+    }
+
+    fn complete_searched(&mut self, op: OpId, history: &History) -> Fate {
+        let Self { shared, records, searches, .. } = self;
+        let search = records[op.0 as usize].search as usize;
+        searches[search].complete(shared, records, ended(op, history))
     }
 
     /// Draws the consequences of what became of the frontier at the last event, one of `op`.
@@ -148,6 +192,12 @@ impl<M: Model> Linearizability<M> {
             }
         }
     }
+}
+
+fn ended(op: OpId, history: &History) -> Ended<'_> {
+    let operation = history.operation(op);
+    let (completion, _) = operation.completion.expect("an operation completes with a completion");
+    Ended { op: op.0, call: &operation.call, completion, values: &history.values }
 }
 
 /// The anomaly of which `op` is the evidence, with whose completion the first `event_count` events end.
@@ -178,6 +228,7 @@ impl<M: Model> Observer for Linearizability<M> {
         self.shared.transitions.reset();
         self.records.clear();
         self.passed.clear();
+        self.zones.reset();
         self.keys.clear();
         self.event_count = 0;
         self.anomaly = None;
@@ -186,27 +237,33 @@ impl<M: Model> Observer for Linearizability<M> {
 
     fn invoke(&mut self, op: OpId, history: &History) {
         self.event_count += 1;
-        let call = &history.operation(op).call;
-        let search = self.search(call.key);
-        self.record(op, call, search, &history.values);
-        if self.anomaly.is_none() && !self.searches[search as usize].is_exhausted {
-            let fate = self.searches[search as usize].invoke(&mut self.records, op.0);
-            self.heed(op, fate, history);
+        self.record(op, history);
+        let search = self.records[op.0 as usize].search;
+        let KeySearch { is_exhausted, is_zoned, .. } = self.searches[search as usize];
+        if self.anomaly.is_some() || is_exhausted {
+            return;
         }
+        let fate = if is_zoned {
+            self.invoke_zoned(op).unwrap_or_else(|Unfit| self.search_from_start(search, history))
+        } else {
+            self.searches[search as usize].invoke(&mut self.records, op.0)
+        };
+        self.heed(op, fate, history);
     }
 
     fn complete(&mut self, op: OpId, history: &History) -> Option<Anomaly> {
         self.event_count += 1;
-        let (completion, _) = history.operation(op).completion.expect("an operation completes with a completion");
-        let record = &mut self.records[op.0 as usize];
-        assert_eq!(record.status, Status::Open, "operation {op:?} completed twice");
-        let search = record.search as usize;
-        if self.anomaly.is_some() || self.searches[search].is_exhausted {
-            record.status = Status::Known(completion);
+        let search = self.records[op.0 as usize].search;
+        let KeySearch { is_exhausted, is_zoned, .. } = self.searches[search as usize];
+        if self.anomaly.is_some() || is_exhausted {
             return None;
         }
-        let Self { shared, records, searches, .. } = self;
-        let fate = searches[search].complete(shared, records, op.0, completion, &history.values);
+        let fate = if is_zoned {
+            let fate = self.complete_zoned(op, ended(op, history));
+            fate.unwrap_or_else(|Unfit| self.search_from_start(search, history))
+        } else {
+            self.complete_searched(op, history)
+        };
         self.heed(op, fate, history);
         self.anomaly.clone()
     }

@@ -33,13 +33,12 @@ pub(super) enum Status {
     /// Completed `ok` with a result that every explanation allows.
     Vacuous,
     /// Completed in this way.
-    Known(Completion<Value>),
+    Known(Completion<()>),
 }
 
 /// What the search knows about one operation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Record {
-    pub(super) call: Call,
     pub(super) status: Status,
     pub(super) effect: Effect,
     /// Without the result until that is known, and nothing for an observation until then.
@@ -48,6 +47,8 @@ pub(super) struct Record {
     pub(super) search: u32,
     /// Its slot while it is pending.
     pub(super) slot: u8,
+    /// When it was invoked, as a count of events.
+    pub(super) began: u32,
     /// Where to go back to when its result is known; `None` if nothing has been disturbed since its invocation.
     pub(super) checkpoint: Option<u32>,
 }
@@ -83,6 +84,15 @@ struct Checkpoint {
     snapshot: Snapshot,
 }
 
+/// What an operation asked for and how it completed.
+#[derive(Clone, Copy)]
+pub(super) struct Ended<'a> {
+    pub(super) op: u32,
+    pub(super) call: &'a Call,
+    pub(super) completion: Completion<Value>,
+    pub(super) values: &'a Values,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct KeySearch {
     pub(super) frontier: Frontier,
@@ -94,6 +104,8 @@ pub(super) struct KeySearch {
     checkpoints: Vec<Checkpoint>,
     checkpoint_count: usize,
     pub(super) is_exhausted: bool,
+    /// Whether the key is judged by its zones, and the search has not begun.
+    pub(super) is_zoned: bool,
 }
 
 impl KeySearch {
@@ -104,6 +116,7 @@ impl KeySearch {
         self.log.clear();
         self.checkpoint_count = 0;
         self.is_exhausted = false;
+        self.is_zoned = true;
     }
 
     /// `op` is invoked. What is known of it is in its record.
@@ -117,20 +130,19 @@ impl KeySearch {
         self.enter(records, op)
     }
 
-    /// `op` completes, not having been known to.
+    /// An operation completes.
     pub(super) fn complete<M: Model>(
         &mut self,
         shared: &mut Shared<M>,
         records: &mut [Record],
-        op: u32,
-        completion: Completion<Value>,
-        values: &Values,
+        ended: Ended<'_>,
     ) -> Fate {
+        let Ended { op, completion, .. } = ended;
         let record = &mut records[op as usize];
         if record.is_unresolved() {
-            return self.resolve(shared, records, op, completion, values);
+            return self.resolve(shared, records, ended);
         }
-        record.status = Status::Known(completion);
+        record.status = Status::Known(completion.map(|_| ()));
         if completion == Completion::Info {
             self.place(record);
         }
@@ -155,16 +167,10 @@ impl KeySearch {
     }
 
     /// An operation completes whose result was waited for.
-    fn resolve<M: Model>(
-        &mut self,
-        shared: &mut Shared<M>,
-        records: &mut [Record],
-        op: u32,
-        completion: Completion<Value>,
-        values: &Values,
-    ) -> Fate {
+    fn resolve<M: Model>(&mut self, shared: &mut Shared<M>, records: &mut [Record], ended: Ended<'_>) -> Fate {
+        let op = ended.op;
         self.unresolved.retain(|&other| other != op);
-        let from = self.learn(&mut shared.transitions, &mut records[op as usize], completion, values);
+        let from = self.learn(&mut shared.transitions, &mut records[op as usize], ended);
         let record = &records[op as usize];
         self.place(record);
         if !self.unresolved.is_empty() && (from.is_some() || self.is_disturbed_by(record)) {
@@ -186,14 +192,13 @@ impl KeySearch {
         &self,
         transitions: &mut Transitions<M>,
         record: &mut Record,
-        completion: Completion<Value>,
-        values: &Values,
+        Ended { call, completion, values, .. }: Ended<'_>,
     ) -> Option<u32> {
-        record.status = Status::Known(completion);
+        record.status = Status::Known(completion.map(|_| ()));
         let Completion::Ok(output) = completion else { return None };
         let was_ignored = record.effect == Effect::Observation;
-        record.action = transitions.action(&record.call, Some(output), values);
-        record.effect = M::effect(&record.call, Some(output));
+        record.action = transitions.action(call, Some(output), values);
+        record.effect = M::effect(call, Some(output));
         if was_ignored && self.frontier.all_allow(transitions, record.action) {
             record.status = Status::Vacuous;
             return None;

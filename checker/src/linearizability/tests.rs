@@ -2,13 +2,13 @@ use proptest::{prelude::*, test_runner::RngSeed};
 
 use super::*;
 use crate::{
-    history::{Completion, Operation, Value},
+    history::{Call, Completion, Operation, Value, Values},
     model::{ABORTED_READ, CAS, NEVER_WRITTEN, READ, Register, STALE_CAS, STALE_READ, WRITE},
     observer::observe,
     testing::{has_order_of, parse},
 };
 
-/// Judges the history in `text` by every means; `expected` is `valid`, or the name of the anomaly, which the last line
+/// Judges the history in `text` by every means, on a register whose operations can be judged by zones; `expected` is `valid`, or the name of the anomaly, which the last line
 /// must cause.
 #[track_caller]
 fn check(text: &str, expected: &str) {
@@ -17,6 +17,7 @@ fn check(text: &str, expected: &str) {
     assert_eq!(has_order(&history), is_valid, "brute force");
     let verdict = super::check::<Register>(&history);
     assert_eq!(verdict, online(&history), "whole and online");
+    assert_eq!(verdict, Linearizability::<Register>::new().search_whole(&history), "by search");
     assert_eq!(verdict.anomaly().map_or("valid", |anomaly| &anomaly.name), expected);
     if let Some(anomaly) = verdict.anomaly() {
         let Some(&Event::Complete(last)) = history.events.last() else { panic!("the last line completes") };
@@ -188,7 +189,7 @@ fn a_write_is_not_lost_to_a_later_cas() {
 
 #[test]
 fn more_pending_operations_than_slots_are_unknown() {
-    let mut text: String = (0..65).map(|process| format!("p{process} write {process}\n")).collect();
+    let mut text: String = (0..65).map(|process| format!("p{process} write {}\n", process % 13)).collect();
     text += "p70 read\np70 ok 99";
     let history = parse(&text);
     assert_eq!(super::check::<Register>(&history), Verdict::Unknown(Budget::Frontier));
@@ -216,7 +217,7 @@ fn many_writes_at_once_are_no_burden() {
 
 #[test]
 fn an_anomaly_on_one_key_outweighs_the_exhaustion_of_another() {
-    let many: String = (0..65).map(|process| format!("p{process} write {process}\n")).collect();
+    let many: String = (0..65).map(|process| format!("p{process} write {}\n", process % 13)).collect();
     let history = parse(&format!("{many}p70 k2 read\np70 ok 7"));
     assert_eq!(online(&history).anomaly().map(|anomaly| &*anomaly.name), Some(NEVER_WRITTEN));
 }
@@ -231,6 +232,39 @@ fn a_fork_remembers_and_is_independent() {
     fork.invoke(OpId(1), &history);
     assert!(fork.complete(OpId(1), &history).is_some());
     assert_eq!(checker.finish(&history), Verdict::Valid);
+}
+
+#[test]
+fn compare_and_sets_that_wait_for_each_other_explain_nothing() {
+    check("p0 cas 1 2\np1 cas 2 1\np0 ok", STALE_CAS);
+    check("p0 cas 1 2\np1 cas 2 3\np2 cas 3 1\np3 read\np3 ok 3", STALE_READ);
+    check("p0 write 1\np1 cas 1 2\np2 cas 2 3\np3 read\np3 ok 3", "valid");
+}
+
+#[test]
+fn a_chain_that_was_seen_is_seen_in_order() {
+    let chain = "p0 write 1\np1 cas 1 2\np2 cas 2 3\np3 read\np3 ok 3\n";
+    check(&format!("{chain}p3 read\np3 ok 2"), STALE_READ);
+    check(&format!("p4 read\n{chain}p4 ok 2"), "valid");
+    check(&format!("{chain}p1 fail"), ABORTED_READ);
+    check("p0 write 1\np1 cas 1 2\np1 fail\np2 cas 2 3\np3 read\np3 ok 3", STALE_READ);
+}
+
+#[test]
+fn a_value_that_was_overwritten_before_does_not_come_back() {
+    // Two values that are both seen for a while, one value while another is seen, and both before and after.
+    check("p0 write 1\np1 write 2\np2 read\np2 ok 1\np2 read\np2 ok 2\np2 read\np2 ok 1", STALE_READ);
+    check("p0 write 1\np0 ok\np1 write 2\np1 ok\np2 read\np2 ok 1", STALE_READ);
+    check("p2 read\np0 write 1\np0 ok\np1 write 2\np1 ok\np2 ok nil\np3 read\np3 ok 2", "valid");
+    check("p0 write 1\np0 ok\np3 read\np3 ok nil", STALE_READ);
+}
+
+#[test]
+fn a_key_on_which_a_value_is_written_twice_is_searched_from_the_start() {
+    let twice = "p0 write 1\np1 read\np0 ok\np2 write 2\np2 ok\np1 ok 1\np3 write 1\n";
+    check(&format!("{twice}p4 read\np4 ok 2\np4 read\np4 ok 1"), "valid");
+    check(&format!("{twice}p3 fail\np4 read\np4 ok 1"), STALE_READ);
+    check("p0 k1 write 1\np0 ok\np0 k2 write 1\np0 ok\np1 k2 read\np1 ok 1\np1 k1 read\np1 ok nil", STALE_READ);
 }
 
 /// A register whose operations all say what they found, as a check of the general case: a write returns the value it
@@ -323,6 +357,33 @@ fn histories(functions: u8, results: fn(u8, u64) -> Value) -> impl Strategy<Valu
     })
 }
 
+/// Such a history of a register in which no value is written twice: values are counted from the last one written, backwards.
+fn unique_histories() -> impl Strategy<Value = History> {
+    let back = |history: &History, value: u64| (history.operations.len() as u64 + 1).saturating_sub(value);
+    let event = (0..4_u32, 0..3_u8, 0..5_u64, 1..=2_u32, 0..12_u8);
+    proptest::collection::vec(event, 0..36).prop_map(move |events| {
+        let mut history = History { functions: Register::FUNCTIONS, ..History::default() };
+        let mut open: Vec<Option<OpId>> = vec![None; 4];
+        for (process, function, number, key, end) in events {
+            let now = history.events.len() as u64;
+            let Some(op) = open[process as usize].take() else {
+                if history.operations.len() < 13 {
+                    let new = history.operations.len() as u64 + 1;
+                    let pair = Value::Pair(back(&history, number), new);
+                    let input = [Value::Nil, Value::Int(new), pair][function as usize];
+                    let call = Call { function, key: if end < 11 { 1 } else { key }, input };
+                    open[process as usize] = Some(history.invoke(process, call, 1, now));
+                }
+                continue;
+            };
+            let result = of_register(history.operation(op).call.function, back(&history, number));
+            let completion = [Completion::Fail, Completion::Info, Completion::Ok(result)][usize::from(end.min(2))];
+            history.complete(op, completion, now);
+        }
+        history
+    })
+}
+
 fn of_register(function: u8, number: u64) -> Value {
     if function == READ && number > 0 { Value::Int(number) } else { Value::Nil }
 }
@@ -363,6 +424,7 @@ fn agrees_with_the_oracle<M: Model>(history: &History) -> Result<(), TestCaseErr
     let online = observe(&mut checker, history);
     prop_assert_eq!(online == Verdict::Valid, is_valid, "event by event");
     prop_assert_eq!(&checker.check(history), &online, "whole");
+    prop_assert_eq!(&checker.search_whole(history), &online, "by search");
     if let Verdict::Invalid(Anomaly { evidence: Evidence::Operation(op), .. }) = online {
         let last = history.events.iter().position(|&event| event == Event::Complete(op)).unwrap();
         prop_assert!(!has_order_of::<M>(&prefix(history, last + 1)), "blamed too early");
@@ -382,6 +444,12 @@ proptest! {
     #[test]
     fn the_checker_agrees_with_brute_force_on_registers(history in histories(3, of_register)) {
         agrees_with_the_oracle::<Register>(&history)?;
+    }
+
+    #[test]
+    fn zones_agree_with_brute_force_and_search(history in unique_histories()) {
+        agrees_with_the_oracle::<Register>(&history)?;
+        prop_assert!(Linearizability::<Register>::new().check_zones(&history).is_some());
     }
 
     #[test]

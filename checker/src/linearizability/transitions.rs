@@ -45,6 +45,22 @@ impl Action {
     pub(super) fn needs(self) -> Option<u32> {
         (self.need & NOT == 0).then_some(self.need)
     }
+
+    /// Whether it can take effect in every state.
+    pub(super) fn is_unconditional(self) -> bool {
+        self.need == ANY
+    }
+
+    /// The state after it, if that is the same whatever the one before it was; not if the model is to be asked.
+    #[inline]
+    pub(super) fn writes(self) -> Option<u32> {
+        (self.becomes != KEEP && self.need != ASK).then_some(self.becomes)
+    }
+
+    /// Whether the model is to be asked.
+    pub(super) fn is_asked(self) -> bool {
+        self.need == ASK
+    }
 }
 
 /// A call together with its result, if that is known, in a form that is compared and hashed without branches.

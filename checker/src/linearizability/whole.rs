@@ -6,7 +6,7 @@
 //! shortest wrong beginning of the history ends, and is found by judging beginnings.
 
 use super::{
-    Linearizability, anomaly,
+    Linearizability, anomaly, ended,
     frontier::{Fate, Role},
     key_search::KeySearch,
 };
@@ -35,13 +35,35 @@ impl<M: Model> Linearizability<M> {
     /// The verdict is what observing its events one by one would give, evidence included; only where that would be
     /// `Unknown` may this still know.
     pub fn check(&mut self, history: &History) -> Verdict {
-        let count = history.events.len();
+        self.check_zones(history).unwrap_or_else(|| self.search_whole(history))
+    }
+
+    /// The verdict of a search, whatever the keys.
+    pub(super) fn search_whole(&mut self, history: &History) -> Verdict {
         self.ends.clear();
-        let Some(foreseen) = self.sweep(history, count) else { return self.finish(history) };
+        let Some(foreseen) = self.sweep(history, history.events.len()) else { return self.finish(history) };
         let at = self.first_wrong(history, foreseen);
-        match history.events[at] {
-            Event::Complete(op) | Event::Invoke(op) => Verdict::Invalid(anomaly::<M>(history, at + 1, op)),
+        let (Event::Invoke(op) | Event::Complete(op)) = history.events[at];
+        Verdict::Invalid(anomaly::<M>(history, at + 1, op))
+    }
+
+    /// The verdict, if no key needs a search.
+    pub(super) fn check_zones(&mut self, history: &History) -> Option<Verdict> {
+        self.reset();
+        for &event in &history.events {
+            self.event_count += 1;
+            let (op, fate) = match event {
+                Event::Invoke(op) => {
+                    self.record(op, history);
+                    (op, self.invoke_zoned(op))
+                }
+                Event::Complete(op) => (op, self.complete_zoned(op, ended(op, history))),
+            };
+            if fate.ok()? == Fate::Dead {
+                return Some(Verdict::Invalid(anomaly::<M>(history, self.event_count, op)));
+            }
         }
+        Some(Verdict::Valid)
     }
 
     /// The event with which the shortest wrong beginning of `history` ends, given the one at which a search through all of it
