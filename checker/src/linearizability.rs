@@ -9,8 +9,11 @@
 //! linearizability checking via P-compositionality", for judging each key alone. Crashed operations stay pending for
 //! ever; equal ones are interchangeable, and a configuration that used fewer of them dominates.
 //!
-//! The answer is exact, or it is [`Verdict::Unknown`]: more than 64 operations pending on one key, or more
-//! configurations than allowed, end the search of that key. An anomaly on another key still counts.
+//! A key on which no value is written twice needs no search, if its object is read, written and compared-and-set.
+//!
+//! The answer is exact, or it is [`Verdict::Unknown`] and says why: more than 64 operations pending on one key, or more
+//! configurations or steps than allowed, end the search of that key. An anomaly on another key still counts. Limits are counts of
+//! work, so that the answer is a function of the history.
 //!
 //! Deliberately absent: the machine's clock, threads, witnesses (see [`explain`](crate::explain)), and anything but
 //! one deterministic model for all keys.
@@ -29,7 +32,7 @@ use self::{
     frontier::{Fate, Shared},
     key_search::{Ended, KeySearch, Record, Status},
     transitions::{Action, Transitions},
-    whole::Passed,
+    whole::{MILESTONES, Milestone, Passed},
     zones::{Returned, Unfit, Zones},
 };
 use crate::{
@@ -42,6 +45,10 @@ use crate::{
 
 /// Configurations that a search may hold on one key, unless told otherwise.
 pub const CONFIGURATIONS_MAX: usize = 1 << 14;
+
+/// Steps that a search may take through a history, for each configuration that it may hold on a key: half a second's work, if there
+/// are as many as there may be.
+const STEPS_PER_CONFIGURATION: u64 = 1 << 12;
 
 /// Judges whether `history` is linearizable under the model `M`, key by key.
 ///
@@ -61,6 +68,7 @@ pub struct Linearizability<M: Model> {
     passed: Vec<Passed>,
     /// Where the completions of a whole history are, by [`OpId`], while its first anomaly is looked for.
     ends: Vec<u32>,
+    milestones: [Milestone; MILESTONES],
     keys: Interner<u32>,
     /// By number of the key; those beyond the keys of this run keep their memory.
     searches: Vec<KeySearch>,
@@ -68,7 +76,8 @@ pub struct Linearizability<M: Model> {
     /// Events seen.
     event_count: usize,
     anomaly: Option<Anomaly>,
-    is_exhausted: bool,
+    /// Why a key was given up, if one was: the first.
+    exhausted: Option<Budget>,
 }
 
 impl<M: Model> Default for Linearizability<M> {
@@ -88,6 +97,8 @@ impl<M: Model> Linearizability<M> {
         let shared = Shared {
             transitions: Transitions::new(),
             configurations_max,
+            steps: 0,
+            steps_max: configurations_max as u64 * STEPS_PER_CONFIGURATION,
             open: Antichain::default(),
             closed: Antichain::default(),
         };
@@ -96,12 +107,13 @@ impl<M: Model> Linearizability<M> {
             records: Vec::new(),
             passed: Vec::new(),
             ends: Vec::new(),
+            milestones: Default::default(),
             keys: Interner::new(),
             searches: Vec::new(),
             zones: Zones::default(),
             event_count: 0,
             anomaly: None,
-            is_exhausted: false,
+            exhausted: None,
         }
     }
 
@@ -185,8 +197,8 @@ impl<M: Model> Linearizability<M> {
         match fate {
             Fate::Alive => {}
             Fate::Dead => self.anomaly = Some(anomaly::<M>(history, self.event_count, op)),
-            Fate::Exhausted => {
-                self.is_exhausted = true;
+            Fate::Exhausted(budget) => {
+                self.exhausted.get_or_insert(budget);
                 let search = self.records[op.0 as usize].search;
                 self.searches[search as usize].is_exhausted = true;
             }
@@ -232,7 +244,8 @@ impl<M: Model> Observer for Linearizability<M> {
         self.keys.clear();
         self.event_count = 0;
         self.anomaly = None;
-        self.is_exhausted = false;
+        self.exhausted = None;
+        self.shared.steps = 0;
     }
 
     fn invoke(&mut self, op: OpId, history: &History) {
@@ -269,10 +282,10 @@ impl<M: Model> Observer for Linearizability<M> {
     }
 
     fn finish(&mut self, _history: &History) -> Verdict {
-        match &self.anomaly {
-            Some(anomaly) => Verdict::Invalid(anomaly.clone()),
-            None if self.is_exhausted => Verdict::Unknown(Budget::Frontier),
-            None => Verdict::Valid,
+        match (&self.anomaly, self.exhausted) {
+            (Some(anomaly), _) => Verdict::Invalid(anomaly.clone()),
+            (None, Some(budget)) => Verdict::Unknown(budget),
+            (None, None) => Verdict::Valid,
         }
     }
 

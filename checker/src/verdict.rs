@@ -113,6 +113,10 @@ pub struct Waiting {
 pub enum Budget {
     /// The search's frontier passed its limit.
     Frontier,
+    /// The search took more steps than it may.
+    Steps,
+    /// More operations were pending on one key than the search can tell apart.
+    Pending,
     /// The run passed its limit of events before it ended.
     Events,
 }
@@ -122,6 +126,8 @@ impl Budget {
     pub fn reason(self) -> &'static str {
         match self {
             Self::Frontier => "the search frontier passed its limit",
+            Self::Steps => "the search passed its limit of steps",
+            Self::Pending => "more than 64 operations were pending on one key",
             Self::Events => "the run passed its limit of events",
         }
     }

@@ -48,6 +48,8 @@ pub(super) struct Antichain {
     /// Buckets by state, each the head of a chain through `next`. Unused while the set is small.
     heads: Vec<u32>,
     next: Vec<u32>,
+    /// Members compared by way of buckets.
+    steps: u64,
 }
 
 impl Antichain {
@@ -56,6 +58,7 @@ impl Antichain {
     pub(super) fn clear(&mut self, crashed: u64, observing: u64) {
         self.configurations.clear();
         self.next.clear();
+        self.steps = 0;
         self.crashed = crashed;
         self.observing = observing;
     }
@@ -68,6 +71,11 @@ impl Antichain {
         self.configurations.get(index).copied()
     }
 
+    /// How many members were compared by way of buckets since the set was empty.
+    pub(super) fn steps(&self) -> u64 {
+        self.steps
+    }
+
     /// Exchanges the contents with `other`; the set has to be cleared before its next use.
     pub(super) fn swap(&mut self, other: &mut Vec<Configuration>) {
         std::mem::swap(&mut self.configurations, other);
@@ -75,7 +83,7 @@ impl Antichain {
 
     /// Adds `new` unless a member makes it superfluous. It takes the place of a member that it makes superfluous if
     /// that has an index of `movable` or more; earlier members have been read by index and stay.
-    #[inline]
+    #[inline(always)]
     pub(super) fn insert(&mut self, new: Configuration, movable: usize) {
         if self.configurations.len() <= SCANNED_MAX {
             for index in 0..self.configurations.len() {
@@ -89,6 +97,7 @@ impl Antichain {
         }
     }
 
+    #[inline(never)]
     fn insert_by_bucket(&mut self, new: Configuration, movable: usize) {
         if self.next.len() * 2 >= self.heads.len() || self.next.is_empty() {
             self.rebuild();
@@ -96,6 +105,7 @@ impl Antichain {
         let bucket = self.bucket(new.state);
         let mut index = self.heads[bucket];
         while index != NONE {
+            self.steps += 1;
             if self.absorbs(index as usize, new, movable) {
                 return;
             }
@@ -107,7 +117,7 @@ impl Antichain {
     }
 
     /// Whether the member at `index` makes `new` superfluous, or gave it its place.
-    #[inline]
+    #[inline(always)]
     fn absorbs(&mut self, index: usize, new: Configuration, movable: usize) -> bool {
         let old = &mut self.configurations[index];
         if old.dominates(&new, self.crashed, self.observing) {

@@ -11,7 +11,10 @@ use super::{
     antichain::{Antichain, Configuration},
     transitions::{Action, IMPOSSIBLE, Transitions},
 };
-use crate::model::{Effect, Model};
+use crate::{
+    model::{Effect, Model},
+    verdict::Budget,
+};
 
 /// Pending operations a key can have: the bits of [`Configuration::done`].
 const SLOTS_MAX: u32 = u64::BITS;
@@ -24,6 +27,9 @@ pub(super) struct Shared<M: Model> {
     pub(super) transitions: Transitions<M>,
     /// The largest number of configurations to be held at once.
     pub(super) configurations_max: usize,
+    /// Operations tried in configurations, and configurations compared in large sets, since the history began.
+    pub(super) steps: u64,
+    pub(super) steps_max: u64,
     pub(super) open: Antichain,
     pub(super) closed: Antichain,
 }
@@ -35,8 +41,8 @@ pub(super) enum Fate {
     Alive,
     /// No explanation is left.
     Dead,
-    /// There were too many configurations or pending operations to go on.
-    Exhausted,
+    /// It is too much to go on.
+    Exhausted(Budget),
 }
 
 /// What a pending operation may do.
@@ -71,6 +77,12 @@ pub(super) struct Snapshot {
     configurations: Vec<Configuration>,
 }
 
+/// Bits by slot, apart from other masks: if the compiler changes several at once, it waits for each to be written first, since a
+/// processor does not forward narrow stores to wide loads.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(align(16))]
+struct Mask(u64);
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Frontier {
     configurations: Vec<Configuration>,
@@ -78,19 +90,35 @@ pub(super) struct Frontier {
     /// Slots in use.
     occupied: u64,
     /// Slots of operations that may change the state.
-    changing: u64,
+    changing: Mask,
     /// Those of them that overwrite it.
-    overwriting: u64,
+    overwriting: Mask,
     /// Slots of observations whose result is known.
-    observing: u64,
+    observing: Mask,
     /// Slots of operations that ended `info`.
-    crashed: u64,
+    crashed: Mask,
     /// Slots of operations that serve no purpose by taking effect if that neither changes the state nor hides others.
-    idle: u64,
+    idle: Mask,
     /// Slots with a role whose operations need one state, in the group of that state.
     groups: [u64; GROUPS as usize],
     /// The other slots with a role.
     ungrouped: u64,
+}
+
+/// A state that an operation needs.
+#[derive(Clone, Copy)]
+struct Goal {
+    state: u32,
+    /// Slots of operations that may lead there.
+    makers: u64,
+}
+
+impl Goal {
+    /// Whether it is not known to be out of reach.
+    #[inline]
+    fn is_near(self, one: &Configuration) -> bool {
+        one.state == self.state || self.makers & !one.done != 0
+    }
 }
 
 impl Frontier {
@@ -138,39 +166,40 @@ impl Frontier {
     }
 
     /// Notes what the operation at `slot` may do, by what is known of it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn place(&mut self, slot: u8, action: Action, role: Role) {
         let bit = 1 << slot;
         self.clear_role(slot);
         self.slots[slot as usize].action = action;
         match role {
             Role::Idles => return,
-            Role::Observes => self.observing |= bit,
+            Role::Observes => self.observing.0 |= bit,
             Role::Changes(effect) | Role::Tries(effect) | Role::Crashed(effect) => {
-                self.changing |= bit;
-                self.overwriting |= u64::from(effect == Effect::Overwrite) << slot;
+                self.changing.0 |= bit;
+                self.overwriting.0 |= u64::from(effect == Effect::Overwrite) << slot;
             }
         }
         *self.group(action) |= bit;
         match role {
             Role::Crashed(_) => self.crash(slot, action),
-            Role::Tries(_) => self.idle |= bit,
+            Role::Tries(_) => self.idle.0 |= bit,
             Role::Idles | Role::Observes | Role::Changes(_) => {}
         }
     }
 
     /// The operation at `slot` may take effect now, later or never. Crashed operations that are equal are
     /// interchangeable from here on, so they take effect in the order of their slots.
+    #[inline(never)]
     fn crash(&mut self, slot: u8, action: Action) {
         self.slots[slot as usize].twins = 0;
-        for other in ones(self.crashed) {
+        for other in ones(self.crashed.0) {
             if self.slots[other as usize].action == action {
                 let (low, high) = (slot.min(other), slot.max(other));
                 self.slots[high as usize].twins |= 1 << low;
             }
         }
-        self.crashed |= 1 << slot;
-        self.idle |= 1 << slot;
+        self.crashed.0 |= 1 << slot;
+        self.idle.0 |= 1 << slot;
     }
 
     /// The operation at `slot` has returned: every configuration that lacks it is extended until it has it.
@@ -179,7 +208,7 @@ impl Frontier {
         if self.all_did(slot) {
             self.configurations.iter_mut().for_each(|one| *one = one.without(bit));
         } else {
-            let fate = self.extend(shared, bit);
+            let fate = self.extend(shared, slot);
             if fate != Fate::Alive {
                 return fate;
             }
@@ -188,42 +217,57 @@ impl Frontier {
         self.free(slot)
     }
 
-    /// Fills `shared.closed` with the configurations that have `bit` done, and then clear it, reachable from the
-    /// frontier by pending operations of which the one at `bit` is the last.
-    fn extend<M: Model>(&self, shared: &mut Shared<M>, bit: u64) -> Fate {
-        let Shared { transitions, open, closed, configurations_max } = shared;
-        open.clear(self.crashed, self.observing);
-        closed.clear(self.crashed, self.observing & !bit);
+    /// Fills `shared.closed` with the configurations that have `slot` done, and then clear it, reachable from the
+    /// frontier by pending operations of which the one at `slot` is the last.
+    fn extend<M: Model>(&self, shared: &mut Shared<M>, slot: u8) -> Fate {
+        let bit = 1 << slot;
+        let goal = self.goal(slot);
+        let Shared { transitions, open, closed, configurations_max, steps, steps_max } = shared;
+        open.clear(self.crashed.0, self.observing.0);
+        closed.clear(self.crashed.0, self.observing.0 & !bit);
         for &start in &self.configurations {
             let start = self.observe(transitions, start);
             if (start.done | start.hidden) & bit != 0 {
                 closed.insert(start.without(bit), 0);
             }
-            if start.done & bit == 0 {
+            if start.done & bit == 0 && goal.is_near(&start) {
                 open.insert(start, 0);
             }
         }
+        let pending = u64::from(self.changing.0.count_ones());
         let mut read = 0;
         while let Some(from) = open.get(read) {
             read += 1;
             let (sure, unsure) = self.candidates(transitions, from.state);
-            for slot in ones(self.changing & !from.done & (sure | unsure)) {
+            for slot in ones(self.changing.0 & !from.done & (sure | unsure)) {
                 let Some(to) = self.take_effect(transitions, from, slot) else { continue };
                 if to.done & bit != 0 {
                     closed.insert(to.without(bit), 0);
-                } else if self.is_used(transitions, from, slot, to) {
+                } else if goal.is_near(&to) && self.is_used(transitions, from, slot, to) {
                     open.insert(to, read);
                 }
             }
+            *steps += pending;
             if open.len() + closed.len() > *configurations_max {
-                return Fate::Exhausted;
+                return Fate::Exhausted(Budget::Frontier);
+            }
+            if *steps + open.steps() + closed.steps() > *steps_max {
+                return Fate::Exhausted(Budget::Steps);
             }
         }
+        *steps += open.steps() + closed.steps();
         if closed.len() == 0 { Fate::Dead } else { Fate::Alive }
     }
 
+    /// What has to come before the operation at `slot` can take effect.
+    fn goal(&self, slot: u8) -> Goal {
+        let Some(state) = self.slots[slot as usize].action.needs() else { return Goal { state: 0, makers: !0 } };
+        let makes = |slot: &u8| self.slots[*slot as usize].action.may_make(state);
+        Goal { state, makers: ones(self.changing.0).filter(makes).fold(0, |makers, slot| makers | 1 << slot) }
+    }
+
     /// `from` after the operation at `slot`; `None` if that is impossible or not worth a look.
-    #[inline]
+    #[inline(always)]
     fn take_effect<M: Model>(
         &self,
         transitions: &mut Transitions<M>,
@@ -239,9 +283,9 @@ impl Frontier {
             return None;
         }
         let bit = 1 << slot;
-        let hides = if self.overwriting & bit == 0 { 0 } else { self.overwriting & !self.crashed & !from.done };
+        let hides = if self.overwriting.0 & bit == 0 { 0 } else { self.overwriting.0 & !self.crashed.0 & !from.done };
         let hidden = (from.hidden | hides) & !bit;
-        if self.idle & bit != 0 && state == from.state && hidden == from.hidden {
+        if self.idle.0 & bit != 0 && state == from.state && hidden == from.hidden {
             return None;
         }
         Some(self.observe(transitions, Configuration { state, done: from.done | bit, hidden }))
@@ -249,7 +293,7 @@ impl Frontier {
 
     /// Whether anything follows from the state in `to`, to which `from` came by the operation at `slot`. If the next thing
     /// to happen can only be another overwrite, an overwrite had better stay hidden, and what crashed had better never happen.
-    #[inline]
+    #[inline(always)]
     fn is_used<M: Model>(
         &self,
         transitions: &mut Transitions<M>,
@@ -259,10 +303,10 @@ impl Frontier {
     ) -> bool {
         let bit = 1 << slot;
         let is_observed = to.done != from.done | bit;
-        if is_observed || (self.overwriting | self.crashed) & bit == 0 {
+        if is_observed || (self.overwriting.0 | self.crashed.0) & bit == 0 {
             return true;
         }
-        let users = self.changing & !self.overwriting & !to.done;
+        let users = self.changing.0 & !self.overwriting.0 & !to.done;
         let (sure, unsure) = self.candidates(transitions, to.state);
         users & sure != 0
             || ones(users & unsure)
@@ -270,9 +314,9 @@ impl Frontier {
     }
 
     /// Lets every observation take effect whose result fits the state. Waiting could not serve any explanation better.
-    #[inline]
+    #[inline(always)]
     fn observe<M: Model>(&self, transitions: &mut Transitions<M>, mut one: Configuration) -> Configuration {
-        let observers = self.observing & !one.done;
+        let observers = self.observing.0 & !one.done;
         let (sure, unsure) = self.candidates(transitions, one.state);
         one.done |= observers & sure;
         for slot in ones(observers & unsure) {
@@ -300,7 +344,7 @@ impl Frontier {
     }
 
     /// The slots whose operations are possible in `state`, and those of which the model is to be asked.
-    #[inline]
+    #[inline(always)]
     fn candidates<M: Model>(&self, transitions: &Transitions<M>, state: u32) -> (u64, u64) {
         let group = self.groups[(state % GROUPS) as usize];
         if transitions.state_count() <= GROUPS as usize { (group, self.ungrouped) } else { (0, group | self.ungrouped) }
@@ -318,11 +362,11 @@ impl Frontier {
     fn clear_role(&mut self, slot: u8) {
         let keep = !(1 << slot);
         *self.group(self.slots[slot as usize].action) &= keep;
-        self.changing &= keep;
-        self.overwriting &= keep;
-        self.observing &= keep;
-        self.crashed &= keep;
-        self.idle &= keep;
+        self.changing.0 &= keep;
+        self.overwriting.0 &= keep;
+        self.observing.0 &= keep;
+        self.crashed.0 &= keep;
+        self.idle.0 &= keep;
     }
 
     fn clear_slots(&mut self) {
@@ -350,6 +394,11 @@ impl Frontier {
     /// The slots in use.
     pub(super) fn occupied(&self) -> impl Iterator<Item = u8> + use<> {
         ones(self.occupied)
+    }
+
+    /// What the operation at `slot` does.
+    pub(super) fn action(&self, slot: u8) -> Action {
+        self.slots[slot as usize].action
     }
 
     /// The operation at `slot`.

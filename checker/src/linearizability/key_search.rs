@@ -23,6 +23,7 @@ use super::{
 use crate::{
     history::{Call, Completion, Value, Values},
     model::{Effect, Model},
+    verdict::Budget,
 };
 
 /// How far an operation has come.
@@ -208,7 +209,7 @@ impl KeySearch {
 
     /// Gives `op` a slot.
     fn enter(&mut self, records: &mut [Record], op: u32) -> Fate {
-        let Some(slot) = self.frontier.enter(op) else { return Fate::Exhausted };
+        let Some(slot) = self.frontier.enter(op) else { return Fate::Exhausted(Budget::Pending) };
         records[op as usize].slot = slot;
         self.place(&records[op as usize]);
         Fate::Alive

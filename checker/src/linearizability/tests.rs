@@ -192,8 +192,8 @@ fn more_pending_operations_than_slots_are_unknown() {
     let mut text: String = (0..65).map(|process| format!("p{process} write {}\n", process % 13)).collect();
     text += "p70 read\np70 ok 99";
     let history = parse(&text);
-    assert_eq!(super::check::<Register>(&history), Verdict::Unknown(Budget::Frontier));
-    assert_eq!(online(&history), Verdict::Unknown(Budget::Frontier));
+    assert_eq!(super::check::<Register>(&history), Verdict::Unknown(Budget::Pending));
+    assert_eq!(online(&history), Verdict::Unknown(Budget::Pending));
 }
 
 #[test]
@@ -205,6 +205,42 @@ fn too_many_configurations_are_unknown() {
     assert_eq!(checker.check(&history), Verdict::Unknown(Budget::Frontier));
     checker.reset();
     assert_eq!(checker.finish(&history), Verdict::Valid);
+}
+
+/// Thirty clients that keep comparing and setting five values, and often match.
+fn crowd(operations: usize) -> History {
+    let mut history = History { functions: Register::FUNCTIONS, ..History::default() };
+    let mut open = Vec::new();
+    let mut state = 0;
+    let write = Call { function: WRITE, key: 1, input: Value::Int(0) };
+    let first = history.invoke(99, write, 1, 0);
+    history.complete(first, Completion::Ok(Value::Nil), 0);
+    for at in 0..operations {
+        let (from, to) = (state, (at as u64 * 7 + 3) % 5);
+        state = to;
+        let call = Call { function: CAS, key: 1, input: Value::Pair(from, to) };
+        open.push(history.invoke(at as u32 % 30, call, 1, 0));
+        if open.len() == 30 {
+            history.complete(open.remove(at * 5 % 30), Completion::Ok(Value::Nil), 0);
+        }
+    }
+    open.iter().for_each(|&op| history.complete(op, Completion::Ok(Value::Nil), 0));
+    history
+}
+
+#[test]
+fn a_crowd_is_judged_or_given_up_within_the_limit_of_steps() {
+    let history = crowd(1_000);
+    let mut checker = Linearizability::<Register>::with_limit(1 << 8);
+    let verdict = checker.check(&history);
+    assert!(matches!(verdict, Verdict::Valid | Verdict::Unknown(_)), "{verdict:?}");
+    assert!(checker.shared.steps < 2 * checker.shared.steps_max);
+    let verdict = observe(&mut checker, &history);
+    assert!(matches!(verdict, Verdict::Valid | Verdict::Unknown(_)), "{verdict:?}");
+    assert!(checker.shared.steps < 2 * checker.shared.steps_max);
+    checker.shared.steps_max = 1000;
+    assert_eq!(observe(&mut checker, &history), Verdict::Unknown(Budget::Steps));
+    assert!(checker.shared.steps < 2_000, "{}", checker.shared.steps);
 }
 
 #[test]

@@ -57,6 +57,12 @@ impl Action {
         (self.becomes != KEEP && self.need != ASK).then_some(self.becomes)
     }
 
+    /// Whether `state` can be that after it, and not that before it.
+    #[inline]
+    pub(super) fn may_make(self, state: u32) -> bool {
+        self.becomes == state || self.need == ASK
+    }
+
     /// Whether the model is to be asked.
     pub(super) fn is_asked(self) -> bool {
         self.need == ASK
