@@ -1,12 +1,13 @@
 //! Is there an order of the operations, consistent with real time, that a sequential object could have produced?
 //!
 //! [`Linearizability`] answers while the history grows: it keeps every explanation of the events so far, and the first
-//! completion that leaves none is the anomaly. [`check`] answers the same for a history that is already there; it
-//! knows each result at the invocation and is faster for it.
+//! completion that leaves none is the anomaly. [`check`] answers the same for a history that is already there; where it searches,
+//! it knows each result at the invocation and is faster for it.
 //!
 //! Sources: Wing & Gong, 1993, "Testing and verifying concurrent objects", for the search over orders; Lowe, 2017,
-//! "Testing for linearizability", for configurations and just-in-time linearization; Horn & Kroening, 2015, "Faster
-//! linearizability checking via P-compositionality", for judging each key alone. Crashed operations stay pending for
+//! "Testing for linearizability", for configurations and just-in-time linearization; Gibbons & Korach, 1997, "Testing shared
+//! memories", for zones; Horn & Kroening, 2015, "Faster linearizability checking via P-compositionality", for judging each key
+//! alone. Crashed operations stay pending for
 //! ever; equal ones are interchangeable, and a configuration that used fewer of them dominates.
 //!
 //! A key on which no value is written twice needs no search, if its object is read, written and compared-and-set.
@@ -46,8 +47,8 @@ use crate::{
 /// Configurations that a search may hold on one key, unless told otherwise.
 pub const CONFIGURATIONS_MAX: usize = 1 << 14;
 
-/// Steps that a search may take through a history, for each configuration that it may hold on a key: half a second's work, if there
-/// are as many as there may be.
+/// Steps that a search may take through a history, for each configuration that it may hold on a key. A step is an operation tried
+/// in a configuration, or two configurations compared.
 const STEPS_PER_CONFIGURATION: u64 = 1 << 12;
 
 /// Judges whether `history` is linearizable under the model `M`, key by key.

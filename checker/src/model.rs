@@ -83,8 +83,8 @@ pub trait Model: Clone + Default + 'static {
     /// What `call` can do, given what it returned, or without an `output`, given that this is unknown.
     fn effect(call: &Call, output: Option<Value>) -> Effect;
 
-    /// `call` as an assignment, given what it returned, if it is one. It is one and the same as [`step`](Self::step), but that
-    /// without an `output` an assignment may leave out the states that `call` would not change.
+    /// `call` as an assignment, given what it returned, if it is one: it does what [`step`](Self::step) does, but that without
+    /// an `output` it may leave out states that `call` would not change.
     fn assignment(_call: &Call, _output: Option<Value>) -> Option<Assignment<Self::State>> {
         None
     }
@@ -147,11 +147,13 @@ impl Model for Register {
     }
 
     fn assignment(call: &Call, output: Option<Value>) -> Option<Assignment<Self::State>> {
-        Some(match (call.input, output) {
-            (Value::Int(new), _) => Assignment { test: Test::Any, becomes: Some(Some(new)) },
-            (Value::Pair(expected, new), _) => Assignment { test: Test::Is(Some(expected)), becomes: Some(Some(new)) },
-            (_, Some(Value::Int(found))) => Assignment { test: Test::Is(Some(found)), becomes: None },
-            (_, Some(Value::Nil)) => Assignment { test: Test::Is(None), becomes: None },
+        Some(match (call.function, call.input, output) {
+            (WRITE, Value::Int(new), _) => Assignment { test: Test::Any, becomes: Some(Some(new)) },
+            (CAS, Value::Pair(expected, new), _) => {
+                Assignment { test: Test::Is(Some(expected)), becomes: Some(Some(new)) }
+            }
+            (READ, Value::Nil, Some(Value::Int(found))) => Assignment { test: Test::Is(Some(found)), becomes: None },
+            (READ, Value::Nil, Some(Value::Nil)) => Assignment { test: Test::Is(None), becomes: None },
             _ => return None,
         })
     }

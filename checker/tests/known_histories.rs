@@ -57,9 +57,10 @@ fn check(path: &Path, family: Family, expected: &str) {
     let Some(history) = history(path, family) else { return };
     let name = path.display();
     assert!(!history.operations.is_empty(), "{name} is empty");
-    assert_eq!(word(&family.check(&history, CONFIGURATIONS_MAX)), expected, "{name}, whole");
+    let whole = family.check(&history, CONFIGURATIONS_MAX);
+    assert_eq!(word(&whole), expected, "{name}, whole");
     let mut judge = family.judge(CONFIGURATIONS_MAX);
-    assert_eq!(word(&observe(&mut *judge, &history)), expected, "{name}, event by event");
+    assert_eq!(observe(&mut *judge, &history), whole, "{name}, event by event, evidence included");
 }
 
 #[test]

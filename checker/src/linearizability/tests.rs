@@ -3,12 +3,12 @@ use proptest::{prelude::*, test_runner::RngSeed};
 use super::*;
 use crate::{
     history::{Call, Completion, Operation, Value, Values},
-    model::{ABORTED_READ, CAS, NEVER_WRITTEN, READ, Register, STALE_CAS, STALE_READ, WRITE},
+    model::{ABORTED_READ, Assignment, CAS, NEVER_WRITTEN, READ, Register, STALE_CAS, STALE_READ, WRITE},
     observer::observe,
     testing::{has_order_of, parse},
 };
 
-/// Judges the history in `text` by every means, on a register whose operations can be judged by zones; `expected` is `valid`, or the name of the anomaly, which the last line
+/// Judges the history in `text` by every means; `expected` is `valid`, or the name of the anomaly, which the last line
 /// must cause.
 #[track_caller]
 fn check(text: &str, expected: &str) {
@@ -356,6 +356,18 @@ impl Model for TellingCas {
     fn effect(call: &Call, output: Option<Value>) -> Effect {
         if call.function == CAS { TellTale::effect(call, output) } else { Register::effect(call, output) }
     }
+
+    /// The model is asked about a cas.
+    fn assignment(call: &Call, output: Option<Value>) -> Option<Assignment<Self::State>> {
+        if call.function == CAS { None } else { Register::assignment(call, output) }
+    }
+}
+
+#[test]
+fn a_key_with_operations_that_are_no_assignments_is_searched() {
+    let history = parse("p0 write 1\np0 ok\np0 cas 1 2\np1 read\np1 ok 2");
+    assert_eq!(super::check::<TellingCas>(&history), Verdict::Valid);
+    assert_eq!(observe(&mut Linearizability::<TellingCas>::new(), &history), Verdict::Valid);
 }
 
 /// The oracle: whether some order of the operations explains the history of a register, all keys at once.

@@ -37,7 +37,11 @@ impl Model for Mutex {
     }
 
     fn assignment(call: &Call, _: Option<Value>) -> Option<Assignment<Self::State>> {
-        let is_held = call.function == RELEASE;
+        let is_held = match call.function {
+            ACQUIRE => false,
+            RELEASE => true,
+            _ => return None,
+        };
         Some(Assignment { test: Test::Is(is_held), becomes: Some(!is_held) })
     }
 }
@@ -75,7 +79,11 @@ impl Model for OwnedMutex {
 
     fn assignment(call: &Call, _: Option<Value>) -> Option<Assignment<Self::State>> {
         let (free, held) = (None, Some(owner(call)));
-        let (from, to) = if call.function == RELEASE { (held, free) } else { (free, held) };
+        let (from, to) = match call.function {
+            ACQUIRE => (free, held),
+            RELEASE => (held, free),
+            _ => return None,
+        };
         Some(Assignment { test: Test::Is(from), becomes: Some(to) })
     }
 }

@@ -40,8 +40,8 @@ impl Model for CasRegister {
     }
 
     fn assignment(call: &Call, output: Option<Value>) -> Option<Assignment<Self::State>> {
-        match (call.input, output) {
-            (Value::Pair(expected, _), Some(Value::Int(0))) => {
+        match (call.function, call.input, output) {
+            (CAS, Value::Pair(expected, _), Some(Value::Int(0))) => {
                 Some(Assignment { test: Test::IsNot(Some(expected)), becomes: None })
             }
             _ => Register::assignment(call, output),

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     history::{Completion, Deed, History, Micro, OpId, Values},
     linearizability::Linearizability,
-    model::Model,
+    model::{Assignment, Model, Register, Test},
     observer::observe,
     testing::{has_order_of, parse_as},
     verdict::Verdict,
@@ -150,6 +150,45 @@ fn a_counter_counts() {
 fn a_list_keeps_the_order() {
     check::<GrowOnlyList>("p0 append 1\np0 ok\np0 append 2\np0 ok\np0 read\np0 ok [1 2]", true);
     check::<GrowOnlyList>("p0 append 1\np0 ok\np0 append 2\np0 ok\np0 read\np0 ok [2 1]", false);
+}
+
+/// Whether each operation that is called an assignment does what the model says.
+#[track_caller]
+fn assigns<M: Model<State: std::fmt::Debug>>(states: &[M::State], calls: &[(u8, Value)]) {
+    let values = Values::default();
+    let mut count = 0;
+    for &(function, input) in calls {
+        let call = Call { function, key: 0, input };
+        for output in [None, Some(Value::Nil), Some(Value::Int(0)), Some(Value::Int(1))] {
+            let Some(Assignment { test, becomes }) = M::assignment(&call, output) else { continue };
+            for state in states {
+                let fits = match &test {
+                    Test::Any => true,
+                    Test::Is(one) => state == one,
+                    Test::IsNot(one) => state != one,
+                };
+                let after = fits.then(|| becomes.clone().unwrap_or_else(|| state.clone()));
+                let expected = M::step(state, &call, output, &values);
+                let is_left_out = output.is_none() && after.is_none() && expected.as_ref() == Some(state);
+                assert!(
+                    is_left_out || after == expected,
+                    "{call:?} {output:?} in {state:?}: {after:?}, not {expected:?}"
+                );
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 0, "there are assignments");
+}
+
+#[test]
+fn assignments_do_what_the_model_does() {
+    let numbers = [None, Some(0), Some(1), Some(2)];
+    let calls = [(0, Value::Nil), (1, Value::Int(1)), (2, Value::Pair(1, 2)), (2, Value::Pair(1, 1))];
+    assigns::<Register>(&numbers, &calls);
+    assigns::<CasRegister>(&numbers, &calls);
+    assigns::<Mutex>(&[false, true], &[(0, Value::Nil), (1, Value::Nil)]);
+    assigns::<OwnedMutex>(&numbers, &[(0, Value::Int(1)), (1, Value::Int(1))]);
 }
 
 /// What a random history is made of: processes, functions, numbers, ends.
