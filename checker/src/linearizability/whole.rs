@@ -66,6 +66,7 @@ impl<M: Model> Linearizability<M> {
     /// The verdict, if no key needs a search.
     pub(super) fn check_zones(&mut self, history: &History) -> Option<Verdict> {
         self.reset();
+        self.records.reserve(history.operations.len());
         for &event in &history.events {
             self.event_count += 1;
             let (op, fate) = match event {
