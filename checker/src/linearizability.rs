@@ -133,7 +133,7 @@ impl<M: Model> Linearizability<M> {
                 self.searches.push(KeySearch::default());
             }
             let init = self.shared.transitions.init();
-            self.searches[known].reset(init);
+            self.searches[known].reset(init, self.event_count.saturating_sub(1));
             self.zones.begin(search, init);
         }
         search
@@ -173,9 +173,10 @@ impl<M: Model> Linearizability<M> {
     /// neither will it before the last event.
     #[cold]
     fn search_from_start(&mut self, search: u32, history: &History) -> Fate {
-        self.searches[search as usize].is_zoned = false;
+        let KeySearch { is_zoned, since, .. } = &mut self.searches[search as usize];
+        *is_zoned = false;
         let mut fate = Fate::Alive;
-        for &event in &history.events[..self.event_count] {
+        for &event in &history.events[*since..self.event_count] {
             let (Event::Invoke(op) | Event::Complete(op)) = event;
             if self.records[op.0 as usize].search == search && fate == Fate::Alive {
                 fate = match event {

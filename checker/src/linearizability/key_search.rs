@@ -105,13 +105,16 @@ pub(super) struct KeySearch {
     checkpoints: Vec<Checkpoint>,
     checkpoint_count: usize,
     pub(super) is_exhausted: bool,
+    /// How many events there were before the first of this key.
+    pub(super) since: usize,
     /// Whether the key is judged by its zones, and the search has not begun.
     pub(super) is_zoned: bool,
 }
 
 impl KeySearch {
-    /// Starts over from the initial state.
-    pub(super) fn reset(&mut self, init: u32) {
+    /// Starts over from the initial state, after so many events.
+    pub(super) fn reset(&mut self, init: u32, since: usize) {
+        self.since = since;
         self.frontier.reset(init);
         self.unresolved.clear();
         self.log.clear();
