@@ -90,7 +90,8 @@ impl Target for Conversation {
 
     fn about(&self) -> About {
         let nodes = client_nodes(self.talk.clients) as u16 + 1;
-        About::new("conversation").nodes(nodes..=nodes)
+        // It answers no operation: nobody is to wait for its recovery, which the peers know nothing of.
+        About::new("conversation").nodes(nodes..=nodes).recovers_within(Duration::MAX)
     }
 
     fn start(&self, boot: &Boot<'_>, cx: &mut Context<'_, Talker>) -> Talker {
