@@ -70,15 +70,19 @@ pub(crate) fn place(text: &str, at: usize) -> Place {
     Place { line: before.matches('\n').count() + 1, column: before[start..].chars().count() + 1 }
 }
 
+/// Forms lie within each other up to so many deep: no history needs more, and a reader's stack has an end.
+const DEPTH_MAX: u32 = 100;
+
 /// Reads the forms of a text one by one.
 pub(crate) struct Reader<'a> {
     text: &'a str,
     at: usize,
+    depth: u32,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self { text, at: 0, depth: 0 }
     }
 
     /// The next form and where it begins; `None` at the end.
@@ -128,15 +132,29 @@ impl<'a> Reader<'a> {
                 self.at += trimmed.find('\n').unwrap_or(trimmed.len());
             } else if trimmed.starts_with("#_") {
                 self.at += 2;
-                self.skip()?;
-                self.form()?;
+                self.nest(|reader| reader.skip().and_then(|()| reader.form()))?;
             } else {
                 return Ok(());
             }
         }
     }
 
+    /// Reads what lies one deeper.
+    fn nest<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Wrong>) -> Result<T, Wrong> {
+        if self.depth == DEPTH_MAX {
+            return self.fail(format!("more than {DEPTH_MAX} values within each other"));
+        }
+        self.depth += 1;
+        let read = read(self);
+        self.depth -= 1;
+        read
+    }
+
     fn form(&mut self) -> Result<Edn, Wrong> {
+        self.nest(Self::any_form)
+    }
+
+    fn any_form(&mut self) -> Result<Edn, Wrong> {
         match self.peek() {
             None => self.fail("the text ends where a value was expected"),
             Some('[') => self.items(']'),
@@ -277,5 +295,15 @@ mod tests {
         check("é \"abc", "1:3: no `\"` ends this text");
         check("#", "1:2: expected a set or a tag after `#`");
         check("12x", "1:1: `12x` is no number");
+    }
+
+    #[test]
+    fn what_lies_too_deep_is_an_error_and_no_end_of_the_stack() {
+        let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(Reader::new(&nested(99)).next().is_ok());
+        check(&nested(100), "1:101: more than 100 values within each other");
+        check(&"{".repeat(200_000), "1:101: more than 100 values within each other");
+        check(&"#_".repeat(200_000), "1:203: more than 100 values within each other");
+        check(&"#a ".repeat(200_000), "1:301: more than 100 values within each other");
     }
 }
