@@ -32,7 +32,8 @@ use crate::{
 pub struct Explanation {
     /// One sentence, without a full stop.
     pub summary: String,
-    /// The operations that show the anomaly, in the order of invocation; empty where operations do not show it.
+    /// The operations that show the anomaly, in the order of invocation, the last few if there are many; empty where operations do
+    /// not show it.
     pub operations: Vec<OpId>,
     /// Which of them contradict the one where the search died, or what each node waited for, a sentence each, without full
     /// stops.
@@ -87,12 +88,10 @@ pub fn explain_as(family: Family, history: &History, anomaly: &Anomaly) -> Expla
             let units = units(family, specification, history, dying);
             let mut judge = family.judge(CONFIGURATIONS_MAX);
             let (operations, _) = shrink_by(&mut *judge, history, anomaly, dying, units);
-            let view = View { history, operations: &operations, is_minimal: false, dying };
-            let mut explanation = view.explanation(&anomaly.name);
-            if let Some(order) = (specification.longest)(&restrict(history, &operations, dying)) {
-                explanation.why = view.why_not(&order);
-            }
-            explanation
+            let view = View::new(history, &operations, false, dying);
+            let order = (specification.longest)(&restrict(history, &operations, dying));
+            let why = order.map_or_else(|| vec![view.too_many()], |order| view.why_not(&order));
+            view.explanation(&anomaly.name, why)
         }
         _ => explain(history, anomaly),
     }
@@ -170,7 +169,9 @@ fn property(anomaly: &Anomaly) -> String {
 
 fn explain_operation(history: &History, anomaly: &Anomaly, dying: OpId) -> Explanation {
     let (operations, is_minimal) = shrink(history, anomaly, dying);
-    View { history, operations: &operations, is_minimal, dying }.explanation(&anomaly.name)
+    let view = View::new(history, &operations, is_minimal, dying);
+    let why = if operations.len() > SHOWN { vec![view.too_many()] } else { view.why() };
+    view.explanation(&anomaly.name, why)
 }
 
 /// The operations of a smallest part of `history` that still shows `anomaly`: ending with the same operation and
@@ -353,17 +354,38 @@ struct View<'a> {
     /// Whether none of the operations could be left out.
     is_minimal: bool,
     dying: OpId,
+    /// Where each of them was invoked and completed, in the order of events.
+    places: BTreeMap<OpId, [usize; 2]>,
 }
 
-impl View<'_> {
-    fn explanation(&self, name: &str) -> Explanation {
-        Explanation {
-            summary: self.summary(name),
-            operations: self.operations.to_vec(),
-            why: self.why(),
-            listing: self.listing(),
-            picture: timeline::bars(self.history, self.operations, self.dying),
+/// More operations than these are neither drawn nor compared with each other: nobody would read it.
+const SHOWN: usize = 40;
+
+impl<'a> View<'a> {
+    fn new(history: &'a History, operations: &'a [OpId], is_minimal: bool, dying: OpId) -> Self {
+        let mut places: BTreeMap<OpId, [usize; 2]> = operations.iter().map(|op| (*op, [usize::MAX; 2])).collect();
+        for (at, event) in history.events.iter().enumerate() {
+            let (Event::Invoke(op) | Event::Complete(op)) = *event;
+            if let Some(place) = places.get_mut(&op) {
+                place[usize::from(matches!(event, Event::Complete(_)))] = at;
+            }
         }
+        Self { history, operations, is_minimal, dying, places }
+    }
+
+    /// The last of the operations, as many as are shown.
+    fn shown(&self) -> &'a [OpId] {
+        &self.operations[self.operations.len().saturating_sub(SHOWN)..]
+    }
+
+    fn too_many(&self) -> String {
+        format!("these are {} operations, too many to say why in a few words", self.operations.len())
+    }
+
+    fn explanation(&self, name: &str, why: Vec<String>) -> Explanation {
+        let (summary, listing) = (self.summary(name), self.listing());
+        let picture = timeline::bars(self.history, self.shown(), self.dying);
+        Explanation { summary, operations: self.shown().to_vec(), why, listing, picture }
     }
 
     /// What keeps the operations from all being in one order: the longest that fits, and what each of the others runs into.
@@ -546,7 +568,8 @@ impl View<'_> {
     }
 
     fn position(&self, event: Event) -> usize {
-        self.history.events.iter().position(|&other| other == event).unwrap_or(usize::MAX)
+        let (Event::Invoke(op) | Event::Complete(op)) = event;
+        self.places.get(&op).map_or(usize::MAX, |place| place[usize::from(matches!(event, Event::Complete(_)))])
     }
 
     fn operation(&self, op: OpId) -> &Operation {
@@ -607,8 +630,10 @@ impl View<'_> {
 
     /// Process, node, operation, result, and the times of invocation and completion.
     fn listing(&self) -> Vec<String> {
-        let width = self.operations.iter().map(|&op| self.call(op).len()).max().unwrap_or(0);
-        self.operations.iter().map(|&op| self.line(op, width)).collect()
+        let width = self.shown().iter().map(|&op| self.call(op).len()).max().unwrap_or(0);
+        let before = self.operations.len() - self.shown().len();
+        let left_out = (before > 0).then(|| format!("… {before} earlier operations"));
+        left_out.into_iter().chain(self.shown().iter().map(|&op| self.line(op, width))).collect()
     }
 
     fn line(&self, op: OpId, width: usize) -> String {
@@ -825,6 +850,17 @@ then dequeue(k1) -> 2 by p1 cannot have ended so",
         let verdict = Family::Counter.check(&history, CONFIGURATIONS_MAX);
         let explanation = explain_as(Family::Counter, &history, verdict.anomaly().expect("the sum is wrong"));
         assert_eq!(explanation.operations, [OpId(0), OpId(2), OpId(3)], "both adds stay, the first read goes");
+    }
+
+    #[test]
+    fn a_history_of_which_nothing_can_be_left_out_is_told_briefly() {
+        let adds = "p0 add 1\np0 ok\n".repeat(5_000);
+        let history = parse_as(Family::Counter.functions(), &format!("{adds}p1 read\np1 ok 7"));
+        let verdict = Family::Counter.check(&history, CONFIGURATIONS_MAX);
+        let explanation = explain_as(Family::Counter, &history, verdict.anomaly().expect("the sum is wrong"));
+        assert_eq!((explanation.operations.len(), explanation.picture.len()), (SHOWN, SHOWN));
+        assert_eq!(explanation.why, ["these are 5001 operations, too many to say why in a few words"]);
+        assert!(explanation.to_string().contains("… 4961 earlier operations"), "{explanation}");
     }
 
     #[test]
