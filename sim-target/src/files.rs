@@ -96,6 +96,7 @@ impl<N: Node> Core<N> {
                 self.become_durable_in(me, Pending::silent(file, None, upto), *lag);
             }
             Operation::SyncLater { lag, extra, .. } => {
+                let extra = self.while_faults_strike(self.now, *extra);
                 let (body, upto) = (self.hosts[me].disk.find(file), self.hosts[me].disk.last_change());
                 let pending = Pending { file, body, upto, hardens: lag.is_none(), tells: true, held_by: None };
                 self.become_durable_in(me, pending, SYNC_TIME + extra);

@@ -298,9 +298,7 @@ impl<N: Node> Core<N> {
                 Treatment::Fail(_) | Treatment::Limit(_) | Treatment::Lag(_) | Treatment::Stall => {}
             }
         }
-        if call.later {
-            verdict.extra = self.while_faults_strike(self.time_at(me), verdict.extra);
-        } else {
+        if !call.later {
             self.hold_back(me, verdict.extra);
         }
         match error {

@@ -164,6 +164,14 @@ fn a_node_that_does_not_wait_for_a_sync_hears_of_its_end_later() {
 }
 
 #[test]
+fn no_sync_that_is_only_begun_ends_late_beyond_the_end_of_chaos() {
+    // Begun in time, but behind a call that stalls to the end.
+    let outcome = second(patient(), "at 550ms disk-delay n1 on sync takes 10s\nat 550ms disk-stall n1 on write");
+    let last = outcome.trace.iter().rfind(|event| matches!(&event.what, What::Log(line) if line == "synced"));
+    assert_eq!(last.map(|event| event.time / MS), Some(1_000));
+}
+
+#[test]
 fn a_crash_forgets_the_syncs_that_a_stall_held_back() {
     let outcome =
         second(patient(), "at 150ms disk-stall n1 on sync for 90ms\nat 220ms crash n1 lost, restart after 400ms");
