@@ -288,6 +288,12 @@ impl Network {
         self.last[link]
     }
 
+    /// Whether no step is in force on any link, or keeps account of messages.
+    #[inline]
+    pub(crate) fn is_undisturbed(&self) -> bool {
+        self.active.is_empty() && !self.buffers.clocks_matter
+    }
+
     /// Whether a step in force cuts this link.
     pub(crate) fn is_cut(&self, from: usize, to: usize) -> bool {
         self.active.iter().any(|active| matches!(active.treatment, Treatment::Cut) && active.covers(from, to))
@@ -370,17 +376,34 @@ impl<N: Node> Core<N> {
         }
     }
 
+    /// Whether the header's rates are in force.
+    #[inline]
+    fn in_chaos(&self) -> bool {
+        self.phase == Phase::Chaos && !self.plan.calm
+    }
+
+    /// Whether messages are lost and repeated by the header's rates now.
+    #[inline]
+    pub(crate) fn ambient_rates(&self) -> bool {
+        self.header.loss | self.header.duplication > 0 && self.in_chaos()
+    }
+
+    /// The draw of a message sent now, and when it arrives if nothing befalls it.
+    #[inline(always)]
+    pub(crate) fn usual_arrival(&mut self, from: usize, to: usize, kind: usize) -> (u64, u64) {
+        let draw = self.network.draw(self.header.seed, self.keying, self.now, from, to, kind);
+        let jitter = if self.in_chaos() { u64::from(self.header.jitter) * 10_000 } else { 0 };
+        let least = self.distance(from, to).unwrap_or(LATENCY);
+        (draw, self.now + least + part(draw, 0, SPREAD + jitter))
+    }
+
     /// When a message sent now arrives; `None`: never. Its fate collects what else befalls it.
     pub(crate) fn transmit(&mut self, from: usize, to: usize, kind: usize, message: &mut N::Message) -> Option<u64> {
-        let draw = self.network.draw(self.header.seed, self.keying, self.now, from, to, kind);
-        let chaos = self.phase == Phase::Chaos && !self.plan.calm;
-        let jitter = if chaos { u64::from(self.header.jitter) * 10_000 } else { 0 };
-        let least = self.distance(from, to).unwrap_or(LATENCY);
-        let arrives = self.now + least + part(draw, 0, SPREAD + jitter);
+        let (draw, arrives) = self.usual_arrival(from, to, kind);
         if from == to {
             return Some(arrives);
         }
-        if chaos && self.header.loss | self.header.duplication > 0 {
+        if self.ambient_rates() {
             self.ambient(draw);
         }
         let cut = self.treat(from, to, kind, draw, message) || !self.network.connected(from, to);

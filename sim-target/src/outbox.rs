@@ -123,6 +123,12 @@ impl Outbox {
 }
 
 impl Host {
+    /// Whether all that the running handler asks for happens at once, without an end to it.
+    #[inline]
+    pub(crate) fn is_unhindered(&self) -> bool {
+        self.up && self.effects_left == u32::MAX && self.is_free()
+    }
+
     /// Whether the node would handle an input now.
     pub(crate) fn is_free(&self) -> bool {
         self.paused_by == 0 && !self.outbox.open

@@ -1,73 +1,67 @@
 //! The event queue: by time, then by the order of insertion.
-//!
-//! A run has about twenty events pending, where a sorted vector beats a heap; what does not fit goes to a heap beside it,
-//! so that a storm of messages stays affordable.
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-/// More than this many pending events go to the heap.
-const NEAR: usize = 256;
+/// When an event is due, its sequence among those of its time, and where it is kept, from the highest bits to the lowest: numbers
+/// in the order in which events leave, and small enough that a heap of them moves quickly.
+type Key = u128;
 
-#[derive(Clone, Copy, Debug)]
-struct Entry<E> {
-    time: u64,
-    sequence: u64,
-    event: E,
-}
-
-impl<E> PartialEq for Entry<E> {
-    fn eq(&self, other: &Self) -> bool {
-        self.sequence == other.sequence
-    }
-}
-impl<E> Eq for Entry<E> {}
-impl<E> PartialOrd for Entry<E> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl<E> Ord for Entry<E> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.time, self.sequence).cmp(&(other.time, other.sequence))
-    }
-}
+/// Bits of a key that say where the event is kept.
+const PLACE_BITS: u32 = 24;
+/// The most events that can be pending.
+const PENDING_MAX: usize = 1 << PLACE_BITS;
 
 /// Pending events.
 #[derive(Debug)]
 pub(crate) struct Queue<E> {
-    /// Sorted from the last to the next.
-    near: Vec<Entry<E>>,
-    far: BinaryHeap<Reverse<Entry<E>>>,
+    keys: BinaryHeap<Reverse<Key>>,
+    events: Vec<E>,
+    /// Places in `events` that are free.
+    free: Vec<u32>,
     sequence: u64,
     /// Sequences of events that go before all others of their time; counts down.
     first: u64,
 }
 
-clone_fields!(Queue<E: Copy> { near, far, sequence, first });
+clone_fields!(Queue<E: Copy> { keys, events, free, sequence, first });
 
 /// Sequences of ordinary events begin here.
 const ORDINARY: u64 = 1 << 32;
 
+/// The key of an event from its parts.
+#[inline]
+fn key(time: u64, sequence: u64, place: usize) -> Key {
+    u128::from(time) << 64 | u128::from(sequence << PLACE_BITS | place as u64)
+}
+
+/// Where the event of a key is kept.
+#[inline]
+fn place(key: Key) -> usize {
+    key as usize & (PENDING_MAX - 1)
+}
+
 impl<E: Copy> Queue<E> {
     pub(crate) fn new() -> Self {
-        Self { near: Vec::with_capacity(NEAR), far: BinaryHeap::new(), sequence: ORDINARY, first: ORDINARY }
+        Self { keys: BinaryHeap::new(), events: Vec::new(), free: Vec::new(), sequence: ORDINARY, first: ORDINARY }
     }
 
     pub(crate) fn reset(&mut self) {
-        self.near.clear();
-        self.far.clear();
+        self.keys.clear();
+        self.events.clear();
+        self.free.clear();
         (self.sequence, self.first) = (ORDINARY, ORDINARY);
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, time: u64, event: E) {
         self.sequence += 1;
-        self.insert(Entry { time, sequence: self.sequence, event });
+        self.insert(time, self.sequence, event);
     }
 
     /// Pushes an event that leaves before all others of its time.
     pub(crate) fn push_first(&mut self, time: u64, event: E) {
         self.first -= 1;
-        self.insert(Entry { time, sequence: self.first, event });
+        self.insert(time, self.first, event);
     }
 
     /// Sets so many sequences apart, for events whose place among those of their time must not depend on when they are
@@ -79,39 +73,48 @@ impl<E: Copy> Queue<E> {
 
     /// Pushes an event at a place that was set apart.
     pub(crate) fn push_reserved(&mut self, time: u64, sequence: u64, event: E) {
-        self.insert(Entry { time, sequence, event });
+        self.insert(time, sequence, event);
     }
 
     /// Has `change` look at every pending event, by its time and sequence: it may move the event by changing them, and
     /// drops it by returning false.
     pub(crate) fn edit(&mut self, mut change: impl FnMut(&mut u64, &mut u64, E) -> bool) {
-        self.near.retain_mut(|entry| change(&mut entry.time, &mut entry.sequence, entry.event));
-        self.near.sort_unstable_by(|a, b| b.cmp(a));
-        if !self.far.is_empty() {
-            let mut far = std::mem::take(&mut self.far).into_vec();
-            far.retain_mut(|Reverse(entry)| change(&mut entry.time, &mut entry.sequence, entry.event));
-            self.far = far.into();
-        }
+        let mut keys = std::mem::take(&mut self.keys).into_vec();
+        keys.retain_mut(|Reverse(own)| {
+            let (mut time, mut sequence) = ((*own >> 64) as u64, *own as u64 >> PLACE_BITS);
+            let place = place(*own);
+            let stays = change(&mut time, &mut sequence, self.events[place]);
+            *own = key(time, sequence, place);
+            if !stays {
+                self.free.push(place as u32);
+            }
+            stays
+        });
+        self.keys = keys.into();
     }
 
-    fn insert(&mut self, entry: Entry<E>) {
-        if self.near.len() >= NEAR {
-            self.far.push(Reverse(entry));
-            return;
-        }
-        // Most events are due soon, that is, near the end: looking there first beats halving.
-        let at = self.near.iter().rposition(|other| *other > entry).map_or(0, |at| at + 1);
-        self.near.insert(at, entry);
-    }
-
-    pub(crate) fn pop(&mut self) -> Option<(u64, E)> {
-        let far_first = match (self.near.last(), self.far.peek()) {
-            (Some(near), Some(Reverse(far))) => far < near,
-            (None, Some(_)) => true,
-            (_, None) => false,
+    #[inline]
+    fn insert(&mut self, time: u64, sequence: u64, event: E) {
+        let place = match self.free.pop() {
+            Some(place) => place as usize,
+            None => self.make_room(event),
         };
-        let entry = if far_first { self.far.pop().map(|Reverse(entry)| entry) } else { self.near.pop() };
-        entry.map(|entry| (entry.time, entry.event))
+        self.events[place] = event;
+        self.keys.push(Reverse(key(time, sequence, place)));
+    }
+
+    #[cold]
+    fn make_room(&mut self, event: E) -> usize {
+        assert!(self.events.len() < PENDING_MAX, "{PENDING_MAX} events are pending, and there is no room for another");
+        self.events.push(event);
+        self.events.len() - 1
+    }
+
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<(u64, E)> {
+        let Reverse(key) = self.keys.pop()?;
+        self.free.push(place(key) as u32);
+        Some(((key >> 64) as u64, self.events[place(key)]))
     }
 }
 

@@ -406,9 +406,20 @@ impl<T: Target> World<'_, T> {
         self.nodes.clear();
     }
 
+    #[inline]
     fn handle(&mut self, event: Event) {
+        // By far the most.
+        if let Event::Deliver { from, to, .. } = event {
+            self.deliver(event, usize::from(from), usize::from(to));
+        } else {
+            self.handle_rare(event);
+        }
+        self.drop_crashed();
+    }
+
+    fn handle_rare(&mut self, event: Event) {
         match event {
-            Event::Deliver { from, to, .. } => self.deliver(event, usize::from(from), usize::from(to)),
+            Event::Deliver { .. } => unreachable!("deliveries are not rare"),
             Event::Parcel { ticket } => self.core.on_parcel(ticket),
             Event::Open { a, b, tries } => self.core.on_open(a.into(), b.into(), tries),
             Event::Swizzle { step, turn, node, clogs } => {
@@ -464,7 +475,6 @@ impl<T: Target> World<'_, T> {
             Event::Settle => self.core.begin_settle(),
             Event::Stop => self.core.lose_patience(),
         }
-        self.drop_crashed();
     }
 
     /// Whether an event reaches a node now. What reaches a node that is paused or busy waits, behind what waits already.
@@ -504,6 +514,24 @@ impl<T: Target> World<'_, T> {
     }
 
     fn deliver(&mut self, event: Event, from: usize, to: usize) {
+        let Event::Deliver { kind, session, slot, .. } = event else { return };
+        let host = &self.core.hosts[to];
+        let comes_through =
+            host.is_unhindered() && host.backlog.is_empty() && self.core.network.carries(from, to, session);
+        if !comes_through || !self.core.passes_unnoticed(from, to) {
+            return self.deliver_noticed(event, from, to);
+        }
+        let message = self.core.messages.take(slot);
+        self.feed(to, Input::Message { from: number(from), message }, Self::cause(kind), None);
+    }
+
+    /// The sort of input that a message of this kind is.
+    fn cause(kind: u16) -> u64 {
+        16 + u64::from(kind)
+    }
+
+    #[inline(never)]
+    fn deliver_noticed(&mut self, event: Event, from: usize, to: usize) {
         let Event::Deliver { kind, session, slot, judged, .. } = event else { return };
         let lost = |_: &Core<T::Node>| What::Lost { from: number(from), kind: T::Node::KINDS[usize::from(kind)] };
         let gone = |core: &Core<T::Node>| !core.network.carries(from, to, session) || !core.hosts[to].up;
@@ -553,7 +581,7 @@ impl<T: Target> World<'_, T> {
         if let Some(message) = &hooked {
             self.hook_delivery(Side::Before, from, to, kind, message);
         }
-        self.feed(to, Input::Message { from: number(from), message }, 16 + u64::from(kind), Some(moment));
+        self.feed(to, Input::Message { from: number(from), message }, Self::cause(kind), Some(moment));
         if let Some(message) = &hooked {
             self.hook_delivery(Side::After, from, to, kind, message);
         }
@@ -708,6 +736,7 @@ impl<T: Target> World<'_, T> {
     }
 
     /// The code of a handler has returned.
+    #[inline]
     fn handled(&mut self, node: usize, cause: u64, after: Option<Moment>) {
         if self.core.hosts[node].outbox.is_open() {
             self.core.stay_under_way(node, cause, after);
@@ -717,6 +746,7 @@ impl<T: Target> World<'_, T> {
     }
 
     /// A handler is through, or its node went down in it.
+    #[inline(always)]
     fn through(&mut self, node: usize, cause: u64, after: Option<Moment>) {
         if self.core.hosts[node].up {
             self.look(node, cause);
@@ -730,6 +760,7 @@ impl<T: Target> World<'_, T> {
     }
 
     /// A handler has returned or panicked: carries out a crash that fell into it.
+    #[inline]
     fn leave<R>(&mut self, node: usize, result: Result<R, Panic>) -> Option<R> {
         let crashed = self.core.leave(node);
         match result {
@@ -748,6 +779,7 @@ impl<T: Target> World<'_, T> {
     }
 
     /// Looks at a node after it handled something, and at what must hold of all.
+    #[inline(always)]
     fn look(&mut self, node: usize, cause: u64) {
         let mut view = StateView::default();
         let process = self.nodes[node].as_ref().expect("a node that is up has a process");
@@ -758,7 +790,9 @@ impl<T: Target> World<'_, T> {
         if self.core.hooks.is_some() {
             self.core.call_hooks(Side::After, Some(node), Hooked::Handled, self.nodes[node].as_ref());
         }
-        self.core.observe(node, view, cause);
+        if !view.is_unchanged(&self.core.hosts[node].view) {
+            self.core.observe(node, view, cause);
+        }
         let cluster = Cluster { nodes: self.nodes, hosts: &self.core.hosts, network: &self.core.network };
         let broken = self.properties.iter().find(|property| !(property.holds)(&cluster));
         if let Some(property) = broken {
@@ -768,10 +802,14 @@ impl<T: Target> World<'_, T> {
     }
 
     /// Drops the processes of nodes that crashed.
+    #[inline]
     fn drop_crashed(&mut self) {
-        if !std::mem::take(&mut self.core.went_down) {
-            return;
+        if std::mem::take(&mut self.core.went_down) {
+            self.drop_processes();
         }
+    }
+
+    fn drop_processes(&mut self) {
         for (host, process) in self.core.hosts.iter().zip(self.nodes.iter_mut()) {
             if !host.up && process.is_some() {
                 *process = None;
@@ -782,7 +820,7 @@ impl<T: Target> World<'_, T> {
 
 impl<N: Node> Core<N> {
     /// A handler of this node begins.
-    #[inline]
+    #[inline(always)]
     fn enter(&mut self, node: usize) {
         self.running = Some(node);
         if self.plan.has_buggify {
@@ -795,7 +833,7 @@ impl<N: Node> Core<N> {
     }
 
     /// The code of a handler of this node has returned. Returns whether it went past the point of a crash.
-    #[inline]
+    #[inline(always)]
     fn leave(&mut self, node: usize) -> bool {
         if self.plan.watches_marks() {
             self.fire_marks(Side::After);
@@ -805,7 +843,7 @@ impl<N: Node> Core<N> {
         }
         self.note_telemetry();
         self.running = None;
-        !self.returned(node) && self.conclude(node)
+        !self.hosts[node].is_unhindered() && !self.returned(node) && self.conclude(node)
     }
 
     /// A handler of this node is through. Returns whether it went past the point of a crash.

@@ -123,10 +123,13 @@ impl<N: Node> Core<N> {
     }
 
     /// The least latency from one node to another in nanoseconds, if the schedule says one.
+    #[inline]
     pub(crate) fn distance(&self, from: usize, to: usize) -> Option<u64> {
-        if self.header.dcs == 0 {
-            return None;
-        }
+        if self.header.dcs == 0 { None } else { self.distance_of_centers(from, to) }
+    }
+
+    #[inline(never)]
+    fn distance_of_centers(&self, from: usize, to: usize) -> Option<u64> {
         let [a, b] = [from, to].map(|node| data_center(&self.header, node, self.hosts.len()));
         self.between_centers(a?, b?)
     }

@@ -68,6 +68,24 @@ fn runs_repeat_after_a_thousand_others_and_in_a_new_process() {
     assert_eq!(ours, theirs);
 }
 
+/// A run that keeps its trace takes the long way with each message; one that does not, where nothing befalls it, the short way.
+#[test]
+fn a_run_that_is_watched_is_the_same_run() {
+    for target in murphy_targets::deterministic() {
+        let mut runner = target.runner(&BTreeSet::new());
+        for schedule in schedules(&*target, WITH_BUG) {
+            let [alone, watched] =
+                [Options::SEARCH, Options::TRACE].map(|options| runner.run(&schedule, options).clone());
+            let name = target.about().name;
+            assert_eq!(alone.trace_hash, watched.trace_hash, "{name}: {schedule:?}");
+            assert_eq!(alone.events, watched.events, "{name}: {schedule:?}");
+            assert_eq!(alone.history.operations, watched.history.operations, "{name}: {schedule:?}");
+            assert_eq!(alone.steps, watched.steps, "{name}: {schedule:?}");
+            assert_eq!(alone.signals.states, watched.signals.states, "{name}: {schedule:?}");
+        }
+    }
+}
+
 #[test]
 fn the_order_of_a_hash_map_shows_in_the_hash() {
     let targets = murphy_targets::all();

@@ -92,6 +92,8 @@ impl Moment {
 
 /// The sort of a mark.
 pub(super) const MARK: usize = 5;
+/// The sorts of facts that can come as a message is sent or delivered, as bits.
+const MESSAGES_AND_MARKS: u16 = 0b11 | 1 << MARK;
 
 pub(super) fn sort(fact: Fact) -> usize {
     match fact {
@@ -212,6 +214,13 @@ impl<N: Node> Core<N> {
         if matters & 1 << moment.sort() != 0 && self.phase == Phase::Chaos {
             self.begin_watchers(side, moment);
         }
+    }
+
+    /// Whether a step waits for messages, or for marks, which can be hit between two of them, or such things are counted.
+    #[inline]
+    pub(crate) fn awaits_messages(&self) -> bool {
+        let watched = self.plan.watched[0] | self.plan.watched[1] | self.facts.counted;
+        watched & MESSAGES_AND_MARKS != 0
     }
 
     #[inline(never)]

@@ -91,15 +91,15 @@ impl Network {
     }
 
     /// Whether what was sent on the session of this number still arrives.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn carries(&self, from: usize, to: usize, number: u16) -> bool {
         let session = &self.sessions[self.pair(from, to)];
         session.number == number || session.drained[usize::from(from > to)] == Some(number)
     }
 
     /// Whether a session carries messages between two nodes. Datagrams need none.
-    #[inline]
-    pub(super) fn connected(&self, from: usize, to: usize) -> bool {
+    #[inline(always)]
+    pub(crate) fn connected(&self, from: usize, to: usize) -> bool {
         self.sessions[self.pair(from, to)].up
     }
 
