@@ -519,19 +519,28 @@ impl<N: Node> Core<N> {
     pub(crate) fn send(&mut self, me: usize, to: NodeId, message: N::Message) {
         let to = usize::from(to).wrapping_sub(1);
         assert!(to < self.hosts.len(), "n{} sends to n{}, which does not exist", me + 1, to.wrapping_add(1));
-        if self.hosts[me].is_unhindered() && self.passes_unnoticed(me, to) {
-            let kind = N::kind(&message);
+        let kind = N::kind(&message);
+        if self.hosts[me].is_unhindered() && self.passes_unnoticed(me, to, kind) {
             let (_, arrives) = self.usual_arrival(me, to, kind);
             return self.post_usual(me, to, kind, arrives, message);
         }
         self.send_noticed(me, to, message);
     }
 
-    /// Whether a message that is sent or arrives now takes its usual time: then no step has a say, and nobody is told.
+    /// Whether a message that is sent now takes its usual time: then no step has a say, and nobody is told.
     #[inline]
-    pub(crate) fn passes_unnoticed(&self, from: usize, to: usize) -> bool {
-        let told = self.trace.is_some() || self.hooks.is_some() || self.awaits_messages();
-        !told && self.network.is_undisturbed() && self.network.connected(from, to) && !self.ambient_rates()
+    fn passes_unnoticed(&self, from: usize, to: usize, kind: usize) -> bool {
+        self.goes_untold(kind)
+            && !self.network.is_disturbed(from, to)
+            && self.network.connected(from, to)
+            && !self.ambient_rates()
+    }
+
+    /// Whether nobody is told of messages of this kind, or keeps account of them.
+    #[inline]
+    pub(crate) fn goes_untold(&self, kind: usize) -> bool {
+        let told = self.trace.is_some() || self.hooks.is_some() || self.awaits_message(kind);
+        !told && !self.network.buffers.clocks_matter
     }
 
     /// Puts a message on its way that takes its usual time.

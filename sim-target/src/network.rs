@@ -288,10 +288,10 @@ impl Network {
         self.last[link]
     }
 
-    /// Whether no step is in force on any link, or keeps account of messages.
+    /// Whether a step is in force on this link.
     #[inline]
-    pub(crate) fn is_undisturbed(&self) -> bool {
-        self.active.is_empty() && !self.buffers.clocks_matter
+    pub(crate) fn is_disturbed(&self, from: usize, to: usize) -> bool {
+        self.active.iter().any(|active| active.covers(from, to))
     }
 
     /// Whether a step in force cuts this link.

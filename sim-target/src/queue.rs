@@ -1,4 +1,7 @@
 //! The event queue: by time, then by the order of insertion.
+//!
+//! A run has about twenty events pending, where a sorted vector beats a heap; what does not fit goes to a heap beside it,
+//! so that a storm of messages stays affordable.
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
@@ -6,6 +9,8 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 /// in the order in which events leave, and small enough that a heap of them moves quickly.
 type Key = u128;
 
+/// More than this many pending events go to the heap.
+const NEAR: usize = 16;
 /// Bits of a key that say where the event is kept.
 const PLACE_BITS: u32 = 24;
 /// The most events that can be pending.
@@ -14,7 +19,9 @@ const PENDING_MAX: usize = 1 << PLACE_BITS;
 /// Pending events.
 #[derive(Debug)]
 pub(crate) struct Queue<E> {
-    keys: BinaryHeap<Reverse<Key>>,
+    /// Sorted from the last to the next.
+    near: Vec<Key>,
+    far: BinaryHeap<Reverse<Key>>,
     events: Vec<E>,
     /// Places in `events` that are free.
     free: Vec<u32>,
@@ -23,7 +30,7 @@ pub(crate) struct Queue<E> {
     first: u64,
 }
 
-clone_fields!(Queue<E: Copy> { keys, events, free, sequence, first });
+clone_fields!(Queue<E: Copy> { near, far, events, free, sequence, first });
 
 /// Sequences of ordinary events begin here.
 const ORDINARY: u64 = 1 << 32;
@@ -42,11 +49,19 @@ fn place(key: Key) -> usize {
 
 impl<E: Copy> Queue<E> {
     pub(crate) fn new() -> Self {
-        Self { keys: BinaryHeap::new(), events: Vec::new(), free: Vec::new(), sequence: ORDINARY, first: ORDINARY }
+        Self {
+            near: Vec::new(),
+            far: BinaryHeap::new(),
+            events: Vec::new(),
+            free: Vec::new(),
+            sequence: ORDINARY,
+            first: ORDINARY,
+        }
     }
 
     pub(crate) fn reset(&mut self) {
-        self.keys.clear();
+        self.near.clear();
+        self.far.clear();
         self.events.clear();
         self.free.clear();
         (self.sequence, self.first) = (ORDINARY, ORDINARY);
@@ -79,18 +94,24 @@ impl<E: Copy> Queue<E> {
     /// Has `change` look at every pending event, by its time and sequence: it may move the event by changing them, and
     /// drops it by returning false.
     pub(crate) fn edit(&mut self, mut change: impl FnMut(&mut u64, &mut u64, E) -> bool) {
-        let mut keys = std::mem::take(&mut self.keys).into_vec();
-        keys.retain_mut(|Reverse(own)| {
+        let (events, free) = (&self.events, &mut self.free);
+        let mut edit = |own: &mut Key| {
             let (mut time, mut sequence) = ((*own >> 64) as u64, *own as u64 >> PLACE_BITS);
             let place = place(*own);
-            let stays = change(&mut time, &mut sequence, self.events[place]);
+            let stays = change(&mut time, &mut sequence, events[place]);
             *own = key(time, sequence, place);
             if !stays {
-                self.free.push(place as u32);
+                free.push(place as u32);
             }
             stays
-        });
-        self.keys = keys.into();
+        };
+        self.near.retain_mut(&mut edit);
+        self.near.sort_unstable_by(|a, b| b.cmp(a));
+        if !self.far.is_empty() {
+            let mut far = std::mem::take(&mut self.far).into_vec();
+            far.retain_mut(|Reverse(own)| edit(own));
+            self.far = far.into();
+        }
     }
 
     #[inline]
@@ -100,7 +121,13 @@ impl<E: Copy> Queue<E> {
             None => self.make_room(event),
         };
         self.events[place] = event;
-        self.keys.push(Reverse(key(time, sequence, place)));
+        let key = key(time, sequence, place);
+        if self.near.len() >= NEAR {
+            return self.far.push(Reverse(key));
+        }
+        // Most events are due soon, that is, near the end: looking there first beats halving.
+        let at = self.near.iter().rposition(|other| *other > key).map_or(0, |at| at + 1);
+        self.near.insert(at, key);
     }
 
     #[cold]
@@ -112,9 +139,17 @@ impl<E: Copy> Queue<E> {
 
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<(u64, E)> {
-        let Reverse(key) = self.keys.pop()?;
+        let key = if self.far.is_empty() { self.near.pop()? } else { self.pop_either()? };
         self.free.push(place(key) as u32);
         Some(((key >> 64) as u64, self.events[place(key)]))
+    }
+
+    fn pop_either(&mut self) -> Option<Key> {
+        let far = self.far.peek().map(|Reverse(far)| *far);
+        match self.near.last() {
+            Some(near) if far.is_none_or(|far| *near < far) => self.near.pop(),
+            _ => self.far.pop().map(|Reverse(key)| key),
+        }
     }
 }
 

@@ -518,7 +518,7 @@ impl<T: Target> World<'_, T> {
         let host = &self.core.hosts[to];
         let comes_through =
             host.is_unhindered() && host.backlog.is_empty() && self.core.network.carries(from, to, session);
-        if !comes_through || !self.core.passes_unnoticed(from, to) {
+        if !comes_through || !self.core.goes_untold(kind.into()) {
             return self.deliver_noticed(event, from, to);
         }
         let message = self.core.messages.take(slot);

@@ -92,8 +92,11 @@ impl Moment {
 
 /// The sort of a mark.
 pub(super) const MARK: usize = 5;
-/// The sorts of facts that can come as a message is sent or delivered, as bits.
-const MESSAGES_AND_MARKS: u16 = 0b11 | 1 << MARK;
+/// The bit of a kind of message; those past the last bit share it.
+#[inline]
+fn kind_bit(kind: usize) -> u64 {
+    1 << kind.min(63)
+}
 
 pub(super) fn sort(fact: Fact) -> usize {
     match fact {
@@ -172,6 +175,7 @@ impl<N: Node> Core<N> {
                 self.plan.watched[side as usize] |= 1 << sort(fact);
             }
         }
+        self.watch_messages();
     }
 
     /// The index of what a step waits for with this fact, `None` within `Some`: any; `None`: what nobody has, for ever.
@@ -216,11 +220,26 @@ impl<N: Node> Core<N> {
         }
     }
 
-    /// Whether a step waits for messages, or for marks, which can be hit between two of them, or such things are counted.
+    /// Whether a step waits for messages of this kind, or for marks, which can be hit between two of them, or such things are
+    /// counted.
     #[inline]
-    pub(crate) fn awaits_messages(&self) -> bool {
-        let watched = self.plan.watched[0] | self.plan.watched[1] | self.facts.counted;
-        watched & MESSAGES_AND_MARKS != 0
+    pub(crate) fn awaits_message(&self, kind: usize) -> bool {
+        let awaited = self.plan.awaited_kinds & kind_bit(kind) != 0 || self.facts.are_counted();
+        awaited && self.phase == Phase::Chaos
+    }
+
+    /// Notes which kinds of messages some step still waits for.
+    fn watch_messages(&mut self) {
+        let mut kinds = 0;
+        for at in [0, 1, MARK].into_iter().flat_map(|sort| &self.plan.watchers[sort]) {
+            let planned = &self.plan.steps[*at];
+            kinds |= match (planned.step.when, planned.name) {
+                _ if planned.has_had_its_last() => 0,
+                (When::Fact { fact: Fact::Send(..) | Fact::Deliver(..), .. }, Some(kind)) => kind_bit(kind),
+                _ => u64::MAX,
+            };
+        }
+        self.plan.awaited_kinds = kinds;
     }
 
     #[inline(never)]
@@ -251,11 +270,14 @@ impl<N: Node> Core<N> {
     pub(super) fn witness(&mut self, at: usize, side: Side, moment: Moment) {
         let planned = &self.plan.steps[at];
         let When::Fact { fact, side: wanted, nth, delay, .. } = planned.step.when else { return };
-        let most = u32::from(nth) + u32::from(planned.step.again.times);
-        if wanted != side || planned.count >= most || !self.matches(at, fact, planned.name, moment) {
+        if wanted != side || planned.has_had_its_last() || !self.matches(at, fact, planned.name, moment) {
             return;
         }
-        if !self.plan.steps[at].hits(nth.into()) {
+        let hits = self.plan.steps[at].hits(nth.into());
+        if self.plan.steps[at].has_had_its_last() {
+            self.watch_messages();
+        }
+        if !hits {
             return;
         }
         if delay == 0 {
@@ -294,6 +316,7 @@ impl Facts {
         self.times.resize(self.first(SORTS), [0; 2]);
     }
 
+    #[inline]
     pub(super) fn are_counted(&self) -> bool {
         self.counted != 0
     }

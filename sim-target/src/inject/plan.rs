@@ -140,6 +140,12 @@ impl Planned {
         )
     }
 
+    /// Whether its fact has come as often as can matter.
+    pub(super) fn has_had_its_last(&self) -> bool {
+        let When::Fact { nth, .. } = self.step.when else { return false };
+        self.count >= u32::from(nth) + u32::from(self.step.again.times)
+    }
+
     /// Whether its fact, or the edge of a step, that comes now is one at which it begins.
     pub(super) fn hits(&mut self, nth: u32) -> bool {
         self.count += 1;
@@ -288,6 +294,8 @@ pub(crate) struct Plan {
     pub(super) watchers: [Vec<usize>; SORTS],
     /// The sorts of facts that some step waits for, before and after they happen, as bits.
     pub(super) watched: [u16; 2],
+    /// The kinds of messages that some step still waits for, as bits; all, if one waits for a mark.
+    pub(super) awaited_kinds: u64,
     /// All is calm for a while: nothing begins.
     pub(crate) calm: bool,
     /// A step switches on rare branches at some time.
@@ -298,7 +306,7 @@ pub(crate) struct Plan {
     pub(super) harmed: Harmed,
 }
 
-clone_fields!(Plan { steps, queued, holders, watchers, watched, calm, has_buggify, taken, harmed });
+clone_fields!(Plan { steps, queued, holders, watchers, watched, awaited_kinds, calm, has_buggify, taken, harmed });
 
 impl Plan {
     /// Whether a step waits for a mark.
