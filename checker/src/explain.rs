@@ -71,6 +71,13 @@ pub fn explain(history: &History, anomaly: &Anomaly) -> Explanation {
             let who = if *node == 0 { String::new() } else { format!(" on n{node}") };
             bare(format!("`{name}` does not hold{who}, at {location}"))
         }
+        Evidence::Broken(broken) => {
+            let object = |(object, fields): &(String, Vec<(String, String)>)| {
+                let fields: Vec<String> = fields.iter().map(|(field, value)| format!("{field} = {value}")).collect();
+                format!("{object}: {}", fields.join(", "))
+            };
+            Explanation { why: broken.state.iter().map(object).collect(), ..bare(broken.sentence()) }
+        }
         Evidence::Property => bare(property(anomaly)),
         Evidence::Unanswered { keys, since, nodes } => {
             let why = nodes.iter().map(waiting).collect();
@@ -185,6 +192,7 @@ pub fn shrink_history(history: &History, anomaly: &Anomaly) -> Vec<OpId> {
         Evidence::Conflict { .. }
         | Evidence::Panic { .. }
         | Evidence::Mark { .. }
+        | Evidence::Broken(_)
         | Evidence::Property
         | Evidence::Unanswered { .. } => Vec::new(),
     }

@@ -10,6 +10,7 @@ pub mod family;
 pub mod history;
 pub mod index;
 mod interner;
+pub mod invariant;
 pub mod linearizability;
 pub mod list_append;
 pub mod model;

@@ -4,7 +4,10 @@
 
 use std::borrow::Cow;
 
-use crate::history::{NodeId, OpId};
+use crate::{
+    history::{NodeId, OpId},
+    invariant::Broken,
+};
 
 /// The promise that was broken. A finding's class never changes while it is minimized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,6 +85,8 @@ pub enum Evidence {
         /// `file:line`.
         location: &'static str,
     },
+    /// An invariant that was written down does not hold.
+    Broken(Box<Broken>),
     /// A named property was false; there is nothing more to say.
     Property,
     /// Objects could not be read.
