@@ -51,7 +51,7 @@ pub mod state;
 use std::{fmt, sync::Arc};
 
 pub use self::{
-    expression::{Expression, collection, literal, read, variable},
+    expression::{Expression, FieldName, collection, literal, read, variable},
     judge::{Broken, Judge, Occasion, Seen},
     parse::{InvariantError, parse},
     state::{Capture, Datum, Fields, SYSTEM, State},

@@ -19,17 +19,17 @@ fn state(fields: &mut Fields, objects: &str) -> State {
         let say = |capture: &mut Capture<'_>| {
             for (field, value) in words.map(|word| word.split_once('=').expect("field=value")) {
                 match value.parse::<i64>() {
-                    Ok(number) => capture.put(field, number),
-                    Err(_) if value == "nil" => capture.put(field, None::<i64>),
+                    Ok(number) => capture.put_named(field, || number),
+                    Err(_) if value == "nil" => capture.put_named(field, || None::<i64>),
                     Err(_) if value.contains(',') => {
                         let numbers = value.split(',').filter_map(|number| number.parse::<i64>().ok());
-                        capture.put(field, murphy_checker::invariant::Datum::many(numbers));
+                        capture.put_named(field, || murphy_checker::invariant::Datum::many(numbers));
                     }
-                    Err(_) => capture.put(field, value),
+                    Err(_) => capture.put_named(field, || value),
                 }
             }
         };
-        state.capture(name, &[group.into()].into(), fields, &mut Vec::new(), say);
+        state.capture(&name.into(), &[group.into()].into(), fields, &mut Vec::new(), say);
     }
     state
 }
@@ -39,7 +39,7 @@ fn judged(clause: &str, old: &str, new: &str) -> String {
     let invariants = parse(&format!("invariant \"it\", on step: {{ {clause} }}"))
         .unwrap_or_else(|error| panic!("{clause}: {error}"));
     let mut judge = Judge::new(invariants);
-    let mut fields = Fields::all();
+    let mut fields = judge.fields().and_all();
     let (old, new) = (state(&mut fields, old), state(&mut fields, new));
     let seen = |new| Seen { new, old: Some(&old), changed: None };
     judge.judge(Occasion::Step, 0, &fields, seen(&old));

@@ -11,6 +11,7 @@ use crate::{
     draw::{Purpose, below, mix},
     hooks::Hooked,
     inject::Moment,
+    invariants::Occurred,
     node::{Node, ReplyTo, RequestId},
     operator::OPERATOR,
     trace::What,
@@ -179,6 +180,7 @@ impl<N: Node> Core<N> {
             Retry::SameId(times) => times,
         };
         self.attempt(lane, node);
+        self.occurs(Occurred::Invoked(op));
         self.intercept(Side::After, None, Hooked::Invoke { op: Some(op), call });
         self.fire(Side::After, Moment::Invoke(call.function));
         true
@@ -366,6 +368,7 @@ impl<N: Node> Core<N> {
         self.hash.add(word(&completion, &self.history.values));
         self.history.complete(op, completion, self.now);
         self.note(None, |_| What::Complete(op));
+        self.occurs(Occurred::Completed(op));
         self.intercept(Side::After, None, Hooked::Complete { op, call, completion });
         if let Some(value) = seen_value(&call, &completion) {
             self.clients.observed[call.key as usize] = value;

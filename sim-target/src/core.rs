@@ -23,6 +23,7 @@ use crate::{
     files::Pending,
     hooks::{Hooked, Hooks},
     inject::{DiskRules, Facts, Moment, Plan, Resources},
+    invariants::{Occurred, Watch},
     marks,
     network::Network,
     node::{Node, ReplyTo, RequestId, Timer},
@@ -313,6 +314,8 @@ pub(crate) struct Core<N: Node> {
     pub(crate) trace: Option<Vec<TraceEvent>>,
     pub(crate) numbers: Numbers,
     pub(crate) hooks: Option<Box<dyn Hooks<N>>>,
+    /// What judges the target's invariants, if it has any.
+    pub(crate) watch: Option<Box<Watch>>,
     pub(crate) seen: Seen,
     pub(crate) signals: Signals,
     /// A node went down while the present event was handled.
@@ -356,6 +359,7 @@ impl<N: Node> Core<N> {
             trace: None,
             numbers: Numbers::default(),
             hooks: None,
+            watch: None,
             seen: Seen::new(),
             signals: Signals::default(),
             went_down: false,
@@ -390,6 +394,9 @@ impl<N: Node> Core<N> {
         self.numbers.reset();
         if let Some(hooks) = &mut self.hooks {
             hooks.begin();
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.reset();
         }
         self.seen.reset();
         self.signals.states.clear();
@@ -509,6 +516,7 @@ impl<N: Node> Core<N> {
         if side == Side::After {
             for at in 0..self.fresh_marks.len() {
                 self.fire(Side::After, Moment::Mark(self.fresh_marks[at]));
+                self.occurs(Occurred::Mark(self.fresh_marks[at]));
             }
             self.fresh_marks.clear();
         }
@@ -812,7 +820,7 @@ impl<N: Node> Core<N> {
     }
 
     pub(crate) fn event(&mut self, me: usize, name: &'static str, value: u64) {
-        if !self.alive(me) || (self.trace.is_none() && self.hooks.is_none()) {
+        if !self.alive(me) || (self.trace.is_none() && self.hooks.is_none() && self.watch.is_none()) {
             return;
         }
         if self.hosts[me].outbox.is_open() {
@@ -823,6 +831,7 @@ impl<N: Node> Core<N> {
 
     pub(crate) fn event_now(&mut self, me: usize, name: &'static str, value: u64) {
         self.note(Some(me), |_| What::Event { name, value });
+        self.occurs(Occurred::Event(name));
         self.intercept(Side::After, Some(me), Hooked::Event { name, value });
     }
 
@@ -878,6 +887,9 @@ impl<N: Node> Core<N> {
         let host = &mut self.hosts[me];
         host.up = false;
         self.went_down = true;
+        if let Some(watch) = &mut self.watch {
+            watch.touch(me);
+        }
         host.incarnation += 1;
         host.timers.clear();
         host.backlog.clear();

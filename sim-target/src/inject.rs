@@ -42,6 +42,7 @@ use crate::{
     disk::Wound,
     draw::{Purpose, below, mix},
     hooks::Hooked,
+    invariants::Occurred,
     network::{Flips, Limit, Rule, Treatment},
     node::Node,
     select::members,
@@ -83,6 +84,7 @@ impl<N: Node> Core<N> {
         self.intercept(Side::Before, None, Hooked::Fault { kind: step.fault.kind(), edge: Edge::Begins });
         self.note(None, |core| What::Begin(core.plan.text(at, &core.vocabulary)));
         let over = self.inject(at, &step.fault, moment) || step.fault.kind().length() == Length::Instant;
+        self.occurs(Occurred::Fault(step.fault.kind()));
         self.intercept(Side::After, None, Hooked::Fault { kind: step.fault.kind(), edge: Edge::Begins });
         self.edge(at, Edge::Begins);
         if over {
@@ -165,6 +167,7 @@ impl<N: Node> Core<N> {
         self.intercept(Side::Before, None, Hooked::Fault { kind, edge: Edge::Ends });
         self.heal(at);
         self.note(None, |core| What::End(core.plan.text(at, &core.vocabulary)));
+        self.occurs(Occurred::Fault(kind));
         self.intercept(Side::After, None, Hooked::Fault { kind, edge: Edge::Ends });
         self.edge(at, Edge::Ends);
         self.begin_when_ended(at);

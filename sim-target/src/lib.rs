@@ -22,6 +22,7 @@ pub mod echo;
 mod files;
 mod hooks;
 mod inject;
+mod invariants;
 pub mod marks;
 mod network;
 mod node;
@@ -56,6 +57,8 @@ pub use state::{Condition, RANKS_MAX, Signals, StateView};
 pub use target::{About, Boot, Bug, Cluster, Promise, Property, Quota, Target, Transport, vocabulary};
 pub use trace::{Chance, TraceEvent, What};
 
+/// What must hold, and how a node says what it is: see [`Target::invariants`] and [`Node::expose`].
+pub use murphy_checker::invariant::{self, Capture, Datum, Invariant};
 /// What [`Hooks`] are told.
 pub use murphy_schedule::{Edge, FaultKind, Side};
 

@@ -7,7 +7,7 @@ use std::fmt::{self, Debug};
 
 use thiserror::Error;
 
-use crate::{codec::Codec, context::Context, state::StateView};
+use crate::{codec::Codec, context::Context, invariant::Capture, state::StateView};
 
 pub use murphy_checker::history::NodeId;
 
@@ -39,6 +39,12 @@ pub trait Node: Sized + 'static {
 
     /// Describes the node's state for guidance: its role, how far it is, small facts.
     fn inspect(&self, view: &mut StateView);
+
+    /// What [invariants](crate::Target::invariants) can speak of: the fields of this node. It is an object called `n1` or so, in the
+    /// groups of its kind and its role.
+    fn expose(&self, state: &mut Capture<'_>) {
+        let _ = state;
+    }
 
     /// A deep copy: nothing that either of the two does may show in the other. With it, a run can be resumed from a moment
     /// in its middle, which is several times as fast as to run all of it. `None`: the node cannot be copied, and schedules

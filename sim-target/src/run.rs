@@ -15,6 +15,7 @@ use crate::{
     draw::{Keying, Purpose, mix},
     hooks::Hooked,
     inject::{Moment, Plan, StepReport},
+    invariants::Watch,
     marks::{self, Broken},
     network::Fate,
     node::{Input, Node, NodeId},
@@ -91,6 +92,9 @@ pub trait Run {
     /// # Errors
     /// If the schedule, as far as can be told, would have had another run up to the moment of the snapshot.
     fn resume(&mut self, snapshot: &Snapshot, schedule: &Schedule, options: Options) -> Result<&Outcome, Refused>;
+    /// The clauses of the target's invariants that no run so far has found true or false, each with the name of its invariant: what
+    /// they name is perhaps misspelt.
+    fn undecided(&self) -> Vec<(String, String)>;
 }
 
 /// A target whose type need not be known.
@@ -203,7 +207,10 @@ impl<T: Target> Runner<T> {
             .map(|workload| Core::new(about.clone(), words.clone(), Rc::new(workload)))
             .collect();
         assert!(!cores.is_empty(), "target `{}` names no workload", about.name);
-        cores.iter_mut().for_each(|core| core.hooks = target.hooks());
+        for core in &mut cores {
+            core.hooks = target.hooks();
+            core.watch = Watch::new(target.invariants());
+        }
         let properties = target.properties();
         Self {
             target,
@@ -293,6 +300,16 @@ impl<T: Target> Run for Runner<T> {
         world.finish(over, outcome);
         Ok(&self.outcome)
     }
+
+    fn undecided(&self) -> Vec<(String, String)> {
+        let watches = self.cores.iter().filter_map(|core| core.watch.as_ref());
+        let clauses = |watch: &Watch| -> BTreeSet<(String, String)> {
+            watch.undecided().map(|(name, clause)| (name.to_string(), clause.to_string())).collect()
+        };
+        // What one workload does not decide another may.
+        let undecided = watches.map(|watch| clauses(watch)).reduce(|a, b| &a & &b);
+        undecided.unwrap_or_default().into_iter().collect()
+    }
 }
 
 /// A target while it runs.
@@ -326,9 +343,11 @@ impl<T: Target> World<'_, T> {
             let Some((time, event)) = self.core.queue.pop() else { return true };
             *events += 1;
             self.core.now = time;
+            self.core.judge_by_time(self.nodes);
             self.core.hash.add(time);
             self.core.hash.add(header_word(&event, &self.core.plan));
             self.handle(event);
+            self.core.judge_by_event(self.nodes);
             if self.core.violation.is_some() || self.core.phase == Phase::Over {
                 return true;
             }
@@ -823,6 +842,9 @@ impl<N: Node> Core<N> {
     #[inline(always)]
     fn enter(&mut self, node: usize) {
         self.running = Some(node);
+        if let Some(watch) = &mut self.watch {
+            watch.touch(node);
+        }
         if self.plan.has_buggify {
             self.enter_buggify(node);
         }

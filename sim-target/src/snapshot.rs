@@ -21,6 +21,7 @@ use crate::{
     core::{ClockReads, Core, Event, Host, Phase},
     draw::Keying,
     inject::{DiskRules, Facts, Plan, Resources, sorts_by_clock},
+    invariants::Watch,
     marks::{self, Tally},
     network::Network,
     node::{Node, RequestId},
@@ -178,6 +179,7 @@ saved! {
         went_down: bool,
         reads: ClockReads,
         fresh_marks: Vec<u16>,
+        watch: Option<Box<Watch>>,
     }
     otherwise {
         about,

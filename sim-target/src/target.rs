@@ -10,6 +10,7 @@ use crate::{
     core::Host,
     disk::FileCodec,
     hooks::Hooks,
+    invariant::Invariant,
     marks::{self, Kind},
     network::Network,
     node::{Node, NodeId},
@@ -42,6 +43,12 @@ pub trait Target: 'static {
     /// What watches its runs from within: a user's own observation. None if not said.
     fn hooks(&self) -> Option<Box<dyn Hooks<Self::Node>>> {
         None
+    }
+
+    /// What must hold of what nodes [expose](Node::expose), in the language of [`invariant`](crate::invariant) or in Rust. An
+    /// invariant that is broken ends the run, with a report of the state.
+    fn invariants(&self) -> Vec<Invariant> {
+        Vec::new()
     }
 
     /// What must hold of the whole cluster after each event. It sees no node in the midst of a handler that takes time. Cheap ones only.

@@ -14,7 +14,7 @@ use murphy_sim::{
     About, Boot, Context, Input, Node, Options, Register, RegisterOp, Run, Runner, StateView, Target, Timer, Workload,
     vocabulary,
 };
-use murphy_targets::raft_kv::RaftKv;
+use murphy_targets::raft_kv::{RaftKv, RaftNode};
 
 /// CPU time of this thread in nanoseconds, from the kernel.
 fn cpu_nanos() -> u64 {
@@ -159,10 +159,26 @@ fn resuming(runs: u64) -> f64 {
     rest / whole
 }
 
-/// Executions a second of `raft-kv` under distinct schedules, checked, with all signals.
-fn executions(runs: u64) -> f64 {
+/// `raft-kv` without its invariants.
+struct Unwatched;
+
+impl Target for Unwatched {
+    type Node = RaftNode;
+    fn about(&self) -> About {
+        RaftKv.about()
+    }
+    fn start(&self, boot: &Boot<'_>, cx: &mut Context<'_, RaftNode>) -> RaftNode {
+        RaftKv.start(boot, cx)
+    }
+    fn workloads(&self) -> Vec<Workload<RaftNode>> {
+        RaftKv.workloads()
+    }
+}
+
+/// Executions a second of a `raft-kv` under distinct schedules, checked, with all signals.
+fn executions(target: impl Target, runs: u64) -> f64 {
     let schedules = schedules(runs);
-    let mut runner = Runner::new(Rc::new(RaftKv), BTreeSet::new());
+    let mut runner = Runner::new(Rc::new(target), BTreeSet::new());
     let (mut events, mut states, mut virtual_ns) = (0, 0, 0);
     let rate = rate(|| {
         for schedule in &schedules {
@@ -195,7 +211,9 @@ fn main() {
     row("messages, 1 server and 4 clients", messages, messages / bare);
     let (short, events) = short_runs(scale(100_000));
     row(&format!("short runs, 5 nodes and {events} events"), short, short * events as f64 / bare);
-    let executions = executions(scale(20_000));
-    row("raft-kv, 3 nodes, 60 operations, checked", executions, executions * 1100.0 / bare);
+    let all = executions(RaftKv, scale(20_000));
+    row("raft-kv, 3 nodes, 60 operations, checked", all, all * 1100.0 / bare);
+    let unwatched = executions(Unwatched, scale(20_000));
+    row("raft-kv without its invariant", unwatched, unwatched * 1100.0 / bare);
     println!("raft-kv resumed at 80 % of its events {:>22.1} times as fast as from the start", resuming(scale(2_000)));
 }

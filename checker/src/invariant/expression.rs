@@ -140,17 +140,52 @@ impl Operator {
     }
 }
 
+/// The name of a field. Two are equal if they are spelled alike.
+#[derive(Clone, Debug)]
+pub struct FieldName {
+    text: Arc<str>,
+    /// Where its values are, once somebody judges.
+    pub(super) column: usize,
+}
+
+impl FieldName {
+    /// How it is spelled.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl PartialEq for FieldName {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for FieldName {}
+
+impl From<&str> for FieldName {
+    fn from(text: &str) -> Self {
+        Self { text: text.into(), column: usize::MAX }
+    }
+}
+
+impl fmt::Display for FieldName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 /// Something that has a value in a state, or none where what it names is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expression {
     /// The value itself.
     Literal(Datum),
     /// A field of the object that is looked at; of several, the one of [`SYSTEM`](super::state::SYSTEM), or of the only one that has it.
-    Field(Moment, Arc<str>),
+    Field(Moment, FieldName),
     /// The field `value` of the object of this name: what was read of it last.
     Read(Moment, Arc<str>),
     /// One number from the values of a field of all objects looked at; collections and maps count as what they hold.
-    Fold(Fold, Moment, Arc<str>),
+    Fold(Fold, Moment, FieldName),
     /// What a map holds under an id, or a collection at a place from 0.
     At(Box<Self>, Box<Self>),
     /// It does not hold.
@@ -297,6 +332,19 @@ impl Expression {
             Self::At(one, other) | Self::Binary(_, one, other) => {
                 one.walk(visit);
                 other.walk(visit);
+            }
+        }
+    }
+
+    /// The same, where `visit` may change it.
+    pub(super) fn walk_mut(&mut self, visit: &mut impl FnMut(&mut Self)) {
+        visit(self);
+        match self {
+            Self::Literal(_) | Self::Field(..) | Self::Read(..) | Self::Fold(..) => {}
+            Self::Not(one) | Self::Negative(one) => one.walk_mut(visit),
+            Self::At(one, other) | Self::Binary(_, one, other) => {
+                one.walk_mut(visit);
+                other.walk_mut(visit);
             }
         }
     }

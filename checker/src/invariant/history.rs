@@ -4,7 +4,7 @@
 //! written there last. The object `system` tells of the operation that has just completed: `function`, `outcome` (`"ok"`, `"fail"`,
 //! `"info"`), `process` and `latency_us`, and how many have completed so far: `ok`, `failed`, `unknown`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Broken, Capture, Datum, Fields, Invariant, Judge, Occasion, SYSTEM, Seen, State, Trigger, judge::VALUE};
 use crate::history::{Completion, Deed, Event, History, OpId, Operation, Value};
@@ -36,7 +36,9 @@ pub fn check(history: &History, invariants: &[Invariant]) -> Judgement {
         fields,
         state: State::default(),
         open: BTreeMap::new(),
-        counts: [0; 3],
+        clients: Clients::default(),
+        system: SYSTEM.into(),
+        no_groups: [].into(),
         room: Vec::new(),
     };
     let broken = history.events.iter().find_map(|event| reader.event(*event));
@@ -51,8 +53,9 @@ struct Reader<'a> {
     state: State,
     /// The state before each operation that is open, if it is asked for.
     open: BTreeMap<OpId, State>,
-    /// How many have completed each way.
-    counts: [u64; 3],
+    clients: Clients,
+    system: Arc<str>,
+    no_groups: Arc<[Arc<str>]>,
     room: Vec<Option<Datum>>,
 }
 
@@ -73,7 +76,8 @@ impl Reader<'_> {
             return None;
         };
         let changed = self.take_in(&operation, completion);
-        self.tell(&operation, completion, time);
+        let Self { clients, state, fields, room, system, no_groups, .. } = self;
+        state.capture(system, no_groups, fields, room, |capture| clients.tell(self.history, op, capture));
         let old = self.open.remove(&op);
         let seen = Seen { new: &self.state, old: old.as_ref(), changed: changed.as_deref() };
         self.judge.judge(Occasion::Operation(op), time, &self.fields, seen)
@@ -104,12 +108,28 @@ impl Reader<'_> {
         let name =
             name.strip_prefix('k').filter(|number| *number == key.to_string()).map(ToString::to_string).unwrap_or(name);
         let datum = datum(self.history, value);
-        self.state.capture(&name, &[].into(), &mut self.fields, &mut self.room, |capture| capture.put(VALUE, datum));
+        self.state.capture(&name.as_str().into(), &self.no_groups, &mut self.fields, &mut self.room, |capture| {
+            capture.put(VALUE, datum)
+        });
         name
     }
+}
 
-    /// The system tells of the operation.
-    fn tell(&mut self, operation: &Operation, completion: Completion<Value>, time: u64) {
+/// What the object `system` tells of clients.
+#[derive(Clone, Debug, Default)]
+pub struct Clients {
+    /// How many operations have completed as `ok`, `fail` and `info`.
+    counts: [u64; 3],
+}
+
+impl Clients {
+    /// The fields that it tells.
+    pub const FIELDS: [&'static str; 7] = ["function", "outcome", "process", "latency_us", "ok", "failed", "unknown"];
+
+    /// An operation has completed. Times are in nanoseconds.
+    pub fn tell(&mut self, history: &History, op: OpId, capture: &mut Capture<'_>) {
+        let operation = history.operation(op);
+        let Some((completion, time)) = operation.completion else { return };
         let (place, outcome) = match completion {
             Completion::Ok(_) => (0, "ok"),
             Completion::Fail => (1, "fail"),
@@ -117,17 +137,18 @@ impl Reader<'_> {
         };
         self.counts[place] += 1;
         let [ok, failed, unknown] = self.counts;
-        let function = self.history.functions.get(usize::from(operation.call.function)).copied().unwrap_or_default();
-        let say = |capture: &mut Capture<'_>| {
-            capture.put("function", function);
-            capture.put("outcome", outcome);
-            capture.put("process", operation.process);
-            capture.put("latency_us", time.saturating_sub(operation.invoked_at) / 1_000);
-            capture.put("ok", ok);
-            capture.put("failed", failed);
-            capture.put("unknown", unknown);
-        };
-        self.state.capture(SYSTEM, &[].into(), &mut self.fields, &mut self.room, say);
+        let function = history.functions.get(usize::from(operation.call.function)).copied().unwrap_or_default();
+        let latency = time.saturating_sub(operation.invoked_at) / 1_000;
+        let values: [Datum; 7] = [
+            function.into(),
+            outcome.into(),
+            operation.process.into(),
+            latency.into(),
+            ok.into(),
+            failed.into(),
+            unknown.into(),
+        ];
+        Self::FIELDS.into_iter().zip(values).for_each(|(field, value)| capture.put(field, value));
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Clause, Expression, Invariant, Scope, Trigger,
-    expression::{Fold, Moment, Operator},
+    expression::{FieldName, Fold, Moment, Operator},
     state::{Datum, Fields, Object, SYSTEM, State},
 };
 use crate::{
@@ -122,6 +122,10 @@ struct Judged {
 #[derive(Clone, Debug)]
 pub struct Judge {
     all: Vec<Judged>,
+    /// Just the fields that they name.
+    fields: Fields,
+    /// The column of what `read(k)` looks at.
+    value: usize,
     /// Whether any speaks of an earlier moment.
     earlier: [bool; 2],
 }
@@ -140,6 +144,9 @@ impl Judge {
             invariant,
         };
         let mut all: Vec<_> = invariants.into_iter().map(judged).collect();
+        let fields = fields(&all);
+        let conditions = all.iter_mut().flat_map(|judged| &mut judged.invariant.clauses);
+        conditions.for_each(|clause| resolve(&mut clause.condition, &fields));
         all.sort_by_key(|judged| std::cmp::Reverse(judged.invariant.priority));
         let mut earlier = [false; 2];
         let mut note = |moment: Moment| match moment {
@@ -155,7 +162,8 @@ impl Judge {
                 _ => {}
             });
         }
-        Self { all, earlier }
+        let value = fields.column(VALUE).unwrap_or(usize::MAX);
+        Self { all, fields, value, earlier }
     }
 
     /// Another run begins. What was decided goes on counting.
@@ -181,19 +189,9 @@ impl Judge {
         self.all.iter().any(|judged| judged.invariant.when.iter().any(&wanted))
     }
 
-    /// Just the fields that any of them names.
+    /// The fields that any of them names: what states are to hold, and may hold more.
     pub fn fields(&self) -> Fields {
-        let mut names = Vec::new();
-        for clause in self.all.iter().flat_map(|judged| &judged.invariant.clauses) {
-            clause.condition.walk(&mut |part| match part {
-                Expression::Field(_, name) | Expression::Fold(_, _, name) => names.push(&**name),
-                // The literal name is looked for first: see `Judging::field`.
-                Expression::Read(..) => names.push(VALUE),
-                _ => {}
-            });
-        }
-        let spelled: Vec<String> = names.iter().map(|name| format!("{}{name}", Moment::Initial.prefix())).collect();
-        Fields::only(names.into_iter().chain(spelled.iter().map(String::as_str)))
+        self.fields.clone()
     }
 
     /// The clauses that were neither true nor false so far, each with the name of its invariant.
@@ -210,7 +208,15 @@ impl Judge {
             if !judged.invariant.when.iter().any(|trigger| occasion.is(trigger)) {
                 return None;
             }
-            judged.judge(occasion, time, fields, seen, self.earlier[1])
+            judged.judge(occasion, time, (fields, self.value), seen, self.earlier[1])
+        })
+    }
+
+    /// Whether a period of any of them has ended by `time` nanoseconds, and nobody has judged it since.
+    pub fn is_period_over(&self, time: u64) -> bool {
+        self.all.iter().any(|judged| {
+            let mut triggers = judged.invariant.when.iter().zip(&judged.periods);
+            triggers.any(|(trigger, passed)| matches!(trigger, Trigger::Every(period) if time / period > *passed))
         })
     }
 
@@ -221,7 +227,7 @@ impl Judge {
             let time = judged.end_of_period(time)?;
             let old = judged.before.replace(new.clone());
             let seen = Seen { new, old: old.as_ref(), changed: None };
-            judged.judge(Occasion::Time, time, fields, seen, self.earlier[1])
+            judged.judge(Occasion::Time, time, (fields, self.value), seen, self.earlier[1])
         })
     }
 }
@@ -244,14 +250,14 @@ impl Judged {
         &mut self,
         occasion: Occasion<'_>,
         time: u64,
-        fields: &Fields,
+        (fields, value): (&Fields, usize),
         seen: Seen<'_>,
         initial: bool,
     ) -> Option<Broken> {
         if initial && self.initial.is_none() {
             self.initial = Some(seen.new.clone());
         }
-        let judging = Judging { fields, new: seen.new, old: seen.old, initial: self.initial.as_ref() };
+        let judging = Judging { fields, value, new: seen.new, old: seen.old, initial: self.initial.as_ref() };
         for (clause, decided) in self.invariant.clauses.iter().zip(&mut self.decided) {
             let (focus, why) = match judging.clause(clause, seen.changed) {
                 Ok(true) => {
@@ -266,8 +272,8 @@ impl Judged {
             return Some(Broken {
                 invariant: self.invariant.name.clone(),
                 clause: clause.to_string(),
-                object: if let (Scope::EveryObject, Focus::One(name)) = (&clause.scope, focus) {
-                    Some(name.into())
+                object: if let (Scope::EveryObject, Focus::One(one)) = (&clause.scope, focus) {
+                    Some(one.name.to_string())
                 } else {
                     None
                 },
@@ -292,13 +298,39 @@ fn written(state: &State, fields: &Fields) -> Vec<(String, Vec<(String, String)>
     state.objects().iter().map(of).collect()
 }
 
+/// The fields that invariants name.
+fn fields(all: &[Judged]) -> Fields {
+    let mut names = Vec::new();
+    for clause in all.iter().flat_map(|judged| &judged.invariant.clauses) {
+        clause.condition.walk(&mut |part| match part {
+            Expression::Field(Moment::Initial, name) => {
+                // A variable may be called so itself: see `Judging::initial`.
+                names.extend([name.text().to_string(), format!("{}{name}", Moment::Initial.prefix())]);
+            }
+            Expression::Field(_, name) | Expression::Fold(_, _, name) => names.push(name.text().to_string()),
+            Expression::Read(..) => names.push(VALUE.to_string()),
+            _ => {}
+        });
+    }
+    Fields::only(names.iter().map(String::as_str))
+}
+
+/// Has every name in an expression know its column.
+fn resolve(condition: &mut Expression, fields: &Fields) {
+    condition.walk_mut(&mut |part| {
+        if let Expression::Field(_, name) | Expression::Fold(_, _, name) = part {
+            name.column = fields.column(name.text()).unwrap_or(usize::MAX);
+        }
+    });
+}
+
 /// What `read(k)` looks at.
 pub(super) const VALUE: &str = "value";
 
 /// Which objects are looked at.
 #[derive(Clone, Copy, Debug)]
 enum Focus<'a> {
-    One(&'a str),
+    One(&'a Object),
     Group(&'a str),
     All,
 }
@@ -306,6 +338,8 @@ enum Focus<'a> {
 /// The states that expressions are about.
 struct Judging<'a> {
     fields: &'a Fields,
+    /// The column of what `read(k)` looks at.
+    value: usize,
     new: &'a State,
     old: Option<&'a State>,
     initial: Option<&'a State>,
@@ -314,23 +348,20 @@ struct Judging<'a> {
 impl<'a> Judging<'a> {
     /// Whether a clause was decided. An error: it does not hold for this focus, and why.
     fn clause(&self, clause: &'a Clause, changed: Option<&'a str>) -> Result<bool, (Focus<'a>, String)> {
-        match &clause.scope {
-            Scope::Object(name) => self.condition(&clause.condition, Focus::One(name)),
-            Scope::Group(name) => self.condition(&clause.condition, Focus::Group(name)),
-            Scope::System => self.condition(&clause.condition, Focus::All),
-            Scope::EveryObject => {
-                let mut decided = false;
-                if let Some(name) = changed {
-                    return if name == SYSTEM {
-                        Ok(false)
-                    } else {
-                        self.condition(&clause.condition, Focus::One(name))
-                    };
-                }
-                for object in self.new.objects().iter().filter(|object| &*object.name != SYSTEM) {
-                    decided |= self.condition(&clause.condition, Focus::One(&object.name))?;
-                }
-                Ok(decided)
+        let one = |name: &str| match self.new.object(name) {
+            Some(object) => self.condition(&clause.condition, Focus::One(object)),
+            None => Ok(false),
+        };
+        match (&clause.scope, changed) {
+            (Scope::Object(name), _) => one(name),
+            (Scope::Group(name), _) => self.condition(&clause.condition, Focus::Group(name)),
+            (Scope::System, _) => self.condition(&clause.condition, Focus::All),
+            (Scope::EveryObject, Some(SYSTEM)) => Ok(false),
+            (Scope::EveryObject, Some(changed)) => one(changed),
+            (Scope::EveryObject, None) => {
+                let each = self.new.objects().iter().filter(|object| &*object.name != SYSTEM);
+                each.map(|object| self.condition(&clause.condition, Focus::One(object)))
+                    .try_fold(false, |decided, other| Ok(decided | other?))
             }
         }
     }
@@ -368,7 +399,26 @@ impl<'a> Judging<'a> {
         }
     }
 
+    /// What a number or a field of the one object that is looked at holds, if that is a number. Most sides of comparisons are, and
+    /// need no more.
+    #[inline]
+    fn number(&self, expression: &Expression, focus: Focus<'a>) -> Option<i128> {
+        let datum = match (expression, focus) {
+            (Expression::Literal(datum), _) => datum,
+            (Expression::Field(Moment::New, name), Focus::One(object)) => object.value(name.column)?,
+            (Expression::Field(Moment::Old, name), Focus::One(object)) => self.old?.same(object)?.value(name.column)?,
+            _ => return None,
+        };
+        if let Datum::Int(number) = datum { Some(*number) } else { None }
+    }
+
     fn truth(&self, condition: &Expression, focus: Focus<'a>) -> Result<Option<bool>, Wrong> {
+        if let Expression::Binary(operator, left, right) = condition
+            && operator.compares()
+            && let (Some(left), Some(right)) = (self.number(left, focus), self.number(right, focus))
+        {
+            return Ok(Some(holds(*operator, &left, &right)));
+        }
         match self.value(condition, focus)? {
             None => Ok(None),
             Some(Datum::Bool(truth)) => Ok(Some(truth)),
@@ -381,8 +431,7 @@ impl<'a> Judging<'a> {
             Expression::Literal(datum) => Ok(Some(datum.clone())),
             Expression::Field(moment, name) => self.field(*moment, name, focus),
             Expression::Read(moment, key) => {
-                let column = self.fields.column(VALUE);
-                Ok(self.at(*moment).and_then(|state| state.object(key)?.value(column?)).cloned())
+                Ok(self.at(*moment).and_then(|state| state.object(key)?.value(self.value)).cloned())
             }
             Expression::Fold(fold, moment, name) => self.fold(*fold, *moment, name, focus),
             Expression::At(all, id) => {
@@ -431,22 +480,38 @@ impl<'a> Judging<'a> {
         }
     }
 
-    fn field(&self, moment: Moment, name: &str, focus: Focus<'a>) -> Result<Option<Datum>, Wrong> {
+    fn field(&self, moment: Moment, name: &FieldName, focus: Focus<'a>) -> Result<Option<Datum>, Wrong> {
         if moment == Moment::Initial {
             // A variable may be called so itself.
-            let literal = self.field(Moment::New, &format!("{}{name}", moment.prefix()), focus)?;
-            if literal.is_some() {
-                return Ok(literal);
+            let spelled = self.fields.column(&format!("{}{name}", moment.prefix()));
+            let literal = spelled.map(|column| self.at_column(self.new, column, name, focus)).transpose()?;
+            if let Some(value) = literal.flatten() {
+                return Ok(Some(value));
             }
         }
-        let (Some(state), Some(column)) = (self.at(moment), self.fields.column(name)) else { return Ok(None) };
-        let of = |object: &str| state.object(object).and_then(|object| object.value(column));
-        let own = if let Focus::One(object) = focus { of(object) } else { None };
-        if let Some(value) = own.or_else(|| of(SYSTEM)) {
+        self.at(moment).map_or(Ok(None), |state| self.at_column(state, name.column, name, focus))
+    }
+
+    /// What the field `name`, which is in this column, holds in a state.
+    #[inline]
+    fn at_column(
+        &self,
+        state: &'a State,
+        column: usize,
+        name: &FieldName,
+        focus: Focus<'a>,
+    ) -> Result<Option<Datum>, Wrong> {
+        let own = match focus {
+            Focus::One(object) if std::ptr::eq(state, self.new) => object.value(column),
+            Focus::One(object) => state.same(object).and_then(|object| object.value(column)),
+            Focus::Group(_) | Focus::All => None,
+        };
+        if let Some(value) = own {
             return Ok(Some(value.clone()));
         }
-        if matches!(focus, Focus::One(_)) {
-            return Ok(None);
+        let of_system = state.object(SYSTEM).and_then(|object| object.value(column));
+        if of_system.is_some() || matches!(focus, Focus::One(_)) {
+            return Ok(of_system.cloned());
         }
         let mut having = within(state, focus).filter_map(|object| Some((&object.name, object.value(column)?)));
         let first = having.next();
@@ -458,9 +523,9 @@ impl<'a> Judging<'a> {
         }
     }
 
-    fn fold(&self, fold: Fold, moment: Moment, name: &str, focus: Focus<'a>) -> Result<Option<Datum>, Wrong> {
-        let (Some(state), Some(column)) = (self.at(moment), self.fields.column(name)) else { return Ok(None) };
-        let mut having = within(state, focus).filter_map(|object| object.value(column)).peekable();
+    fn fold(&self, fold: Fold, moment: Moment, name: &FieldName, focus: Focus<'a>) -> Result<Option<Datum>, Wrong> {
+        let Some(state) = self.at(moment) else { return Ok(None) };
+        let mut having = within(state, focus).filter_map(|object| object.value(name.column)).peekable();
         if having.peek().is_none() {
             return Ok(None);
         }
@@ -485,7 +550,7 @@ impl<'a> Judging<'a> {
 
 fn within<'a>(state: &'a State, focus: Focus<'a>) -> impl Iterator<Item = &'a Arc<Object>> {
     state.objects().iter().filter(move |object| match focus {
-        Focus::One(name) => *object.name == *name,
+        Focus::One(one) => object.name == one.name,
         Focus::Group(name) => object.groups.iter().any(|group| **group == *name),
         Focus::All => true,
     })
@@ -502,21 +567,31 @@ fn element(all: &Datum, id: &Datum) -> Result<Option<Datum>, Wrong> {
 
 fn compare(operator: Operator, a: &Datum, b: &Datum) -> Result<Option<Datum>, Wrong> {
     use std::mem::discriminant;
+    if let (Datum::Int(a), Datum::Int(b)) = (a, b) {
+        return Ok(Some(Datum::Bool(holds(operator, a, b))));
+    }
     let nil = *a == Datum::Nil || *b == Datum::Nil;
     if !nil && discriminant(a) != discriminant(b) {
         return Err(format!("{a} and {b} are not of one sort"));
     }
-    let holds = match operator {
+    match operator {
+        // Of what has no value there is no more and no less.
+        Operator::Less | Operator::AtMost | Operator::Greater | Operator::AtLeast if nil => Ok(None),
+        _ => Ok(Some(Datum::Bool(holds(operator, a, b)))),
+    }
+}
+
+/// Whether two of one sort compare so.
+#[inline]
+fn holds<T: PartialOrd>(operator: Operator, a: &T, b: &T) -> bool {
+    match operator {
         Operator::Equal => a == b,
         Operator::Unequal => a != b,
-        // Of what has no value there is no more and no less.
-        _ if nil => return Ok(None),
         Operator::Less => a < b,
         Operator::AtMost => a <= b,
         Operator::Greater => a > b,
         _ => a >= b,
-    };
-    Ok(Some(Datum::Bool(holds)))
+    }
 }
 
 fn calculate(operator: Operator, a: &Datum, b: &Datum) -> Result<Datum, Wrong> {

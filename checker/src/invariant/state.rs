@@ -109,18 +109,21 @@ pub struct Fields {
     names: Vec<Arc<str>>,
     /// Names that come up are kept, too.
     grows: bool,
+    /// Where texts of the program lie that were asked for, and their columns: to compare places is faster than letters.
+    places: Vec<(usize, usize, Option<usize>)>,
 }
 
 impl Fields {
     /// Only these: whatever else an object says of itself is passed over.
     pub fn only<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let names: BTreeSet<&str> = names.into_iter().collect();
-        Self { names: names.into_iter().map(Into::into).collect(), grows: false }
+        Self { names: names.into_iter().map(Into::into).collect(), ..Self::default() }
     }
 
-    /// All that objects say of themselves.
-    pub fn all() -> Self {
-        Self { names: Vec::new(), grows: true }
+    /// These, and all else that objects say of themselves.
+    #[must_use]
+    pub fn and_all(self) -> Self {
+        Self { grows: true, ..self }
     }
 
     /// Their names, by column.
@@ -132,6 +135,23 @@ impl Fields {
     #[inline]
     pub fn column(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|known| **known == *name)
+    }
+
+    #[inline]
+    fn column_of_static(&mut self, name: &'static str) -> Option<usize> {
+        let place = (name.as_ptr() as usize, name.len());
+        let known = self.places.iter().find(|(at, length, _)| (*at, *length) == place);
+        match known {
+            Some((_, _, column)) => *column,
+            None => self.note_place(name),
+        }
+    }
+
+    #[cold]
+    fn note_place(&mut self, name: &'static str) -> Option<usize> {
+        let column = self.column_of_new(name);
+        self.places.push((name.as_ptr() as usize, name.len(), column));
+        column
     }
 
     fn column_of_new(&mut self, name: &str) -> Option<usize> {
@@ -177,23 +197,34 @@ pub struct Capture<'a> {
 impl Capture<'_> {
     /// The field `name` holds this now. Costs next to nothing if nobody asks for the field.
     #[inline]
-    pub fn put(&mut self, name: &str, value: impl Into<Datum>) {
-        self.put_with(name, || value.into());
+    pub fn put(&mut self, name: &'static str, value: impl Into<Datum>) {
+        self.put_with(name, || value);
     }
 
     /// The same of what is costly to make: `value` is called if somebody asks for the field.
     #[inline]
-    pub fn put_with<D: Into<Datum>>(&mut self, name: &str, value: impl FnOnce() -> D) {
-        let column = if self.prefix.is_empty() {
-            self.fields.column_of_new(name)
-        } else {
-            self.fields.column_of_new(&format!("{}{name}", self.prefix))
-        };
-        let Some(column) = column else { return };
+    pub fn put_with<D: Into<Datum>>(&mut self, name: &'static str, value: impl FnOnce() -> D) {
+        if !self.prefix.is_empty() {
+            return self.put_named(name, value);
+        }
+        if let Some(column) = self.fields.column_of_static(name) {
+            self.set(column, value().into());
+        }
+    }
+
+    /// The same with a name that is made as the program runs.
+    pub fn put_named<D: Into<Datum>>(&mut self, name: &str, value: impl FnOnce() -> D) {
+        if let Some(column) = self.fields.column_of_new(&format!("{}{name}", self.prefix)) {
+            self.set(column, value().into());
+        }
+    }
+
+    #[inline]
+    fn set(&mut self, column: usize, value: Datum) {
         if self.values.len() <= column {
             self.values.resize(column + 1, None);
         }
-        self.values[column] = Some(value().into());
+        self.values[column] = Some(value);
     }
 
     /// The parts of the field `name` are fields as well: `put("term", …)` within `nested("vote", …)` is the field `vote.term`.
@@ -223,6 +254,22 @@ impl State {
         self.objects.binary_search_by(|object| (*object.name).cmp(name))
     }
 
+    /// Where the object is whose name is this very text, if there are few.
+    #[inline]
+    fn find_same(&self, name: &Arc<str>) -> Option<usize> {
+        const FEW: usize = 32;
+        self.objects.iter().take(FEW).position(|object| Arc::ptr_eq(&object.name, name))
+    }
+
+    /// The object that was this one at another moment.
+    #[inline]
+    pub(super) fn same(&self, object: &Object) -> Option<&Arc<Object>> {
+        match self.find_same(&object.name) {
+            Some(at) => Some(&self.objects[at]),
+            None => self.object(&object.name),
+        }
+    }
+
     /// The object of this name.
     #[inline]
     pub fn object(&self, name: &str) -> Option<&Arc<Object>> {
@@ -233,19 +280,32 @@ impl State {
     /// sharing its memory with earlier copies.
     pub fn capture(
         &mut self,
-        name: &str,
+        name: &Arc<str>,
         groups: &Arc<[Arc<str>]>,
         fields: &mut Fields,
         room: &mut Vec<Option<Datum>>,
         say: impl FnOnce(&mut Capture<'_>),
     ) -> bool {
         room.clear();
+        room.resize(fields.names.len(), None);
         say(&mut Capture { fields, values: room, prefix: String::new() });
-        let object = |values| Object { name: name.into(), groups: groups.clone(), values };
-        match self.find(name) {
-            Ok(at) if self.objects[at].values == *room && self.objects[at].groups == *groups => return false,
-            Ok(at) => self.objects[at] = Arc::new(object(mem::take(room))),
-            Err(at) => self.objects.insert(at, Arc::new(object(mem::take(room)))),
+        let object = |values| Arc::new(Object { name: name.clone(), groups: groups.clone(), values });
+        match self.find_same(name).map_or_else(|| self.find(name), Ok) {
+            Ok(at) => {
+                let known = &mut self.objects[at];
+                if known.values == *room && Arc::ptr_eq(&known.groups, groups) {
+                    return false;
+                }
+                match Arc::get_mut(known) {
+                    // Nobody else has it: it can change where it is.
+                    Some(object) => {
+                        mem::swap(&mut object.values, room);
+                        object.groups = groups.clone();
+                    }
+                    None => *known = object(room.clone()),
+                }
+            }
+            Err(at) => self.objects.insert(at, object(room.clone())),
         }
         true
     }
@@ -305,13 +365,13 @@ mod tests {
                 capture.put("term", term);
                 capture.put_with("log", || super::Datum::many(0..100u8));
             };
-            state.capture(&format!("n{at}"), &none, fields, &mut room, say)
+            state.capture(&format!("n{at}").as_str().into(), &none, fields, &mut room, say)
         })
     }
 
     #[test]
     fn copies_share_what_did_not_change() {
-        let (mut state, mut fields) = (State::default(), Fields::all());
+        let (mut state, mut fields) = (State::default(), Fields::default().and_all());
         assert_eq!(capture(&mut state, &mut fields, [1, 1, 1]), [true; 3]);
         let before = state.clone();
         assert_eq!(capture(&mut state, &mut fields, [1, 2, 1]), [false, true, false]);
@@ -323,7 +383,7 @@ mod tests {
     #[test]
     fn what_nobody_asks_for_takes_no_memory() {
         let (mut full, mut selective) = (State::default(), State::default());
-        capture(&mut full, &mut Fields::all(), [1, 2, 3]);
+        capture(&mut full, &mut Fields::default().and_all(), [1, 2, 3]);
         capture(&mut selective, &mut Fields::only(["term"]), [1, 2, 3]);
         let (full, selective) = (memory([&full]), memory([&selective]));
         assert!(selective * 10 < full, "selective {selective}, full {full}");
@@ -331,10 +391,10 @@ mod tests {
 
     #[test]
     fn an_object_that_says_less_has_less() {
-        let (mut state, mut fields, none) = (State::default(), Fields::all(), [].into());
+        let (mut state, mut fields, none) = (State::default(), Fields::default().and_all(), [].into());
         let mut room = Vec::new();
-        state.capture("a", &none, &mut fields, &mut room, |capture| capture.put("x", 1));
-        state.capture("a", &none, &mut fields, &mut room, |capture| {
+        state.capture(&"a".into(), &none, &mut fields, &mut room, |capture| capture.put("x", 1));
+        state.capture(&"a".into(), &none, &mut fields, &mut room, |capture| {
             capture.nested("vote", |vote| vote.put("term", 7));
         });
         let a = state.object("a").expect("it was captured");

@@ -162,6 +162,7 @@ impl<N: Node> Core<N> {
     pub(crate) fn watch(&mut self) {
         self.plan.watchers.iter_mut().for_each(Vec::clear);
         self.plan.watched = [0; 2];
+        self.plan.marks_matter = self.watch.as_ref().is_some_and(|watch| watch.awaits_marks());
         self.network.buffers.clocks_matter = self.plan.steps.iter().any(|planned| sorts_by_clock(planned.step()));
         let switches_on = |planned: &Planned| matches!(planned.step.fault, Fault::Buggify { .. });
         self.plan.has_buggify = self.plan.steps.iter().any(switches_on);
@@ -230,7 +231,7 @@ impl<N: Node> Core<N> {
 
     /// Notes which kinds of messages some step still waits for.
     fn watch_messages(&mut self) {
-        let mut kinds = 0;
+        let mut kinds = if self.plan.marks_matter { u64::MAX } else { 0 };
         for at in [0, 1, MARK].into_iter().flat_map(|sort| &self.plan.watchers[sort]) {
             let planned = &self.plan.steps[*at];
             kinds |= match (planned.step.when, planned.name) {

@@ -294,6 +294,8 @@ pub(crate) struct Plan {
     pub(super) watchers: [Vec<usize>; SORTS],
     /// The sorts of facts that some step waits for, before and after they happen, as bits.
     pub(super) watched: [u16; 2],
+    /// An invariant waits for marks.
+    pub(super) marks_matter: bool,
     /// The kinds of messages that some step still waits for, as bits; all, if one waits for a mark.
     pub(super) awaited_kinds: u64,
     /// All is calm for a while: nothing begins.
@@ -306,13 +308,25 @@ pub(crate) struct Plan {
     pub(super) harmed: Harmed,
 }
 
-clone_fields!(Plan { steps, queued, holders, watchers, watched, awaited_kinds, calm, has_buggify, taken, harmed });
+clone_fields!(Plan {
+    steps,
+    queued,
+    holders,
+    watchers,
+    watched,
+    marks_matter,
+    awaited_kinds,
+    calm,
+    has_buggify,
+    taken,
+    harmed
+});
 
 impl Plan {
     /// Whether a step waits for a mark.
     #[inline]
     pub(crate) fn watches_marks(&self) -> bool {
-        (self.watched[0] | self.watched[1]) & 1 << MARK != 0
+        (self.watched[0] | self.watched[1]) & 1 << MARK != 0 || self.marks_matter
     }
 
     /// The steps that watch over a node now, and how long they leave it down.

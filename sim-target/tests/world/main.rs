@@ -14,6 +14,7 @@ mod disks;
 mod effects;
 mod handlers;
 mod hooks;
+mod invariants;
 mod liveness;
 mod lives;
 mod makeup;

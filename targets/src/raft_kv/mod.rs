@@ -19,7 +19,8 @@ use std::time::Duration;
 
 use murphy_checker::history::Completion;
 use murphy_sim::{
-    About, Boot, Context, FileCodec, First, Register, RegisterOp, Retry, Routing, Target, Transport, Workload,
+    About, Boot, Context, FileCodec, First, Invariant, Register, RegisterOp, Retry, Routing, Target, Transport,
+    Workload, invariant,
 };
 
 pub use message::{Conflict, LogEnd, Message};
@@ -87,6 +88,10 @@ impl Target for RaftKv {
         let routing =
             Routing { first: First::LastLeader, follow_redirects: 3, timeout: CLIENT_TIMEOUT, retry: Retry::SameId(1) };
         vec![Workload::new("register", Register::default(), ask, hear).routing(routing)]
+    }
+
+    fn invariants(&self) -> Vec<Invariant> {
+        invariant::parse(include_str!("raft.inv")).expect("it is tested that this is read")
     }
 }
 

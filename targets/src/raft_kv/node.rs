@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use murphy_sim::{Boot, Context, Input, Node, NodeId, StateView, Timer, sometimes};
+use murphy_sim::{Boot, Capture, Context, Input, Node, NodeId, StateView, Timer, sometimes};
 
 use super::{
     Bugs, ELECTION_TIMEOUT, Index, Term,
@@ -198,6 +198,12 @@ impl Node for RaftNode {
 
     fn fork(&self) -> Option<Self> {
         Some(self.clone())
+    }
+
+    fn expose(&self, state: &mut Capture<'_>) {
+        state.put("term", self.ballot.term);
+        state.put("last_index", self.log.last_index());
+        state.put("commit", self.commit);
     }
 
     fn inspect(&self, view: &mut StateView) {
