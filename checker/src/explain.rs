@@ -93,8 +93,8 @@ pub fn explain_as(family: Family, history: &History, anomaly: &Anomaly) -> Expla
         Evidence::Operation(dying) => {
             let Some(specification) = family.specification() else { return explain(history, anomaly) };
             let units = units(family, specification, history, dying);
-            let mut judge = family.judge(CONFIGURATIONS_MAX);
-            let (operations, _) = shrink_by(&mut *judge, history, anomaly, dying, units);
+            let mut judge = |part: &History| family.check(part, CONFIGURATIONS_MAX);
+            let (operations, _) = shrink_by(&mut judge, history, anomaly, dying, units);
             let view = View::new(history, &operations, false, dying);
             let order = (specification.longest)(&restrict(history, &operations, dying));
             let why = order.map_or_else(|| vec![view.too_many()], |order| view.why_not(&order));
@@ -213,7 +213,7 @@ fn shrink(history: &History, anomaly: &Anomaly, dying: OpId) -> (Vec<OpId>, bool
     match judge_of(history.functions) {
         Some(mut judge) => {
             let units = operations_before(history, dying).into_iter().map(|op| vec![op]).collect();
-            shrink_by(&mut *judge, history, anomaly, dying, units)
+            shrink_by(&mut |part| observe(&mut *judge, part), history, anomaly, dying, units)
         }
         None => (operations_before(history, dying), false),
     }
@@ -261,7 +261,7 @@ fn units(family: Family, specification: Specification, history: &History, dying:
 /// The operations of the units that are needed to show the anomaly, and whether none of these could be left out. The unit of
 /// `dying` stays.
 fn shrink_by(
-    judge: &mut dyn Observer,
+    judge: &mut dyn FnMut(&History) -> Verdict,
     history: &History,
     anomaly: &Anomaly,
     dying: OpId,
@@ -349,8 +349,8 @@ fn restrict(history: &History, kept: &[OpId], dying: OpId) -> History {
 }
 
 /// Whether `part`, the history of the operations in `kept`, shows `anomaly` by the same operation.
-fn shows(judge: &mut dyn Observer, part: &History, kept: &[OpId], anomaly: &Anomaly) -> bool {
-    let Verdict::Invalid(found) = observe(judge, part) else { return false };
+fn shows(judge: &mut dyn FnMut(&History) -> Verdict, part: &History, kept: &[OpId], anomaly: &Anomaly) -> bool {
+    let Verdict::Invalid(found) = judge(part) else { return false };
     let Evidence::Operation(OpId(place)) = found.evidence else { return false };
     found.name == anomaly.name && anomaly.evidence == Evidence::Operation(kept[place as usize])
 }

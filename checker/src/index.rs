@@ -70,7 +70,8 @@ impl History {
     ///
     /// A part of a history can be wrong where the whole is right: what was read may have been written by what is left out.
     pub fn filter(&self, keep: impl Fn(&Operation) -> bool) -> Self {
-        let mut part = Self { functions: self.functions, values: self.values.clone(), ..Self::default() };
+        let (values, names) = (self.values.clone(), self.names.clone());
+        let mut part = Self { functions: self.functions, values, names, ..Self::default() };
         let mut numbers: Vec<Option<OpId>> = vec![None; self.operations.len()];
         for &event in &self.events {
             match event {

@@ -16,6 +16,7 @@ pub mod list_append;
 pub mod model;
 pub mod models;
 pub mod observer;
+pub mod parts;
 pub mod read;
 pub mod sequential;
 pub mod set;

@@ -10,7 +10,9 @@
 //! alone. Crashed operations stay pending for
 //! ever; equal ones are interchangeable, and a configuration that used fewer of them dominates.
 //!
-//! A key on which no value is written twice needs no search, if its object is read, written and compared-and-set.
+//! A key on which no value is written twice needs no search, if its object is read, written and compared-and-set; and in a history
+//! that is there, no queue or stack into which nothing is put twice, and no set that only grows. The elements of other sets, and of
+//! queues without an order, are judged each alone where that is sound.
 //!
 //! The answer is exact, or it is [`Verdict::Unknown`] and says why: more than 64 operations pending on one key, or more
 //! configurations or steps than allowed, end the search of that key. An anomaly on another key still counts. Limits are counts of
@@ -20,11 +22,13 @@
 //! one deterministic model for all keys.
 
 mod antichain;
+mod elements;
 mod frontier;
 mod key_search;
 #[cfg(test)]
 mod tests;
 mod transitions;
+mod unique;
 mod whole;
 mod zones;
 

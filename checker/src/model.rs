@@ -57,6 +57,26 @@ pub enum Test<S> {
     IsNot(S),
 }
 
+/// What kind of container an object is, if it is one: its histories may be judged by their elements, without a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Container {
+    /// [`Set`](crate::models::Set), with its functions.
+    Set,
+    /// A call with an `Int` puts that in; one with `Nil` takes an element out and returns it, or `Nil` if there was none.
+    Queue(TakesOut),
+}
+
+/// Which of its elements an object hands out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakesOut {
+    /// Any one.
+    Any,
+    /// The one that was put in first.
+    First,
+    /// The one that was put in last.
+    Last,
+}
+
 impl Seen {
     fn failed(&self) -> bool {
         matches!(self.completed, Some((Completion::Fail, _)))
@@ -70,6 +90,9 @@ pub trait Model: Clone + Default + 'static {
 
     /// The names of the functions, in the order of [`Call::function`].
     const FUNCTIONS: &'static [&'static str];
+
+    /// What kind of container the object is, if it does what that says.
+    const CONTAINER: Option<Container> = None;
 
     /// The state before the first operation.
     fn init() -> Self::State;

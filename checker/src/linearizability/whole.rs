@@ -51,7 +51,8 @@ impl<M: Model> Linearizability<M> {
     /// The verdict is what observing its events one by one would give, evidence included; only where that would be
     /// `Unknown` may this still know.
     pub fn check(&mut self, history: &History) -> Verdict {
-        self.check_zones(history).unwrap_or_else(|| self.search_whole(history))
+        let verdict = self.check_zones(history).or_else(|| self.check_elements(history));
+        verdict.unwrap_or_else(|| self.search_whole(history))
     }
 
     /// The verdict of a search, whatever the keys.

@@ -3,7 +3,7 @@
 use super::{may_be, or_nil, unknown};
 use crate::{
     history::{Call, Value, Values},
-    model::{Effect, Model},
+    model::{Container, Effect, Model, TakesOut},
 };
 
 fn number(call: &Call, model: &str) -> u64 {
@@ -31,6 +31,7 @@ impl Model for Set {
     /// In order.
     type State = Vec<u64>;
     const FUNCTIONS: &'static [&'static str] = &["add", "remove", "contains", "read"];
+    const CONTAINER: Option<Container> = Some(Container::Set);
 
     fn init() -> Self::State {
         Vec::new()
@@ -68,6 +69,7 @@ pub struct FifoQueue;
 impl Model for FifoQueue {
     type State = Vec<u64>;
     const FUNCTIONS: &'static [&'static str] = &["enqueue", "dequeue"];
+    const CONTAINER: Option<Container> = Some(Container::Queue(TakesOut::First));
 
     fn init() -> Self::State {
         Vec::new()
@@ -97,6 +99,7 @@ impl Model for UnorderedQueue {
     /// What was put in and has not come out, and unknown takings (`None`), in the order of events.
     type State = Vec<Option<u64>>;
     const FUNCTIONS: &'static [&'static str] = FifoQueue::FUNCTIONS;
+    const CONTAINER: Option<Container> = Some(Container::Queue(TakesOut::Any));
 
     fn init() -> Self::State {
         Vec::new()
@@ -144,6 +147,7 @@ pub struct Stack;
 impl Model for Stack {
     type State = Vec<u64>;
     const FUNCTIONS: &'static [&'static str] = &["push", "pop"];
+    const CONTAINER: Option<Container> = Some(Container::Queue(TakesOut::Last));
 
     fn init() -> Self::State {
         Vec::new()

@@ -11,10 +11,11 @@ use std::{
 use murphy_checker::{
     explain::{Explanation, asked, explain_as, heard},
     family::Family,
-    history::{Event, History, OpId},
+    history::{History, OpId},
     linearizability::CONFIGURATIONS_MAX,
+    parts::{first, renumbered},
     read::{Format, ReadError, ReadErrorKind, read},
-    verdict::{Anomaly, Evidence, Verdict},
+    verdict::{Anomaly, Verdict},
 };
 use serde_json::{Value, json};
 
@@ -262,28 +263,4 @@ fn judge(family: Family, history: &History, budget: usize, threads: usize) -> Ve
         renumbered(family.check(&part, budget), &kept)
     });
     first(history, verdicts)
-}
-
-/// A verdict on the operations `kept` of a history, as one on the whole.
-fn renumbered(verdict: Verdict, kept: &[OpId]) -> Verdict {
-    match verdict {
-        Verdict::Invalid(Anomaly { class, name, evidence: Evidence::Operation(op) }) => {
-            Verdict::Invalid(Anomaly { class, name, evidence: Evidence::Operation(kept[op.0 as usize]) })
-        }
-        other => other,
-    }
-}
-
-/// The verdict on the whole, from those on its parts.
-fn first(history: &History, verdicts: Vec<Verdict>) -> Verdict {
-    let completed = |verdict: &Verdict| match verdict.anomaly().map(|anomaly| &anomaly.evidence) {
-        Some(Evidence::Operation(op)) => history.events.iter().position(|event| *event == Event::Complete(*op)),
-        _ => None,
-    };
-    let rank = |verdict: &Verdict| match verdict {
-        Verdict::Invalid(_) => (0, completed(verdict)),
-        Verdict::Unknown(_) => (1, None),
-        Verdict::Valid => (2, None),
-    };
-    verdicts.into_iter().min_by_key(rank).unwrap_or(Verdict::Valid)
 }
