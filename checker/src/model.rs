@@ -107,8 +107,8 @@ pub trait Model: Clone + Default + 'static {
     fn effect(call: &Call, output: Option<Value>) -> Effect;
 
     /// `call` as an assignment, given what it returned, if it is one: it does what [`step`](Self::step) does, but that without
-    /// an `output` it may leave out states that `call` would not change.
-    fn assignment(_call: &Call, _output: Option<Value>) -> Option<Assignment<Self::State>> {
+    /// an `output` it may leave out states that `call` would not change. `values` is as in `step`.
+    fn assignment(_call: &Call, _output: Option<Value>, _values: &Values) -> Option<Assignment<Self::State>> {
         None
     }
 
@@ -169,7 +169,7 @@ impl Model for Register {
         }
     }
 
-    fn assignment(call: &Call, output: Option<Value>) -> Option<Assignment<Self::State>> {
+    fn assignment(call: &Call, output: Option<Value>, _: &Values) -> Option<Assignment<Self::State>> {
         Some(match (call.function, call.input, output) {
             (WRITE, Value::Int(new), _) => Assignment { test: Test::Any, becomes: Some(Some(new)) },
             (CAS, Value::Pair(expected, new), _) => {

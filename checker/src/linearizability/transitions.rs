@@ -171,7 +171,7 @@ impl<M: Model> Transitions<M> {
     /// The action of `call` and what it returned, which are of `values`.
     #[inline]
     pub(super) fn action(&mut self, call: &Call, output: Option<Value>, values: &Values) -> Action {
-        let Some(Assignment { test, becomes }) = M::assignment(call, output) else {
+        let Some(Assignment { test, becomes }) = M::assignment(call, output, values) else {
             return self.asked(call, output, values);
         };
         let need = match test {

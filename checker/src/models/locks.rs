@@ -36,7 +36,7 @@ impl Model for Mutex {
         Effect::Change
     }
 
-    fn assignment(call: &Call, _: Option<Value>) -> Option<Assignment<Self::State>> {
+    fn assignment(call: &Call, _: Option<Value>, _: &Values) -> Option<Assignment<Self::State>> {
         let is_held = match call.function {
             ACQUIRE => false,
             RELEASE => true,
@@ -77,7 +77,7 @@ impl Model for OwnedMutex {
         Effect::Change
     }
 
-    fn assignment(call: &Call, _: Option<Value>) -> Option<Assignment<Self::State>> {
+    fn assignment(call: &Call, _: Option<Value>, _: &Values) -> Option<Assignment<Self::State>> {
         let (free, held) = (None, Some(owner(call)));
         let (from, to) = match call.function {
             ACQUIRE => (free, held),

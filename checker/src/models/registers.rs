@@ -39,12 +39,12 @@ impl Model for CasRegister {
         }
     }
 
-    fn assignment(call: &Call, output: Option<Value>) -> Option<Assignment<Self::State>> {
+    fn assignment(call: &Call, output: Option<Value>, values: &Values) -> Option<Assignment<Self::State>> {
         match (call.function, call.input, output) {
             (CAS, Value::Pair(expected, _), Some(Value::Int(0))) => {
                 Some(Assignment { test: Test::IsNot(Some(expected)), becomes: None })
             }
-            _ => Register::assignment(call, output),
+            _ => Register::assignment(call, output, values),
         }
     }
 }
@@ -105,6 +105,15 @@ impl Model for KeyValue {
 
     fn effect(call: &Call, _: Option<Value>) -> Effect {
         [Effect::Observation, Effect::Overwrite, Effect::Change][usize::from(call.function)]
+    }
+
+    fn assignment(call: &Call, output: Option<Value>, values: &Values) -> Option<Assignment<Self::State>> {
+        let state = |value: &Value| values.numbers(value).to_vec();
+        match (call.function, output) {
+            (0, Some(found)) => Some(Assignment { test: Test::Is(state(&found)), becomes: None }),
+            (1, _) => Some(Assignment { test: Test::Any, becomes: Some(state(&call.input)) }),
+            _ => None,
+        }
     }
 }
 

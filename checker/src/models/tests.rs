@@ -155,12 +155,13 @@ fn a_list_keeps_the_order() {
 /// Whether each operation that is called an assignment does what the model says.
 #[track_caller]
 fn assigns<M: Model<State: std::fmt::Debug>>(states: &[M::State], calls: &[(u8, Value)]) {
-    let values = Values::default();
+    let mut values = Values::default();
+    let list = values.list(&[1, 2]);
     let mut count = 0;
     for &(function, input) in calls {
         let call = Call { function, key: 0, input };
-        for output in [None, Some(Value::Nil), Some(Value::Int(0)), Some(Value::Int(1))] {
-            let Some(Assignment { test, becomes }) = M::assignment(&call, output) else { continue };
+        for output in [None, Some(Value::Nil), Some(Value::Int(0)), Some(Value::Int(1)), Some(list)] {
+            let Some(Assignment { test, becomes }) = M::assignment(&call, output, &values) else { continue };
             for state in states {
                 let fits = match &test {
                     Test::Any => true,
@@ -188,6 +189,8 @@ fn assignments_do_what_the_model_does() {
     assigns::<Register>(&numbers, &calls);
     assigns::<CasRegister>(&numbers, &calls);
     assigns::<Mutex>(&[false, true], &[(0, Value::Nil), (1, Value::Nil)]);
+    let lists = [vec![], vec![0], vec![1], vec![1, 2]];
+    assigns::<KeyValue>(&lists, &[(0, Value::Nil), (1, Value::Int(1)), (1, Value::Nil), (2, Value::Int(1))]);
     assigns::<OwnedMutex>(&numbers, &[(0, Value::Int(1)), (1, Value::Int(1))]);
 }
 
