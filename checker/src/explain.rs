@@ -7,6 +7,7 @@
 //! Deliberately absent: how the system came to do it, of which this crate knows nothing.
 
 mod orders;
+mod sequential;
 mod timeline;
 
 use std::{
@@ -16,6 +17,7 @@ use std::{
 
 use self::orders::Hindrance;
 pub(crate) use self::orders::{Order, longest};
+pub use self::sequential::explain_sequential;
 use crate::{
     family::{Family, Specification},
     history::{Completion, Deed, Event, History, Micro, NodeId, OpId, Operation, Value},
@@ -23,6 +25,7 @@ use crate::{
     list_append::{self, ListAppend, Reason},
     model::{ABORTED_READ, Effect, Model, NEVER_WRITTEN, Register, STALE_CAS, STALE_READ},
     observer::{Observer, observe},
+    sequential::NOT_SEQUENTIALLY_CONSISTENT,
     set::{self, GrowSet},
     verdict::{Anomaly, Class, Evidence, Verdict, Waiting},
 };
@@ -437,6 +440,9 @@ impl<'a> View<'a> {
             }
             (list_append::NOT_STRICTLY_SERIALIZABLE, _, _) => {
                 format!("{dying} fits no order of these {} transactions that respects real time", self.operations.len())
+            }
+            (NOT_SEQUENTIALLY_CONSISTENT, _, _) => {
+                format!("{dying} fits no order of the {} operations that keeps to each process", self.operations.len())
             }
             _ => format!(
                 "{dying} fits no order of the {} operations on {} that respects real time",

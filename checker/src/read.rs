@@ -61,6 +61,9 @@ pub struct ReadError {
 /// What is wrong with a history.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ReadErrorKind {
+    /// It is not text.
+    #[error("byte {0:#04x} is no text in UTF-8")]
+    NotText(u8),
     /// It is not written as it should be.
     #[error("{0}")]
     Syntax(String),
@@ -89,6 +92,18 @@ pub enum ReadErrorKind {
     /// A completion without an invocation.
     #[error("process {0} completes what it has not invoked")]
     CompletesNothing(u64),
+}
+
+/// The bytes as the text that they should be.
+///
+/// # Errors
+/// The place of the first byte that is none.
+pub fn text(bytes: &[u8]) -> Result<&str, ReadError> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let at = error.valid_up_to();
+        let before = std::str::from_utf8(&bytes[..at]).expect("it is valid up to there");
+        ReadError { place: edn::place(before, at), kind: ReadErrorKind::NotText(bytes[at]) }
+    })
 }
 
 /// Reads a history of objects of a family.
@@ -491,6 +506,13 @@ mod tests {
         );
         let strange = "{:type :invoke :f :read :process 0}\n{:type :perhaps :f :read :process 0}";
         check(Family::Register, strange, "2:1: unknown type `perhaps`, expected one of invoke, ok, fail, info");
+    }
+
+    #[test]
+    fn what_is_no_text_has_a_place() {
+        assert_eq!(text("{:f :ä}".as_bytes()), Ok("{:f :ä}"));
+        let error = text(b"{:f :read}\n{:f \xc3\xa4\xff}").map_err(|error| error.to_string());
+        assert_eq!(error, Err("2:6: byte 0xff is no text in UTF-8".to_owned()));
     }
 
     /// What is written is read back as it was, in both forms.

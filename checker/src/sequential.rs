@@ -4,6 +4,8 @@
 //! and all together wrong, so all keys are searched at once. The search goes depth first over how far each process has come, and
 //! visits no combination of that and the states of the objects twice; how many it may visit is its budget.
 //!
+//! What is linearizable is sequentially consistent, so that is asked first.
+//!
 //! An operation that ended `info` or is open may have taken effect or not, after all others of its process.
 //!
 //! Deliberately absent: judging a history while it grows.
@@ -11,18 +13,66 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    family::Family,
     history::{Call, Completion, Event, History, OpId, Process, Value},
     interner::Interner,
-    model::Model,
+    linearizability,
+    model::{Effect, Model, Register},
+    models,
     verdict::{Anomaly, Budget, Class, Evidence, Verdict},
 };
 
 /// No order that respects the order of each process explains the history.
 pub const NOT_SEQUENTIALLY_CONSISTENT: &str = "not-sequentially-consistent";
 
+/// Combinations that are visited, unless told otherwise.
+pub const VISITS_MAX: usize = 1 << 18;
+
+/// How the objects of a family are judged.
+#[derive(Clone, Copy)]
+pub(crate) struct Judge {
+    check: fn(&History, usize) -> Verdict,
+    pub(crate) effect: fn(&Call, Option<Value>) -> Effect,
+}
+
+impl Judge {
+    fn of<M: Model>() -> Option<Self> {
+        Some(Self { check: check::<M>, effect: M::effect })
+    }
+
+    /// `None`: such objects have no model, or their operations are transactions, whose levels are others.
+    pub(crate) fn of_family(family: Family) -> Option<Self> {
+        match family {
+            Family::Register => Self::of::<Register>(),
+            Family::CasRegister => Self::of::<models::CasRegister>(),
+            Family::MultiRegister => Self::of::<models::MultiRegister>(),
+            Family::KeyValue => Self::of::<models::KeyValue>(),
+            Family::Mutex => Self::of::<models::Mutex>(),
+            Family::OwnedMutex => Self::of::<models::OwnedMutex>(),
+            Family::ReentrantMutex => Self::of::<models::ReentrantMutex>(),
+            Family::FencedMutex => Self::of::<models::FencedMutex>(),
+            Family::Set => Self::of::<models::Set>(),
+            Family::FifoQueue => Self::of::<models::FifoQueue>(),
+            Family::UnorderedQueue => Self::of::<models::UnorderedQueue>(),
+            Family::Stack => Self::of::<models::Stack>(),
+            Family::Counter => Self::of::<models::Counter>(),
+            Family::List => Self::of::<models::GrowOnlyList>(),
+            Family::GrowSet | Family::ListAppend => None,
+        }
+    }
+}
+
+/// [`check`] of the objects of a family; `None` if these are not judged so.
+pub fn check_as(family: Family, history: &History, visits_max: usize) -> Option<Verdict> {
+    Judge::of_family(family).map(|judge| (judge.check)(history, visits_max))
+}
+
 /// Judges whether `history` is sequentially consistent, all keys at once, visiting up to `visits_max` combinations. The evidence is
 /// the first completion by which it is not.
 pub fn check<M: Model>(history: &History, visits_max: usize) -> Verdict {
+    if linearizability::check::<M>(history) == Verdict::Valid {
+        return Verdict::Valid;
+    }
     match explains::<M>(history, history.events.len(), visits_max) {
         Some(true) => Verdict::Valid,
         None => Verdict::Unknown(Budget::Frontier),
@@ -115,9 +165,7 @@ fn steps(history: &History, events: usize) -> Vec<Vec<Step>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{model::Register, models::FifoQueue, testing::parse_as};
-
-    const VISITS_MAX: usize = 1 << 16;
+    use crate::{models::FifoQueue, testing::parse_as};
 
     #[track_caller]
     fn check_as<M: Model>(text: &str, expected: &str) {

@@ -130,6 +130,84 @@ fn what_cannot_be_read_is_named_with_its_place_and_the_others_are_checked_all_th
 }
 
 #[test]
+fn what_is_no_text_is_refused_with_its_place() {
+    let place = Place::new();
+    place.write("odd.edn", [GOOD.as_bytes(), b"{:type \xff}"].concat());
+    place.murphy("check odd.edn").complains(2, &["odd.edn:5:8: byte 0xff is no text in UTF-8"]);
+}
+
+/// Two keys, two processes, a node each; the read of `x` is stale.
+fn two_keys() -> String {
+    let line = |ty: &str, f: &str, value: &str, process: u32, time: u32| {
+        format!("{{:type :{ty} :f :{f} :value {value} :process {process} :node n{process} :time {time}000000}}\n")
+    };
+    let events = [
+        ("invoke", "write", "[:x 1]", 1, 1),
+        ("ok", "write", "[:x 1]", 1, 2),
+        ("invoke", "read", "[:x nil]", 2, 3),
+        ("ok", "read", "[:x nil]", 2, 4),
+        ("invoke", "write", "[7 5]", 2, 5),
+        ("ok", "write", "[7 5]", 2, 6),
+    ];
+    events.map(|(ty, f, value, process, time)| line(ty, f, value, process, time)).concat()
+}
+
+#[test]
+fn a_part_of_a_history_is_judged_and_the_verdict_says_so() {
+    let place = Place::new();
+    place.write("two.edn", two_keys());
+    assert_eq!(place.murphy("check two.edn").code, 1);
+    for (arguments, count) in [
+        ("--key 7", 1),
+        ("--key ^:x", 1),
+        ("--key k7", 1),
+        ("--process 1", 1),
+        ("--process ^2", 1),
+        ("--key 7 --node n2", 1),
+        ("--function write", 2),
+        ("--function ^read", 2),
+        ("--between 2ms..", 2),
+        ("--between ..3ms", 1),
+    ] {
+        let ended = place.murphy(&format!("check two.edn {arguments}"));
+        let words = arguments.replace("..3ms", "0ms..3ms");
+        let expected = format!("valid    two.edn  (register, only {count} of 3 operations: {words})\n");
+        assert_eq!((ended.code, ended.out), (0, expected), "{arguments}");
+    }
+    // What is left keeps the words of the file.
+    let ended = place.murphy("check two.edn --key x,:x");
+    assert!(ended.code == 1 && ended.out.contains("read(x) -> nil by p2"), "{ended:?}");
+    let object = &place.murphy("check two.edn --key 7 --json").json()[0];
+    assert_eq!((&object["operations"], &object["left_out"]), (&1.into(), &2.into()));
+    assert_eq!(object["selection"][0], "--key 7");
+    place.murphy("check two.edn --process 9").complains(2, &["two.edn has none of the operations"]);
+    place.murphy("check two.edn --between 9").complains(2, &["expected two times"]);
+}
+
+#[test]
+fn a_history_is_held_to_sequential_consistency_if_asked() {
+    let place = Place::new();
+    place.write("stale.edn", stale());
+    let ended = place.murphy("check stale.edn --consistency sequential");
+    assert_eq!((ended.code, ended.out.as_str()), (0, "valid    stale.edn  (register, sequential, 2 operations)\n"));
+    // The same process forgets what it wrote.
+    place.write("forgetful.edn", stale().replace(":process 1", ":process 0"));
+    let ended = place.murphy("check forgetful.edn --consistency sequential");
+    assert_eq!(ended.code, 1, "{ended:?}");
+    for words in [
+        "not-sequentially-consistent",
+        "read(k1) -> nil by p0 fits no order of the 2 operations that keeps to each process",
+        "p0 did, in this order: write(k1, 1), read(k1) -> nil",
+    ] {
+        assert!(ended.out.contains(words), "{words} is not in {}", ended.out);
+    }
+    place.write("list.edn", "{:type :invoke :f :txn :value [[:append 1 1]] :process 0}");
+    let refused = place.murphy("check list.edn --consistency sequential");
+    refused.complains(2, &["list.edn: sequential consistency is not judged of a list-append"]);
+    assert_eq!(place.murphy("check stale.edn --consistency sequential --json").json()[0]["consistency"], "sequential");
+}
+
+#[test]
 fn threads_do_not_change_a_verdict() {
     let place = Place::new();
     let operation = |at: u64| {

@@ -1,5 +1,7 @@
 //! `murphy check`: the checker alone, on histories of other systems.
 
+mod selection;
+
 use std::{
     fs,
     io::Read as _,
@@ -8,19 +10,22 @@ use std::{
     thread,
 };
 
+use clap::ValueEnum as _;
 use murphy_checker::{
-    explain::{Explanation, asked, explain_as, heard},
+    explain::{Explanation, asked, explain_as, explain_sequential, heard},
     family::Family,
     history::{History, OpId},
     linearizability::CONFIGURATIONS_MAX,
     parts::{first, renumbered},
-    read::{Format, ReadError, ReadErrorKind, read},
+    read::{self, Format, ReadError, ReadErrorKind, read},
+    sequential::{self, VISITS_MAX},
     verdict::{Anomaly, Verdict},
 };
 use serde_json::{Value, json};
 
+pub(super) use self::selection::Selection;
 use super::{
-    CheckArguments,
+    CheckArguments, Consistency,
     exit::{Exit, Failure, put},
 };
 
@@ -108,21 +113,37 @@ fn in_parallel<T: Sync, R: Send>(threads: usize, items: &[T], work: impl Fn(&T) 
 }
 
 /// A history and what the checker says of it.
-struct Checked {
+struct Checked<'a> {
+    arguments: &'a CheckArguments,
     family: Family,
+    /// What was judged.
     history: History,
+    /// How many operations the file has.
+    operations: usize,
     verdict: Verdict,
 }
 
-impl Checked {
-    fn new(path: &Path, arguments: &CheckArguments, threads: usize) -> Result<Self, Failure> {
-        let text = contents(path)?;
+impl<'a> Checked<'a> {
+    fn new(path: &Path, arguments: &'a CheckArguments, threads: usize) -> Result<Self, Failure> {
+        let bytes = contents(path)?;
+        let text = read::text(&bytes).map_err(|error| unreadable(path, error))?;
         let (family, history) = match arguments.model {
-            Some(family) => (family, history(path, &text, family)?),
-            None => guess(path, &text)?,
+            Some(family) => (family, history(path, text, family)?),
+            None => guess(path, text)?,
         };
-        let verdict = judge(family, &history, arguments.budget.unwrap_or(CONFIGURATIONS_MAX), threads);
-        Ok(Self { family, history, verdict })
+        let operations = history.operations.len();
+        let history =
+            filled(path, arguments.selection.of(history), "has none of the operations that are to be judged")?;
+        let verdict = match arguments.consistency {
+            Consistency::Linearizable => {
+                judge(family, &history, arguments.budget.unwrap_or(CONFIGURATIONS_MAX), threads)
+            }
+            Consistency::Sequential => {
+                sequential::check_as(family, &history, arguments.budget.unwrap_or(VISITS_MAX))
+                    .ok_or_else(|| Failure::NotSequential { path: path.to_path_buf(), model: family.name() })?
+            }
+        };
+        Ok(Self { arguments, family, history, operations, verdict })
     }
 
     fn exit(&self) -> Exit {
@@ -144,13 +165,15 @@ impl Checked {
 
     fn explanation(&self) -> Option<(&Anomaly, Explanation)> {
         let anomaly = self.verdict.anomaly()?;
-        Some((anomaly, explain_as(self.family, &self.history, anomaly)))
+        let explain = match self.arguments.consistency {
+            Consistency::Linearizable => explain_as,
+            Consistency::Sequential => explain_sequential,
+        };
+        Some((anomaly, explain(self.family, &self.history, anomaly)))
     }
 
     fn text(&self, path: &Path) -> String {
-        let (word, path, name, count) =
-            (self.word(), path.display(), self.family.name(), self.history.operations.len());
-        let line = format!("{word:<7}  {path}  ({name}, {count} operations)");
+        let line = format!("{:<7}  {}  ({})", self.word(), path.display(), self.subject());
         match (&self.verdict, self.explanation()) {
             (_, Some((anomaly, told))) => {
                 let bars: String =
@@ -164,6 +187,16 @@ impl Checked {
         }
     }
 
+    /// What was judged, in a few words.
+    fn subject(&self) -> String {
+        let (name, count) = (self.family.name(), self.history.operations.len());
+        let level = if self.arguments.consistency == Consistency::Sequential { "sequential, " } else { "" };
+        match &self.arguments.selection.words()[..] {
+            [] => format!("{name}, {level}{count} operations"),
+            words => format!("{name}, {level}only {count} of {} operations: {}", self.operations, words.join(" ")),
+        }
+    }
+
     fn bar(&self, bar: &str, op: OpId) -> String {
         format!("  p{:<3} {bar}  {}\n", self.history.operation(op).process, asked(&self.history, op))
     }
@@ -174,6 +207,9 @@ impl Checked {
             "history": path,
             "model": self.family.name(),
             "operations": self.history.operations.len(),
+            "left_out": self.operations - self.history.operations.len(),
+            "selection": self.arguments.selection.words(),
+            "consistency": self.arguments.consistency.to_possible_value().map(|value| value.get_name().to_owned()),
             "verdict": self.word(),
         });
         if let Verdict::Unknown(budget) = &self.verdict {
@@ -203,22 +239,24 @@ impl Checked {
     }
 }
 
-fn contents(path: &Path) -> Result<String, Failure> {
+fn contents(path: &Path) -> Result<Vec<u8>, Failure> {
     if path == Path::new("-") {
-        let mut text = String::new();
-        let done = std::io::stdin().lock().read_to_string(&mut text);
-        return done.map(|_| text).map_err(Failure::file("read", Path::new("standard input")));
+        let mut bytes = Vec::new();
+        let done = std::io::stdin().lock().read_to_end(&mut bytes);
+        return done.map(|_| bytes).map_err(Failure::file("read", Path::new("standard input")));
     }
-    fs::read_to_string(path).map_err(Failure::file("read", path))
+    fs::read(path).map_err(Failure::file("read", path))
 }
 
 fn history(path: &Path, text: &str, family: Family) -> Result<History, Failure> {
-    filled(path, read(text, Format::of(text), family).map_err(|error| unreadable(path, error))?)
+    let history = read(text, Format::of(text), family).map_err(|error| unreadable(path, error))?;
+    filled(path, history, "has no operations")
 }
 
-fn filled(path: &Path, history: History) -> Result<History, Failure> {
+/// The history, which must not be empty.
+fn filled(path: &Path, history: History, what: &'static str) -> Result<History, Failure> {
     if history.operations.is_empty() {
-        return Err(Failure::WrongForm { path: path.to_path_buf(), what: "has no operations" });
+        return Err(Failure::WrongForm { path: path.to_path_buf(), what });
     }
     Ok(history)
 }
@@ -234,7 +272,7 @@ fn guess(path: &Path, text: &str) -> Result<(Family, History), Failure> {
     }
     for family in Family::ALL {
         match read(text, Format::of(text), *family) {
-            Ok(read) if family.fits(&read) => return Ok((*family, filled(path, read)?)),
+            Ok(read) if family.fits(&read) => return Ok((*family, filled(path, read, "has no operations")?)),
             Ok(_) => {}
             Err(error) => match error.kind {
                 ReadErrorKind::UnknownFunction { .. }

@@ -62,6 +62,8 @@ pub(super) enum Failure {
     History { path: PathBuf, error: ReadError },
     #[error("{}: no model has all its functions: say `--model` with one of {}", .0.display(), .1.join(", "))]
     WhichModel(PathBuf, Vec<&'static str>),
+    #[error("{}: sequential consistency is not judged of a {model}", path.display())]
+    NotSequential { path: PathBuf, model: &'static str },
     #[error("say which target: one of {}", .0.join(", "))]
     WhichTarget(Vec<&'static str>),
     #[error("the new process that should have done the same: {0}")]
@@ -93,7 +95,7 @@ impl Failure {
         match self {
             Self::Harness(_) | Self::NoTarget | Self::WhichTarget(_) | Self::WrongForm { .. } => Exit::Usage,
             Self::Nemesis(_) | Self::UnknownFault { .. } => Exit::Usage,
-            Self::History { .. } | Self::WhichModel(..) => Exit::Usage,
+            Self::History { .. } | Self::WhichModel(..) | Self::NotSequential { .. } => Exit::Usage,
             Self::Source(
                 SourceError::Mistakes(_)
                 | SourceError::Unknown { .. }
