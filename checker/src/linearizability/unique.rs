@@ -42,11 +42,15 @@ pub(super) struct Timed {
 
 /// Whether the operations are linearizable as far as the first `limit` events go; `None`: that takes a search.
 pub(super) fn judge(order: TakesOut, ops: &[Timed], limit: u32) -> Option<bool> {
-    match Contents::gather(ops, limit) {
+    let answer = match Contents::gather(ops, limit, false) {
         Ok(contents) => contents.fits(order),
         Err(Misfit::Impossible) => Some(false),
         Err(Misfit::Unfit) => None,
-    }
+    };
+    answer.or_else(|| {
+        let foreseen = Contents::gather(ops, limit, true).ok()?;
+        foreseen.fits(order).filter(|fits| *fits)
+    })
 }
 
 /// Why there are no [`Contents`].
@@ -92,15 +96,18 @@ struct Contents {
 }
 
 impl Contents {
-    fn gather(ops: &[Timed], limit: u32) -> Result<Self, Misfit> {
+    /// What was put in and taken out up to then. If that `foresees`, an operation that is pending ends as it will: that is one of
+    /// the ways in which it can.
+    fn gather(ops: &[Timed], limit: u32, foresees: bool) -> Result<Self, Misfit> {
         let mut contents = Self { limit, ..Self::default() };
         let mut numbers = Interner::new();
         // By number of the element.
         let (mut puts, mut takes) = (Vec::new(), Vec::new());
         let mut is_taken_twice = false;
         for op in ops.iter().take_while(|op| op.began < limit) {
-            let completion = if op.returned < limit { op.completion } else { Completion::Info };
-            let is_ok = matches!(completion, Completion::Ok(_));
+            let has_returned = op.returned < limit;
+            let completion = if has_returned || foresees { op.completion } else { Completion::Info };
+            let is_ok = has_returned && matches!(completion, Completion::Ok(_));
             let span = Span { began: op.began, returned: if is_ok { op.returned } else { NEVER } };
             match (op.input, completion) {
                 (_, Completion::Fail) => {}
@@ -113,7 +120,8 @@ impl Contents {
                 (Value::Nil, Completion::Ok(Value::Int(element))) => {
                     is_taken_twice |= note(&mut takes, numbers.id(element), span);
                 }
-                (Value::Nil, Completion::Ok(Value::Nil)) => contents.empty.push(span),
+                (Value::Nil, Completion::Ok(Value::Nil)) if is_ok => contents.empty.push(span),
+                (Value::Nil, Completion::Ok(Value::Nil)) => {}
                 (Value::Nil, Completion::Info) => contents.unknown.push(op.began),
                 _ => return Err(Misfit::Unfit),
             }
@@ -128,7 +136,8 @@ impl Contents {
     /// Adds an element; false if it was taken and not put in before.
     fn add(&mut self, put: Option<Span>, take: Option<Span>) -> bool {
         match (put, take) {
-            (None, Some(_)) => return false,
+            // What is to be taken may still be put in.
+            (None, Some(take)) => return take.returned == NEVER,
             (Some(put), Some(take)) if take.returned < put.began => return false,
             (Some(put), Some(take)) => {
                 self.taken.push(Element { put: Span { returned: put.returned.min(take.returned), ..put }, take })
