@@ -117,6 +117,32 @@ fn what_is_put_in_twice_is_searched() {
     check(&format!("{text}p1 take\np1 ok nil"), "unknown", "unknown", "unknown");
 }
 
+/// Two hundred operations at once of the first function, each with an element of its own, and one of another.
+fn crowd<M: Model>(other: &str) -> History {
+    let puts: String = (0..200).map(|n| format!("p{n} {} {n}\n", M::FUNCTIONS[0])).collect();
+    let ends: String = (0..200).map(|n| format!("p{n} ok\n")).collect();
+    parse_as(M::FUNCTIONS, &format!("{puts}{ends}p201 {}", other.replacen(':', "\np201 ok", 1)))
+}
+
+#[test]
+fn a_crowd_is_no_burden_whose_elements_are_judged_alone() {
+    fn check<M: Model>(other: &str, is_valid: bool) {
+        let (history, mut checker) = (crowd::<M>(other), Linearizability::<M>::new());
+        assert!(matches!(checker.search_whole(&history), Verdict::Unknown(_)), "a search gives up");
+        assert_eq!(checker.check(&history) == Verdict::Valid, is_valid, "{other}");
+    }
+    let all: String = (0..200).map(|n| format!(" {n}")).collect();
+    check::<FifoQueue>("dequeue: 7", true);
+    check::<FifoQueue>("dequeue: nil", false);
+    check::<Stack>("pop: 7", true);
+    check::<Stack>("pop: 200", false);
+    check::<UnorderedQueue>("dequeue: 200", false);
+    check::<Set>("contains 7: 1", true);
+    check::<Set>("contains 7: 0", false);
+    check::<Set>(&format!("read: [{}]", all.trim()), true);
+    check::<Set>("read: [1 2 3]", false);
+}
+
 /// Histories of one queue in which event after event is chosen by `choose`, of so many ways to go on: operations are invoked in
 /// order, each by a process of its own, and what is put in is counted.
 fn made(functions: &'static [&'static str], operations: usize, choose: &mut dyn FnMut(usize) -> usize) -> History {
