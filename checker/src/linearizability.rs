@@ -25,6 +25,7 @@ mod antichain;
 mod elements;
 mod frontier;
 mod key_search;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod transitions;
@@ -34,8 +35,8 @@ mod zones;
 
 use self::{
     antichain::Antichain,
-    frontier::{Fate, Shared},
     key_search::{Ended, KeySearch, Record, Status},
+    slots::{Fate, Shared},
     transitions::{Action, Transitions},
     whole::{MILESTONES, Milestone, Passed},
     zones::{Returned, Unfit, Zones},

@@ -17,7 +17,8 @@
 //! called *unresolved* below.
 
 use super::{
-    frontier::{Fate, Frontier, Role, Shared, Snapshot},
+    frontier::{Frontier, Snapshot},
+    slots::{Fate, Role, Shared},
     transitions::{Action, Transitions},
 };
 use crate::{
@@ -163,9 +164,9 @@ impl KeySearch {
         match status {
             Status::Known(Completion::Ok(_)) => self.frontier.close(shared, slot),
             Status::Known(Completion::Fail) => self.frontier.drop_done(slot),
-            Status::Known(Completion::Info) if effect == Effect::Observation => self.frontier.free(slot),
+            Status::Known(Completion::Info) if effect == Effect::Observation => self.frontier.slots.free(slot),
             Status::Known(Completion::Info) => Fate::Alive,
-            Status::Vacuous => self.frontier.free(slot),
+            Status::Vacuous => self.frontier.slots.free(slot),
             Status::Open => unreachable!("an operation completes after its status is known"),
         }
     }
@@ -212,7 +213,7 @@ impl KeySearch {
 
     /// Gives `op` a slot.
     fn enter(&mut self, records: &mut [Record], op: u32) -> Fate {
-        let Some(slot) = self.frontier.enter(op) else { return Fate::Exhausted(Budget::Pending) };
+        let Some(slot) = self.frontier.slots.enter(op) else { return Fate::Exhausted(Budget::Pending) };
         records[op as usize].slot = slot;
         self.place(&records[op as usize]);
         Fate::Alive
@@ -220,7 +221,7 @@ impl KeySearch {
 
     /// Notes what an operation may do in its slot, by what is known of it.
     fn place(&mut self, record: &Record) {
-        self.frontier.place(record.slot, record.action, record.role());
+        self.frontier.slots.place(record.slot, record.action, record.role());
     }
 
     /// Whether the completion of this operation changes more of the frontier than the operation's own bit.
@@ -267,8 +268,8 @@ impl KeySearch {
     /// Goes back to checkpoint `index`, keeping what has been learned since.
     fn restore(&mut self, records: &[Record], index: usize) {
         self.frontier.restore(&self.checkpoints[index].snapshot);
-        for slot in self.frontier.occupied() {
-            self.place(&records[self.frontier.op(slot) as usize]);
+        for slot in self.frontier.slots.occupied() {
+            self.place(&records[self.frontier.slots.op(slot) as usize]);
         }
     }
 

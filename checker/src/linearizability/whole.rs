@@ -7,8 +7,9 @@
 
 use super::{
     Linearizability, anomaly, ended,
-    frontier::{Fate, Role, Snapshot},
+    frontier::Snapshot,
     key_search::KeySearch,
+    slots::{Fate, Role},
 };
 use crate::{
     history::{Call, Completion, Event, History, OpId, Operation, Value},
@@ -110,17 +111,17 @@ impl<M: Model> Linearizability<M> {
             return false;
         };
         let frontier = &mut search.frontier;
-        let pending = frontier.occupied().map(|slot| frontier.op(slot) as usize);
+        let pending = frontier.slots.occupied().map(|slot| frontier.slots.op(slot) as usize);
         let succeeds = pending.filter(|&op| op != dying.0 as usize && self.passed[op].slot != NO_SLOT).min();
         let fails = self.passed.iter().position(|passed| passed.slot == FAILS);
         let Some(doubtful) = succeeds.into_iter().chain(fails).min() else { return true };
         let before = self.milestones.iter().filter(|milestone| milestone.op_count <= doubtful);
         let Some(milestone) = before.max_by_key(|milestone| milestone.at) else { return false };
         frontier.restore(&milestone.snapshot);
-        for slot in frontier.occupied() {
-            let op = history.operation(OpId(frontier.op(slot)));
+        for slot in frontier.slots.occupied() {
+            let op = history.operation(OpId(frontier.slots.op(slot)));
             let (_, role) = role::<M>(&op.call, completion(op)).expect("what has a slot has a role");
-            frontier.place(slot, frontier.action(slot), role);
+            frontier.slots.place(slot, frontier.slots.action(slot), role);
         }
         self.passed.truncate(milestone.op_count);
         let from = milestone.at;
@@ -196,8 +197,8 @@ impl<M: Model> Linearizability<M> {
             return Fate::Alive;
         }
         let action = self.shared.transitions.action(&operation.call, output, &history.values);
-        let Some(slot) = frontier.enter(op.0) else { return Fate::Exhausted(Budget::Pending) };
-        frontier.place(slot, action, role);
+        let Some(slot) = frontier.slots.enter(op.0) else { return Fate::Exhausted(Budget::Pending) };
+        frontier.slots.place(slot, action, role);
         if !matches!(role, Role::Crashed(_)) {
             self.passed[op.0 as usize].slot = slot;
         }

@@ -16,7 +16,7 @@
 //! What nobody has seen and has not returned need not have taken effect, and is in no block. What is not said in this way (a
 //! value written twice, a result that excludes one value) makes a key *unfit*; its search begins from the first event.
 
-use super::{frontier::Fate, transitions::Action};
+use super::{slots::Fate, transitions::Action};
 use crate::history::Completion;
 
 const NONE: u32 = u32::MAX;
