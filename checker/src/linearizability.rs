@@ -1,7 +1,8 @@
 //! Is there an order of the operations, consistent with real time, that a sequential object could have produced?
 //!
-//! [`Linearizability`] answers while the history grows: it keeps every explanation of the events so far, and the first
-//! completion that leaves none is the anomaly. [`check`] answers the same for a history that is already there; where it searches,
+//! [`Linearizability`] answers while the history grows: it keeps an explanation of the events so far, and the first
+//! completion that leaves none is the anomaly. It looks for another when an event does not fit, and for all of them when that takes
+//! too long. [`check`] answers the same for a history that is already there; where it searches,
 //! it knows each result at the invocation and is faster for it.
 //!
 //! Sources: Wing & Gong, 1993, "Testing and verifying concurrent objects", for the search over orders; Lowe, 2017,
@@ -23,6 +24,7 @@
 
 mod antichain;
 mod elements;
+mod depth_first;
 mod frontier;
 mod key_search;
 mod slots;
@@ -35,7 +37,7 @@ mod zones;
 
 use self::{
     antichain::Antichain,
-    key_search::{Ended, KeySearch, Record, Status},
+    key_search::{Ended, Judge, KeySearch, Record, Status},
     slots::{Fate, Shared},
     transitions::{Action, Transitions},
     whole::{MILESTONES, Milestone, Passed},
@@ -51,6 +53,9 @@ use crate::{
 
 /// Configurations that a search may hold on one key, unless told otherwise.
 pub const CONFIGURATIONS_MAX: usize = 1 << 14;
+
+/// Configurations that may turn out to explain nothing at one event, before a depth-first search is given up.
+const DEAD_MAX: usize = 1 << 12;
 
 /// Steps that a search may take through a history, for each configuration that it may hold on a key. A step is an operation tried
 /// in a configuration, or two configurations compared.
@@ -103,6 +108,7 @@ impl<M: Model> Linearizability<M> {
         let shared = Shared {
             transitions: Transitions::new(),
             configurations_max,
+            dead_max: DEAD_MAX,
             steps: 0,
             steps_max: configurations_max as u64 * STEPS_PER_CONFIGURATION,
             open: Antichain::default(),
@@ -121,12 +127,6 @@ impl<M: Model> Linearizability<M> {
             anomaly: None,
             exhausted: None,
         }
-    }
-
-    /// How many explanations of the events so far are being followed on the key where they are most: how near the
-    /// search is to its budget, and, where it is one, how near the history is to an anomaly.
-    pub fn frontier_len(&self) -> usize {
-        self.searches[..self.keys.len()].iter().map(|search| search.frontier.len()).max().unwrap_or(1)
     }
 
     /// The search of `key`, new if need be.
@@ -174,23 +174,61 @@ impl<M: Model> Linearizability<M> {
         self.zones.complete(Returned { object: search, action, began, now }, completion)
     }
 
-    /// Begins a search for a key that was judged by its zones, with all that it has heard of. They had found nothing wrong, so
-    /// neither will it before the last event.
+    /// Has another judge take over a key, who hears of all that happened so far. The one before had found nothing wrong, so
+    /// nothing is before the last event, and results need not be unknown before they came.
     #[cold]
-    fn search_from_start(&mut self, search: u32, history: &History) -> Fate {
-        let KeySearch { is_zoned, since, .. } = &mut self.searches[search as usize];
-        *is_zoned = false;
-        let mut fate = Fate::Alive;
-        for &event in &history.events[*since..self.event_count] {
-            let (Event::Invoke(op) | Event::Complete(op)) = event;
-            if self.records[op.0 as usize].search == search && fate == Fate::Alive {
-                fate = match event {
-                    Event::Invoke(op) => self.searches[search as usize].invoke(&mut self.records, op.0),
-                    Event::Complete(op) => self.complete_searched(op, history),
-                };
+    fn take_over(&mut self, search: u32, judge: Judge, history: &History) -> Fate {
+        let since = self.searches[search as usize].since;
+        self.searches[search as usize].judge = judge;
+        let events = &history.events[since..self.event_count];
+        for &event in events {
+            if let Event::Complete(op) = event
+                && self.records[op.0 as usize].search == search
+            {
+                self.records[op.0 as usize].learn(&mut self.shared.transitions, &ended(op, history));
             }
         }
-        fate
+        for &event in events {
+            let (Event::Invoke(op) | Event::Complete(op)) = event;
+            if self.records[op.0 as usize].search == search {
+                let fate = self.hear(event, history);
+                if fate != Fate::Alive || self.searches[search as usize].judge != judge {
+                    return fate;
+                }
+            }
+        }
+        Fate::Alive
+    }
+
+    /// Tells the judge of its key of an event.
+    fn hear(&mut self, event: Event, history: &History) -> Fate {
+        let (Event::Invoke(op) | Event::Complete(op)) = event;
+        let search = self.records[op.0 as usize].search;
+        match self.searches[search as usize].judge {
+            Judge::Zones => {
+                let fate = match event {
+                    Event::Invoke(op) => self.invoke_zoned(op),
+                    Event::Complete(op) => self.complete_zoned(op, ended(op, history)),
+                };
+                fate.unwrap_or_else(|Unfit| self.take_over(search, Judge::DepthFirst, history))
+            }
+            Judge::DepthFirst => {
+                let Self { shared, records, searches, .. } = self;
+                let depth_first = &mut searches[search as usize].depth_first;
+                let fate = match event {
+                    Event::Invoke(op) => depth_first.invoke(shared, records, op.0),
+                    Event::Complete(op) => depth_first.complete(shared, records, ended(op, history)),
+                };
+                match fate {
+                    Fate::Exhausted(_) => self.take_over(search, Judge::Frontier, history),
+                    Fate::Alive | Fate::Dead => fate,
+                }
+            }
+            Judge::Frontier => match event {
+                Event::Invoke(op) => self.searches[search as usize].invoke(&mut self.records, op.0),
+                Event::Complete(op) => self.complete_searched(op, history),
+            },
+        }
     }
 
     fn complete_searched(&mut self, op: OpId, history: &History) -> Fate {
@@ -259,31 +297,19 @@ impl<M: Model> Observer for Linearizability<M> {
         self.event_count += 1;
         self.record(op, history);
         let search = self.records[op.0 as usize].search;
-        let KeySearch { is_exhausted, is_zoned, .. } = self.searches[search as usize];
-        if self.anomaly.is_some() || is_exhausted {
-            return;
+        if self.anomaly.is_none() && !self.searches[search as usize].is_exhausted {
+            let fate = self.hear(Event::Invoke(op), history);
+            self.heed(op, fate, history);
         }
-        let fate = if is_zoned {
-            self.invoke_zoned(op).unwrap_or_else(|Unfit| self.search_from_start(search, history))
-        } else {
-            self.searches[search as usize].invoke(&mut self.records, op.0)
-        };
-        self.heed(op, fate, history);
     }
 
     fn complete(&mut self, op: OpId, history: &History) -> Option<Anomaly> {
         self.event_count += 1;
         let search = self.records[op.0 as usize].search;
-        let KeySearch { is_exhausted, is_zoned, .. } = self.searches[search as usize];
-        if self.anomaly.is_some() || is_exhausted {
+        if self.anomaly.is_some() || self.searches[search as usize].is_exhausted {
             return None;
         }
-        let fate = if is_zoned {
-            let fate = self.complete_zoned(op, ended(op, history));
-            fate.unwrap_or_else(|Unfit| self.search_from_start(search, history))
-        } else {
-            self.complete_searched(op, history)
-        };
+        let fate = self.hear(Event::Complete(op), history);
         self.heed(op, fate, history);
         self.anomaly.clone()
     }

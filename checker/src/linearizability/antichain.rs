@@ -6,7 +6,7 @@
 //! than done, or not done.
 
 /// One way to explain the history so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Configuration {
     /// The state it leads to.
     pub(super) state: u32,

@@ -29,11 +29,6 @@ impl Frontier {
         self.slots.clear();
     }
 
-    /// Configurations alive.
-    pub(super) fn len(&self) -> usize {
-        self.configurations.len()
-    }
-
     /// Whether `action` is possible in every configuration.
     pub(super) fn all_allow<M: Model>(&self, transitions: &mut Transitions<M>, action: Action) -> bool {
         self.configurations.iter().all(|one| transitions.step(one.state, action) != IMPOSSIBLE)
@@ -61,7 +56,8 @@ impl Frontier {
             }
             shared.closed.swap(&mut self.configurations);
         }
-        self.slots.free(slot)
+        self.slots.free(slot);
+        Fate::Alive
     }
 
     /// The operation at `slot` has failed: no configuration in which it took effect explains that.
@@ -69,7 +65,8 @@ impl Frontier {
         let bit = 1 << slot;
         self.configurations.retain(|one| one.done & bit == 0);
         self.configurations.iter_mut().for_each(|one| *one = one.without(bit));
-        if self.configurations.is_empty() { Fate::Dead } else { self.slots.free(slot) }
+        self.slots.free(slot);
+        if self.configurations.is_empty() { Fate::Dead } else { Fate::Alive }
     }
 
     /// Copies what [`restore`](Self::restore) needs into `snapshot`, whose memory is used again.

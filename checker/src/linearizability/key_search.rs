@@ -17,6 +17,7 @@
 //! called *unresolved* below.
 
 use super::{
+    depth_first::DepthFirst,
     frontier::{Frontier, Snapshot},
     slots::{Fate, Role, Shared},
     transitions::{Action, Transitions},
@@ -56,8 +57,24 @@ pub(super) struct Record {
 }
 
 impl Record {
+    /// Learns how it ended.
+    pub(super) fn learn<M: Model>(&mut self, transitions: &mut Transitions<M>, ended: &Ended<'_>) {
+        if let Completion::Ok(output) = ended.completion
+            && self.is_unresolved()
+        {
+            self.action = transitions.action(ended.call, Some(output), ended.values);
+            self.effect = M::effect(ended.call, Some(output));
+        }
+        self.status = Status::Known(ended.completion.map(|_| ()));
+    }
+
+    /// Whether it is pending no longer when it has completed.
+    pub(super) fn leaves(&self) -> bool {
+        self.status != Status::Known(Completion::Info) || self.effect == Effect::Observation
+    }
+
     /// What it may do, by what is known of it.
-    fn role(&self) -> Role {
+    pub(super) fn role(&self) -> Role {
         match (self.status, self.effect) {
             (Status::Known(Completion::Ok(_)), Effect::Observation) => Role::Observes,
             (Status::Known(Completion::Fail) | Status::Vacuous, _) | (_, Effect::Observation) => Role::Idles,
@@ -67,13 +84,14 @@ impl Record {
         }
     }
 
-    fn is_unresolved(&self) -> bool {
+    pub(super) fn is_unresolved(&self) -> bool {
         self.status == Status::Open && matches!(self.effect, Effect::Observation | Effect::Exchange)
     }
 }
 
+/// An event of one key.
 #[derive(Clone, Copy, Debug)]
-enum Event {
+pub(super) enum Event {
     Invoke(u32),
     Complete(u32),
 }
@@ -95,6 +113,18 @@ pub(super) struct Ended<'a> {
     pub(super) values: &'a Values,
 }
 
+/// Who judges a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Judge {
+    /// Its zones.
+    #[default]
+    Zones,
+    /// A search for one explanation.
+    DepthFirst,
+    /// A search for all explanations.
+    Frontier,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct KeySearch {
     pub(super) frontier: Frontier,
@@ -108,8 +138,9 @@ pub(super) struct KeySearch {
     pub(super) is_exhausted: bool,
     /// How many events there were before the first of this key.
     pub(super) since: usize,
-    /// Whether the key is judged by its zones, and the search has not begun.
-    pub(super) is_zoned: bool,
+    /// Who judges the key.
+    pub(super) judge: Judge,
+    pub(super) depth_first: DepthFirst,
 }
 
 impl KeySearch {
@@ -121,7 +152,8 @@ impl KeySearch {
         self.log.clear();
         self.checkpoint_count = 0;
         self.is_exhausted = false;
-        self.is_zoned = true;
+        self.judge = Judge::Zones;
+        self.depth_first.reset(init);
     }
 
     /// `op` is invoked. What is known of it is in its record.
@@ -160,13 +192,16 @@ impl KeySearch {
 
     /// `op`, whose status is known, is pending no longer.
     fn leave<M: Model>(&mut self, shared: &mut Shared<M>, records: &[Record], op: u32) -> Fate {
-        let Record { status, effect, slot, .. } = records[op as usize];
+        let Record { status, slot, .. } = records[op as usize];
         match status {
             Status::Known(Completion::Ok(_)) => self.frontier.close(shared, slot),
             Status::Known(Completion::Fail) => self.frontier.drop_done(slot),
-            Status::Known(Completion::Info) if effect == Effect::Observation => self.frontier.slots.free(slot),
-            Status::Known(Completion::Info) => Fate::Alive,
-            Status::Vacuous => self.frontier.slots.free(slot),
+            Status::Known(Completion::Info) | Status::Vacuous => {
+                if records[op as usize].leaves() {
+                    self.frontier.slots.free(slot);
+                }
+                Fate::Alive
+            }
             Status::Open => unreachable!("an operation completes after its status is known"),
         }
     }

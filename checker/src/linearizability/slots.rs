@@ -27,6 +27,8 @@ pub(super) struct Shared<M: Model> {
     pub(super) transitions: Transitions<M>,
     /// The largest number of configurations to be held at once.
     pub(super) configurations_max: usize,
+    /// The largest number of configurations that may turn out to explain nothing at one event of a depth-first search.
+    pub(super) dead_max: usize,
     /// Operations tried in configurations, and configurations compared in large sets, since the history began.
     pub(super) steps: u64,
     pub(super) steps_max: u64,
@@ -120,13 +122,18 @@ impl Slots {
         if free == SLOTS_MAX {
             return None;
         }
-        let slot = Slot { op, action: Action::NOTHING, twins: 0 };
-        match self.slots.get_mut(free as usize) {
-            Some(vacant) => *vacant = slot,
-            None => self.slots.push(slot),
+        if free as usize == self.slots.len() {
+            self.slots.push(Slot { op, action: Action::NOTHING, twins: 0 });
         }
-        self.occupied |= 1 << free;
+        self.occupy(free as u8, op);
         Some(free as u8)
+    }
+
+    /// Gives `op` the vacant slot that it had before.
+    #[inline]
+    pub(super) fn occupy(&mut self, slot: u8, op: u32) {
+        self.slots[slot as usize] = Slot { op, action: Action::NOTHING, twins: 0 };
+        self.occupied |= 1 << slot;
     }
 
     /// Notes what the operation at `slot` may do, by what is known of it.
@@ -171,7 +178,7 @@ impl Slots {
     pub(super) fn extend<M: Model>(&self, shared: &mut Shared<M>, starts: &[Configuration], slot: u8) -> Fate {
         let bit = 1 << slot;
         let goal = self.goal(slot);
-        let Shared { transitions, open, closed, configurations_max, steps, steps_max } = shared;
+        let Shared { transitions, open, closed, configurations_max, steps, steps_max, .. } = shared;
         open.clear(self.crashed.0, self.observing.0);
         closed.clear(self.crashed.0, self.observing.0 & !bit);
         for &start in starts {
@@ -217,7 +224,7 @@ impl Slots {
 
     /// `from` after the operation at `slot`; `None` if that is impossible or not worth a look.
     #[inline(always)]
-    fn take_effect<M: Model>(
+    pub(super) fn take_effect<M: Model>(
         &self,
         transitions: &mut Transitions<M>,
         from: Configuration,
@@ -264,7 +271,7 @@ impl Slots {
 
     /// Lets every observation take effect whose result fits the state. Waiting could not serve any explanation better.
     #[inline(always)]
-    fn observe<M: Model>(&self, transitions: &mut Transitions<M>, mut one: Configuration) -> Configuration {
+    pub(super) fn observe<M: Model>(&self, transitions: &mut Transitions<M>, mut one: Configuration) -> Configuration {
         let observers = self.observing.0 & !one.done;
         let (sure, unsure) = self.candidates(transitions, one.state);
         one.done |= observers & sure;
@@ -278,10 +285,9 @@ impl Slots {
 
     /// The operation at `slot` is pending no longer.
     #[inline]
-    pub(super) fn free(&mut self, slot: u8) -> Fate {
+    pub(super) fn free(&mut self, slot: u8) {
         self.occupied &= !(1 << slot);
         self.clear_role(slot);
-        Fate::Alive
     }
 
     /// The slots whose operations are possible in `state`, and those of which the model is to be asked.
@@ -306,8 +312,11 @@ impl Slots {
         self.changing.0 &= keep;
         self.overwriting.0 &= keep;
         self.observing.0 &= keep;
-        self.crashed.0 &= keep;
         self.idle.0 &= keep;
+        if self.crashed.0 & !keep != 0 {
+            self.crashed.0 &= keep;
+            ones(self.crashed.0).for_each(|other| self.slots[other as usize].twins &= keep);
+        }
     }
 
     pub(super) fn clear(&mut self) {

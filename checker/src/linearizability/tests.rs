@@ -488,6 +488,10 @@ fn agrees_with_the_oracle<M: Model>(history: &History) -> Result<(), TestCaseErr
     let mut checker = Linearizability::<M>::new();
     let online = observe(&mut checker, history);
     prop_assert_eq!(online == Verdict::Valid, is_valid, "event by event");
+    for dead_max in 0..3 {
+        checker.shared.dead_max = dead_max;
+        prop_assert_eq!(&observe(&mut checker, history), &online, "a depth-first search given up after {}", dead_max);
+    }
     prop_assert_eq!(&checker.check(history), &online, "whole");
     prop_assert_eq!(&checker.search_whole(history), &online, "by search");
     if let Verdict::Invalid(Anomaly { evidence: Evidence::Operation(op), .. }) = online {
