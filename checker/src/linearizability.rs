@@ -36,11 +36,10 @@ mod whole;
 mod zones;
 
 use self::{
-    antichain::Antichain,
-    key_search::{Ended, Judge, KeySearch, Record, Status},
-    slots::{Fate, Shared},
+    key_search::{Ended, Judge, KeySearch, Record},
+    slots::{Fate, Shared, Work},
     transitions::{Action, Transitions},
-    whole::{MILESTONES, Milestone, Passed},
+    whole::Sorted,
     zones::{Returned, Unfit, Zones},
 };
 use crate::{
@@ -56,6 +55,9 @@ pub const CONFIGURATIONS_MAX: usize = 1 << 14;
 
 /// Configurations that may turn out to explain nothing at one event, before a depth-first search is given up.
 const DEAD_MAX: usize = 1 << 12;
+
+/// Steps that depth-first searches may take back, besides those that each event adds.
+const STEPS_BACK: u64 = 1 << 20;
 
 /// Steps that a search may take through a history, for each configuration that it may hold on a key. A step is an operation tried
 /// in a configuration, or two configurations compared.
@@ -75,12 +77,11 @@ pub struct Linearizability<M: Model> {
     shared: Shared<M>,
     /// What is known of the operations of a history that grows, by [`OpId`].
     records: Vec<Record>,
-    /// Where the operations of a whole history are, by [`OpId`].
-    passed: Vec<Passed>,
-    /// Where the completions of a whole history are, by [`OpId`], while its first anomaly is looked for.
-    ends: Vec<u32>,
-    milestones: [Milestone; MILESTONES],
+    /// A whole history.
+    sorted: Sorted,
     keys: Interner<u32>,
+    /// The last key and the number of its search.
+    last_key: Option<(u32, u32)>,
     /// By number of the key; those beyond the keys of this run keep their memory.
     searches: Vec<KeySearch>,
     zones: Zones,
@@ -105,22 +106,16 @@ impl<M: Model> Linearizability<M> {
 
     /// A checker that gives up a key when it would hold more than `configurations_max` configurations on it.
     pub fn with_limit(configurations_max: usize) -> Self {
-        let shared = Shared {
-            transitions: Transitions::new(),
-            configurations_max,
-            dead_max: DEAD_MAX,
-            steps: 0,
-            steps_max: configurations_max as u64 * STEPS_PER_CONFIGURATION,
-            open: Antichain::default(),
-            closed: Antichain::default(),
-        };
+        let steps_max = configurations_max as u64 * STEPS_PER_CONFIGURATION;
+        let all = Work::new(configurations_max, steps_max);
+        let one = Work::new(configurations_max.min(DEAD_MAX), STEPS_BACK);
+        let shared = Shared { transitions: Transitions::new(), all, one };
         Self {
             shared,
             records: Vec::new(),
-            passed: Vec::new(),
-            ends: Vec::new(),
-            milestones: Default::default(),
+            sorted: Sorted::default(),
             keys: Interner::new(),
+            last_key: None,
             searches: Vec::new(),
             zones: Zones::default(),
             event_count: 0,
@@ -131,6 +126,17 @@ impl<M: Model> Linearizability<M> {
 
     /// The search of `key`, new if need be.
     fn search(&mut self, key: u32) -> u32 {
+        if let Some((last, search)) = self.last_key
+            && last == key
+        {
+            return search;
+        }
+        let search = self.search_of(key);
+        self.last_key = Some((key, search));
+        search
+    }
+
+    fn search_of(&mut self, key: u32) -> u32 {
         let known = self.keys.len();
         let search = self.keys.id(key);
         if search as usize == known {
@@ -153,7 +159,7 @@ impl<M: Model> Linearizability<M> {
         let action =
             if is_ignored { Action::NOTHING } else { self.shared.transitions.action(call, None, &history.values) };
         let began = self.event_count as u32;
-        self.records.push(Record { status: Status::Open, effect, action, search, slot: 0, began, checkpoint: None });
+        self.records.push(Record { effect, action, search, began, ..Record::default() });
     }
 
     /// `op` is invoked on a key that is judged by its zones.
@@ -237,7 +243,8 @@ impl<M: Model> Linearizability<M> {
         searches[search].complete(shared, records, ended(op, history))
     }
 
-    /// Draws the consequences of what became of the frontier at the last event, one of `op`.
+    /// Draws the consequences of what became of the search at the last event, one of `op`.
+    #[inline]
     fn heed(&mut self, op: OpId, fate: Fate, history: &History) {
         match fate {
             Fate::Alive => {}
@@ -251,6 +258,7 @@ impl<M: Model> Linearizability<M> {
     }
 }
 
+#[inline]
 fn ended(op: OpId, history: &History) -> Ended<'_> {
     let operation = history.operation(op);
     let (completion, _) = operation.completion.expect("an operation completes with a completion");
@@ -284,13 +292,15 @@ impl<M: Model> Observer for Linearizability<M> {
     fn reset(&mut self) {
         self.shared.transitions.reset();
         self.records.clear();
-        self.passed.clear();
         self.zones.reset();
         self.keys.clear();
+        self.last_key = None;
         self.event_count = 0;
         self.anomaly = None;
         self.exhausted = None;
-        self.shared.steps = 0;
+        self.shared.all.steps = 0;
+        self.shared.one.steps = 0;
+        self.shared.one.steps_max = STEPS_BACK;
     }
 
     fn invoke(&mut self, op: OpId, history: &History) {

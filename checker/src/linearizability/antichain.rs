@@ -82,23 +82,23 @@ impl Antichain {
     }
 
     /// Adds `new` unless a member makes it superfluous. It takes the place of a member that it makes superfluous if
-    /// that has an index of `movable` or more; earlier members have been read by index and stay.
+    /// that has an index of `movable` or more; earlier members have been read by index and stay. True if it is a member now.
     #[inline(always)]
-    pub(super) fn insert(&mut self, new: Configuration, movable: usize) {
-        if self.configurations.len() <= SCANNED_MAX {
-            for index in 0..self.configurations.len() {
-                if self.absorbs(index, new, movable) {
-                    return;
-                }
-            }
-            self.configurations.push(new);
-        } else {
-            self.insert_by_bucket(new, movable);
+    pub(super) fn insert(&mut self, new: Configuration, movable: usize) -> bool {
+        if self.configurations.len() > SCANNED_MAX {
+            return self.insert_by_bucket(new, movable);
         }
+        for index in 0..self.configurations.len() {
+            if let Some(is_member) = self.absorbs(index, new, movable) {
+                return is_member;
+            }
+        }
+        self.configurations.push(new);
+        true
     }
 
     #[inline(never)]
-    fn insert_by_bucket(&mut self, new: Configuration, movable: usize) {
+    fn insert_by_bucket(&mut self, new: Configuration, movable: usize) -> bool {
         if self.next.len() * 2 >= self.heads.len() || self.next.is_empty() {
             self.rebuild();
         }
@@ -106,28 +106,29 @@ impl Antichain {
         let mut index = self.heads[bucket];
         while index != NONE {
             self.steps += 1;
-            if self.absorbs(index as usize, new, movable) {
-                return;
+            if let Some(is_member) = self.absorbs(index as usize, new, movable) {
+                return is_member;
             }
             index = self.next[index as usize];
         }
         self.next.push(self.heads[bucket]);
         self.heads[bucket] = self.configurations.len() as u32;
         self.configurations.push(new);
+        true
     }
 
-    /// Whether the member at `index` makes `new` superfluous, or gave it its place.
+    /// False if the member at `index` makes `new` superfluous, true if it gave it its place.
     #[inline(always)]
-    fn absorbs(&mut self, index: usize, new: Configuration, movable: usize) -> bool {
+    fn absorbs(&mut self, index: usize, new: Configuration, movable: usize) -> Option<bool> {
         let old = &mut self.configurations[index];
         if old.dominates(&new, self.crashed, self.observing) {
-            return true;
+            return Some(false);
         }
         let replaces = index >= movable && new.dominates(old, self.crashed, self.observing);
         if replaces {
             *old = new;
         }
-        replaces
+        replaces.then_some(true)
     }
 
     fn rebuild(&mut self) {

@@ -12,7 +12,7 @@
 use super::{
     antichain::Configuration,
     key_search::{Ended, Event, Record, Status},
-    slots::{Fate, Shared, Slots},
+    slots::{Fate, Role, Shared, Slots},
     transitions::{IMPOSSIBLE, Transitions},
 };
 use crate::{
@@ -21,6 +21,9 @@ use crate::{
     model::{Effect, Model},
     verdict::Budget,
 };
+
+/// Steps to find another way that each event adds to those that are allowed.
+const STEPS_PER_EVENT: u64 = 1 << 6;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct DepthFirst {
@@ -31,6 +34,8 @@ pub(super) struct DepthFirst {
     path: Vec<Configuration>,
     /// The configuration after them.
     now: Configuration,
+    /// How many events there are up to the last that was ever tried.
+    farthest: usize,
     /// Configurations after so many events that explain nothing, found since the search last explained everything.
     dead: Interner<(u32, Configuration)>,
 }
@@ -41,7 +46,20 @@ impl DepthFirst {
         self.slots.clear();
         self.events.clear();
         self.path.clear();
+        self.farthest = 0;
+        self.dead.clear();
         self.now = Configuration { state: init, done: 0, hidden: 0 };
+    }
+
+    /// Passes these events of operations that are known to the end.
+    pub(super) fn pass_all<M: Model>(
+        &mut self,
+        shared: &mut Shared<M>,
+        records: &mut [Record],
+        events: &[Event],
+    ) -> Fate {
+        self.events.extend_from_slice(events);
+        self.advance(shared, records)
     }
 
     /// `op` is invoked. What is known of it is in its record.
@@ -62,48 +80,56 @@ impl DepthFirst {
         let was_unresolved = record.is_unresolved();
         record.learn(&mut shared.transitions, &ended);
         if was_unresolved || !matches!(ended.completion, Completion::Ok(_)) {
-            self.slots.place(record.slot, record.action, record.role());
-            let did = self.now.done & 1 << record.slot != 0;
-            let (effect, began) = (record.effect, record.began as usize);
-            match ended.completion {
-                Completion::Ok(_) | Completion::Fail if did => self.rewind(records, began),
-                Completion::Ok(_) if effect == Effect::Observation => {
-                    self.look_back(&mut shared.transitions, &records[ended.op as usize]);
-                }
-                Completion::Ok(_) | Completion::Fail | Completion::Info => {}
-            }
+            self.heed(&mut shared.transitions, records, ended.op);
         }
         self.events.push(Event::Complete(ended.op));
         self.advance(shared, records)
     }
 
-    /// Lets an observation take effect where its result, just learned, fits for the first time.
-    fn look_back<M: Model>(&mut self, transitions: &mut Transitions<M>, record: &Record) {
+    /// More is known of a pending operation than when it was placed.
+    fn heed<M: Model>(&mut self, transitions: &mut Transitions<M>, records: &[Record], op: u32) {
+        let record = &records[op as usize];
+        let Record { status, effect, slot, began, .. } = *record;
+        let did = self.now.done & 1 << slot != 0;
+        match status {
+            Status::Known(Completion::Ok(()) | Completion::Fail) if did => self.rewind(records, began as usize),
+            Status::Known(Completion::Ok(()))
+                if effect == Effect::Observation && self.look_back(transitions, record) => {}
+            Status::Known(_) | Status::Open | Status::Vacuous => {
+                self.slots.place_again(slot, record.action, record.role());
+            }
+        }
+    }
+
+    /// Lets an observation take effect where its result, just learned, fits for the first time. False if it fits nowhere.
+    fn look_back<M: Model>(&mut self, transitions: &mut Transitions<M>, record: &Record) -> bool {
         let bit = 1 << record.slot;
         let since = &mut self.path[record.began as usize + 1..];
-        let fits = |state: u32, transitions: &mut Transitions<M>| transitions.step(state, record.action) != IMPOSSIBLE;
-        let first = since.iter().position(|one| fits(one.state, transitions));
+        let fits = |one: &Configuration| transitions.step(one.state, record.action) != IMPOSSIBLE;
+        let first = since.iter().chain([&self.now]).position(fits);
         if let Some(first) = first {
-            since[first..].iter_mut().for_each(|one| one.done |= bit);
+            since[first..].iter_mut().chain([&mut self.now]).for_each(|one| one.done |= bit);
         }
-        if first.is_some() || fits(self.now.state, transitions) {
-            self.now.done |= bit;
-        }
+        first.is_some()
     }
 
     /// Passes all events that have not been passed.
     fn advance<M: Model>(&mut self, shared: &mut Shared<M>, records: &mut [Record]) -> Fate {
-        self.dead.clear();
         while let Some(&event) = self.events.get(self.path.len()) {
-            let passed = match self.pass(shared, records, event) {
-                Ok(None) => self.go_back(shared, records),
-                Ok(Some(next)) => {
-                    self.step(next);
-                    Ok(true)
-                }
-                Err(budget) => Err(budget),
+            if self.path.len() >= self.farthest {
+                self.farthest = self.path.len() + 1;
+                self.dead.clear();
+                shared.one.steps_max += STEPS_PER_EVENT;
+            }
+            let passed = match event {
+                Event::Invoke(op) => self.enter(&mut shared.transitions, &mut records[op as usize], op),
+                Event::Complete(op) => self.leave(shared, &records[op as usize]),
             };
-            match passed {
+            let gone_on = match passed {
+                Ok(false) => self.go_back(shared, records),
+                Ok(true) | Err(_) => passed,
+            };
+            match gone_on {
                 Ok(true) => {}
                 Ok(false) => return Fate::Dead,
                 Err(budget) => return Fate::Exhausted(budget),
@@ -112,73 +138,84 @@ impl DepthFirst {
         Fate::Alive
     }
 
+    /// An event leads to the configuration `next`.
+    #[inline]
     fn step(&mut self, next: Configuration) {
         self.path.push(self.now);
         self.now = next;
     }
 
-    /// The configuration after `event`, the next one, or nothing if all that follow explain nothing.
-    fn pass<M: Model>(
-        &mut self,
-        shared: &mut Shared<M>,
-        records: &mut [Record],
-        event: Event,
-    ) -> Result<Option<Configuration>, Budget> {
-        match event {
-            Event::Invoke(op) => {
-                let record = &mut records[op as usize];
-                record.slot = self.slots.enter(op).ok_or(Budget::Pending)?;
-                self.slots.place(record.slot, record.action, record.role());
-                Ok(Some(self.slots.observe(&mut shared.transitions, self.now)))
-            }
-            Event::Complete(op) => {
-                let record = &records[op as usize];
-                let next = self.close(shared, record)?;
-                if next.is_some() && record.leaves() {
-                    self.slots.free(record.slot);
-                }
-                Ok(next)
-            }
-        }
-    }
-
-    /// The configuration after the completion of an operation.
-    fn close<M: Model>(&self, shared: &mut Shared<M>, record: &Record) -> Result<Option<Configuration>, Budget> {
-        let bit = 1 << record.slot;
-        let did = self.now.done & bit != 0;
-        match record.status {
-            Status::Known(Completion::Ok(_)) if !did => {
-                let first = self.first_choice(shared, record.slot).filter(|next| !self.is_dead(next));
-                if first.is_some() { Ok(first) } else { self.any_choice(shared, record.slot) }
-            }
-            Status::Known(Completion::Fail) if did => Ok(None),
-            Status::Known(Completion::Ok(_) | Completion::Fail) => {
-                Ok(Some(self.now.without(bit)).filter(|next| !self.is_dead(next)))
-            }
-            Status::Known(Completion::Info) | Status::Vacuous | Status::Open => Ok(Some(self.now)),
-        }
-    }
-
-    /// The most likely of the configurations after the operation at `slot`, which has not taken effect yet, returns.
+    /// Passes the invocation of `op`. True, but for lack of slots.
     #[inline]
-    fn first_choice<M: Model>(&self, shared: &mut Shared<M>, slot: u8) -> Option<Configuration> {
-        let bit = 1 << slot;
-        if self.now.hidden & bit != 0 {
-            return Some(self.now.without(bit));
+    fn enter<M: Model>(
+        &mut self,
+        transitions: &mut Transitions<M>,
+        record: &mut Record,
+        op: u32,
+    ) -> Result<bool, Budget> {
+        let slot = self.slots.enter(op).ok_or(Budget::Pending)?;
+        record.slot = slot;
+        let role = record.role();
+        self.slots.place(slot, record.action, role);
+        self.path.push(self.now);
+        if role == Role::Observes && transitions.step(self.now.state, record.action) != IMPOSSIBLE {
+            self.now.done |= 1 << slot;
         }
-        let next = self.slots.take_effect(&mut shared.transitions, self.now, slot)?;
-        Some(next.without(bit))
+        Ok(true)
+    }
+
+    /// Passes the completion of an operation. False if there is no way that is not known to lead nowhere.
+    #[inline]
+    fn leave<M: Model>(&mut self, shared: &mut Shared<M>, record: &Record) -> Result<bool, Budget> {
+        if !record.leaves() {
+            self.step(self.now);
+            return Ok(true);
+        }
+        let next = self.likely(&mut shared.transitions, record).filter(|next| !self.is_dead(next));
+        let next = match next {
+            None if self.has_choice(record) => self.any_choice(shared, record.slot)?,
+            _ => next,
+        };
+        if let Some(next) = next {
+            self.slots.free(record.slot);
+            self.step(next);
+        }
+        Ok(next.is_some())
+    }
+
+    /// Whether there may be more than one way to pass the completion of an operation: it has not taken effect yet, and must.
+    fn has_choice(&self, record: &Record) -> bool {
+        record.status == Status::Known(Completion::Ok(())) && self.now.done & 1 << record.slot == 0
+    }
+
+    /// The likely one of the configurations after an operation that leaves.
+    #[inline]
+    fn likely<M: Model>(&self, transitions: &mut Transitions<M>, record: &Record) -> Option<Configuration> {
+        let bit = 1 << record.slot;
+        match record.status {
+            Status::Known(Completion::Ok(_)) if (self.now.done | self.now.hidden) & bit == 0 => {
+                self.slots.extend_by_one(transitions, self.now, record.slot)
+            }
+            Status::Known(Completion::Fail) if self.now.done & bit != 0 => None,
+            Status::Known(_) | Status::Vacuous | Status::Open => Some(self.now.without(bit)),
+        }
     }
 
     /// Any of the configurations after the operation at `slot`, which has not taken effect yet, returns.
     fn any_choice<M: Model>(&self, shared: &mut Shared<M>, slot: u8) -> Result<Option<Configuration>, Budget> {
-        if let Fate::Exhausted(budget) = self.slots.extend(shared, &[self.now], slot) {
-            return Err(budget);
+        let mut choice = None;
+        let is_enough = |next| {
+            choice = Some(next).filter(|next| !self.is_dead(next));
+            choice.is_some()
+        };
+        match self.slots.extend(&mut shared.transitions, &mut shared.one, &[self.now], slot, is_enough) {
+            Fate::Exhausted(budget) => Err(budget),
+            Fate::Alive | Fate::Dead => Ok(choice),
         }
-        Ok((0..).map_while(|index| shared.closed.get(index)).find(|next| !self.is_dead(next)))
     }
 
     /// Whether `next` is known not to explain what comes after the next event.
+    #[inline]
     fn is_dead(&self, next: &Configuration) -> bool {
         self.dead.len() > 0 && self.dead.find(&(self.path.len() as u32 + 1, *next)).is_some()
     }
@@ -188,16 +225,15 @@ impl DepthFirst {
     fn go_back<M: Model>(&mut self, shared: &mut Shared<M>, records: &[Record]) -> Result<bool, Budget> {
         loop {
             self.dead.id((self.path.len() as u32, self.now));
-            if self.dead.len() > shared.dead_max {
+            if self.dead.len() > shared.one.configurations_max {
                 return Err(Budget::Steps);
             }
             let Some(event) = self.undo(records) else { return Ok(false) };
             let Event::Complete(op) = event else { continue };
             let record = &records[op as usize];
-            if record.status != Status::Known(Completion::Ok(())) || self.now.done & 1 << record.slot != 0 {
-                continue;
-            }
-            if let Some(next) = self.any_choice(shared, record.slot)? {
+            if self.has_choice(record)
+                && let Some(next) = self.any_choice(shared, record.slot)?
+            {
                 self.slots.free(record.slot);
                 self.step(next);
                 return Ok(true);

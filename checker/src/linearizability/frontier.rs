@@ -50,11 +50,12 @@ impl Frontier {
         if self.all_did(slot) {
             self.configurations.iter_mut().for_each(|one| *one = one.without(bit));
         } else {
-            let fate = self.slots.extend(shared, &self.configurations, slot);
+            let fate =
+                self.slots.extend(&mut shared.transitions, &mut shared.all, &self.configurations, slot, |_| false);
             if fate != Fate::Alive {
                 return fate;
             }
-            shared.closed.swap(&mut self.configurations);
+            shared.all.closed.swap(&mut self.configurations);
         }
         self.slots.free(slot);
         Fate::Alive

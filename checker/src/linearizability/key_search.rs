@@ -56,6 +56,14 @@ pub(super) struct Record {
     pub(super) checkpoint: Option<u32>,
 }
 
+impl Default for Record {
+    /// That of an operation of which nothing is known.
+    fn default() -> Self {
+        let (status, effect, action) = (Status::Open, Effect::Observation, Action::NOTHING);
+        Self { status, effect, action, search: 0, slot: 0, began: 0, checkpoint: None }
+    }
+}
+
 impl Record {
     /// Learns how it ended.
     pub(super) fn learn<M: Model>(&mut self, transitions: &mut Transitions<M>, ended: &Ended<'_>) {
@@ -256,7 +264,7 @@ impl KeySearch {
 
     /// Notes what an operation may do in its slot, by what is known of it.
     fn place(&mut self, record: &Record) {
-        self.frontier.slots.place(record.slot, record.action, record.role());
+        self.frontier.slots.place_again(record.slot, record.action, record.role());
     }
 
     /// Whether the completion of this operation changes more of the frontier than the operation's own bit.

@@ -21,19 +21,33 @@ const SLOTS_MAX: u32 = u64::BITS;
 /// Slots are found by the state that they need, modulo this.
 const GROUPS: u32 = 32;
 
-/// What the searches of all keys share: what is known of the model, and working memory.
+/// What the searches of all keys share.
 #[derive(Clone)]
 pub(super) struct Shared<M: Model> {
     pub(super) transitions: Transitions<M>,
+    /// For searches that hold all explanations.
+    pub(super) all: Work,
+    /// For searches that hold one.
+    pub(super) one: Work,
+}
+
+/// Working memory of searches, and how much work they may do.
+#[derive(Clone, Debug)]
+pub(super) struct Work {
     /// The largest number of configurations to be held at once.
     pub(super) configurations_max: usize,
-    /// The largest number of configurations that may turn out to explain nothing at one event of a depth-first search.
-    pub(super) dead_max: usize,
     /// Operations tried in configurations, and configurations compared in large sets, since the history began.
     pub(super) steps: u64,
     pub(super) steps_max: u64,
     pub(super) open: Antichain,
     pub(super) closed: Antichain,
+}
+
+impl Work {
+    pub(super) fn new(configurations_max: usize, steps_max: u64) -> Self {
+        let (open, closed) = (Antichain::default(), Antichain::default());
+        Self { configurations_max, steps: 0, steps_max, open, closed }
+    }
 }
 
 /// What an event left of the frontier.
@@ -136,11 +150,16 @@ impl Slots {
         self.occupied |= 1 << slot;
     }
 
-    /// Notes what the operation at `slot` may do, by what is known of it.
+    /// Notes what the operation at `slot` may do now that more is known of it.
+    pub(super) fn place_again(&mut self, slot: u8, action: Action, role: Role) {
+        self.clear_role(slot);
+        self.place(slot, action, role);
+    }
+
+    /// Notes what the operation at `slot`, of which nothing was known, may do.
     #[inline(always)]
     pub(super) fn place(&mut self, slot: u8, action: Action, role: Role) {
         let bit = 1 << slot;
-        self.clear_role(slot);
         self.slots[slot as usize].action = action;
         match role {
             Role::Idles => return,
@@ -173,18 +192,26 @@ impl Slots {
         self.idle.0 |= 1 << slot;
     }
 
-    /// Fills `shared.closed` with the configurations that have `slot` done, and then clear it, reachable from
-    /// `starts` by pending operations of which the one at `slot` is the last.
-    pub(super) fn extend<M: Model>(&self, shared: &mut Shared<M>, starts: &[Configuration], slot: u8) -> Fate {
+    /// Fills `work.closed` with the configurations that have `slot` done, and then clear it, reachable from `starts` by pending
+    /// operations of which the one at `slot` is the last; with all of them, or until one is enough.
+    pub(super) fn extend<M: Model>(
+        &self,
+        transitions: &mut Transitions<M>,
+        work: &mut Work,
+        starts: &[Configuration],
+        slot: u8,
+        mut is_enough: impl FnMut(Configuration) -> bool,
+    ) -> Fate {
         let bit = 1 << slot;
         let goal = self.goal(slot);
-        let Shared { transitions, open, closed, configurations_max, steps, steps_max, .. } = shared;
+        let Work { open, closed, configurations_max, steps, steps_max } = work;
+        let mut close = |closed: &mut Antichain, one: Configuration| closed.insert(one, 0) && is_enough(one);
         open.clear(self.crashed.0, self.observing.0);
         closed.clear(self.crashed.0, self.observing.0 & !bit);
         for &start in starts {
             let start = self.observe(transitions, start);
-            if (start.done | start.hidden) & bit != 0 {
-                closed.insert(start.without(bit), 0);
+            if (start.done | start.hidden) & bit != 0 && close(closed, start.without(bit)) {
+                return Fate::Alive;
             }
             if start.done & bit == 0 && goal.is_near(&start) {
                 open.insert(start, 0);
@@ -198,7 +225,9 @@ impl Slots {
             for slot in ones(self.changing.0 & !from.done & (sure | unsure)) {
                 let Some(to) = self.take_effect(transitions, from, slot) else { continue };
                 if to.done & bit != 0 {
-                    closed.insert(to.without(bit), 0);
+                    if close(closed, to.without(bit)) {
+                        return Fate::Alive;
+                    }
                 } else if goal.is_near(&to) && self.is_used(transitions, from, slot, to) {
                     open.insert(to, read);
                 }
@@ -224,7 +253,7 @@ impl Slots {
 
     /// `from` after the operation at `slot`; `None` if that is impossible or not worth a look.
     #[inline(always)]
-    pub(super) fn take_effect<M: Model>(
+    fn take_effect<M: Model>(
         &self,
         transitions: &mut Transitions<M>,
         from: Configuration,
@@ -269,9 +298,32 @@ impl Slots {
                 .any(|user| transitions.step(to.state, self.slots[user as usize].action) != IMPOSSIBLE)
     }
 
+    /// `from` after the operation at `slot` returns, which has not taken effect yet, if it is enough that it does so now, or right
+    /// after another one.
+    #[inline]
+    pub(super) fn extend_by_one<M: Model>(
+        &self,
+        transitions: &mut Transitions<M>,
+        from: Configuration,
+        slot: u8,
+    ) -> Option<Configuration> {
+        let bit = 1 << slot;
+        let is_observation = self.observing.0 & bit != 0;
+        if !is_observation && let Some(to) = self.take_effect(transitions, from, slot) {
+            return Some(to.without(bit));
+        }
+        let needed = self.slots[slot as usize].action.needs()?;
+        let makers = ones(self.changing.0 & !from.done & !bit);
+        makers.filter(|&maker| self.slots[maker as usize].action.may_make(needed)).find_map(|maker| {
+            let made = self.take_effect(transitions, from, maker)?;
+            let to = if is_observation { made } else { self.take_effect(transitions, made, slot)? };
+            (to.done & bit != 0).then(|| to.without(bit))
+        })
+    }
+
     /// Lets every observation take effect whose result fits the state. Waiting could not serve any explanation better.
     #[inline(always)]
-    pub(super) fn observe<M: Model>(&self, transitions: &mut Transitions<M>, mut one: Configuration) -> Configuration {
+    fn observe<M: Model>(&self, transitions: &mut Transitions<M>, mut one: Configuration) -> Configuration {
         let observers = self.observing.0 & !one.done;
         let (sure, unsure) = self.candidates(transitions, one.state);
         one.done |= observers & sure;
@@ -329,11 +381,6 @@ impl Slots {
     /// The slots in use.
     pub(super) fn occupied(&self) -> impl Iterator<Item = u8> + use<> {
         ones(self.occupied)
-    }
-
-    /// What the operation at `slot` does.
-    pub(super) fn action(&self, slot: u8) -> Action {
-        self.slots[slot as usize].action
     }
 
     /// The operation at `slot`.

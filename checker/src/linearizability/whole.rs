@@ -1,49 +1,45 @@
-//! The search through a history that is already there.
+//! The judgement of a history that is already there.
 //!
-//! How an operation ends is known when it is invoked. So a result takes part from the start, what failed and reads without a
-//! result are left out, and no event is looked at twice. In return, the search may end too early: what dooms it can be a result
-//! that was still to come. The first completion that leaves no explanation of what had been seen by then is that with which the
-//! shortest wrong beginning of the history ends, and is found by judging beginnings.
+//! How an operation ends is known when it is invoked. So a result takes part from the start, and what failed and reads without a
+//! result are left out. Keys are judged one after the other, each in memory of its own, which matters where they are many.
+//!
+//! A search that knows results beforehand may end too early: what dooms it can be a result that was still to come. So it only
+//! says whether all is well. If not, the history is observed event by event.
 
 use super::{
-    Linearizability, anomaly, ended,
-    frontier::Snapshot,
-    key_search::KeySearch,
-    slots::{Fate, Role},
+    Linearizability, anomaly,
+    depth_first::DepthFirst,
+    ended,
+    key_search::{self, Record, Status},
+    slots::Fate,
+    transitions::Transitions,
 };
 use crate::{
-    history::{Call, Completion, Event, History, OpId, Operation, Value},
+    history::{Completion, Event, History, OpId, Operation},
+    interner::Interner,
     model::{Effect, Model},
-    observer::Observer,
-    verdict::{Budget, Verdict},
+    observer::{Observer, observe},
+    verdict::Verdict,
 };
 
-/// Where an operation is.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Passed {
-    /// The search of its key.
-    search: u32,
-    /// The slot that it leaves when it completes, or [`NO_SLOT`].
-    slot: u8,
+/// The operations and events of a history, sorted by key.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sorted {
+    parts: Vec<Part>,
+    records: Vec<Record>,
+    events: Vec<key_search::Event>,
+    /// The part of an operation, and later where its record is, by [`OpId`]; [`LEFT_OUT`] if it says nothing.
+    places: Vec<u32>,
+    depth_first: DepthFirst,
 }
 
-/// The slot of an operation that leaves none: it says nothing, it crashed, or its key was given up.
-const NO_SLOT: u8 = u8::MAX;
-/// Instead of the slot of an operation that is going to fail.
-const FAILS: u8 = NO_SLOT - 1;
+const LEFT_OUT: u32 = u32::MAX;
 
-/// How many milestones are kept: the last ones.
-pub(super) const MILESTONES: usize = 4;
-/// How many events there are between milestones. Few in tests, whose histories are short.
-const MILE: usize = if cfg!(test) { 2 } else { 16 };
-
-/// How the search of the only key stood before an event.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Milestone {
-    at: usize,
-    /// How many operations had begun.
-    op_count: usize,
-    snapshot: Snapshot,
+/// The records and events of a key: how many, and later where they end.
+#[derive(Clone, Copy, Debug, Default)]
+struct Part {
+    records: usize,
+    events: usize,
 }
 
 impl<M: Model> Linearizability<M> {
@@ -58,11 +54,10 @@ impl<M: Model> Linearizability<M> {
 
     /// The verdict of a search, whatever the keys.
     pub(super) fn search_whole(&mut self, history: &History) -> Verdict {
-        self.ends.clear();
-        let Some(foreseen) = self.sweep(history, history.events.len()) else { return self.finish(history) };
-        let at = self.first_wrong(history, foreseen);
-        let (Event::Invoke(op) | Event::Complete(op)) = history.events[at];
-        Verdict::Invalid(anomaly::<M>(history, at + 1, op))
+        self.reset();
+        self.sorted.sort(history, &mut self.keys, &mut self.shared.transitions);
+        let init = self.shared.transitions.init();
+        if self.sorted.is_explained(init, &mut self.shared) { Verdict::Valid } else { observe(self, history) }
     }
 
     /// The verdict, if no key needs a search.
@@ -84,164 +79,102 @@ impl<M: Model> Linearizability<M> {
         }
         Some(Verdict::Valid)
     }
+}
 
-    /// The event with which the shortest wrong beginning of `history` ends, given the one at which a search through all of it
-    /// died, before which none does; that one, if the budget does not suffice.
-    fn first_wrong(&mut self, history: &History, foreseen: usize) -> usize {
-        if self.search_again(history, foreseen) {
-            return foreseen;
-        }
-        self.learn_ends(history, 0, history.events.len());
-        let (mut low, mut high, mut step) = (foreseen, history.events.len() - 1, 0);
-        while low < high {
-            let middle = low.midpoint(high).min(low + step);
-            match self.sweep(history, middle + 1) {
-                Some(died) => (low, high) = (low.max(died), middle),
-                None if self.exhausted.is_some() => return foreseen,
-                None => (low, step) = (middle + 1, 2 * step + 1),
-            }
-        }
-        low
+impl Sorted {
+    /// Whether every key has an explanation that was found.
+    fn is_explained<M: Model>(&mut self, init: u32, shared: &mut super::Shared<M>) -> bool {
+        let Self { parts, records, events, depth_first, .. } = self;
+        let mut since = 0;
+        parts.iter().all(|part| {
+            depth_first.reset(init);
+            let fate = depth_first.pass_all(shared, records, &events[since..part.events]);
+            since = part.events;
+            fate == Fate::Alive
+        })
     }
 
-    /// Whether the search that died at event `died` would have died there, too, had it known nothing of what came later. It is
-    /// enough to go back to before the operations began that were pending then. False if it is not known.
-    fn search_again(&mut self, history: &History, died: usize) -> bool {
-        let ([search], Event::Complete(dying)) = (&mut self.searches[..self.keys.len()], history.events[died]) else {
-            return false;
-        };
-        let frontier = &mut search.frontier;
-        let pending = frontier.slots.occupied().map(|slot| frontier.slots.op(slot) as usize);
-        let succeeds = pending.filter(|&op| op != dying.0 as usize && self.passed[op].slot != NO_SLOT).min();
-        let fails = self.passed.iter().position(|passed| passed.slot == FAILS);
-        let Some(doubtful) = succeeds.into_iter().chain(fails).min() else { return true };
-        let before = self.milestones.iter().filter(|milestone| milestone.op_count <= doubtful);
-        let Some(milestone) = before.max_by_key(|milestone| milestone.at) else { return false };
-        frontier.restore(&milestone.snapshot);
-        for slot in frontier.slots.occupied() {
-            let op = history.operation(OpId(frontier.slots.op(slot)));
-            let (_, role) = role::<M>(&op.call, completion(op)).expect("what has a slot has a role");
-            frontier.slots.place(slot, frontier.slots.action(slot), role);
-        }
-        self.passed.truncate(milestone.op_count);
-        let from = milestone.at;
-        self.learn_ends(history, from, died + 1);
-        self.walk(history, from, died + 1).is_some()
-    }
-
-    /// Notes where operations complete that do so from event `from` on, before event `until`.
-    fn learn_ends(&mut self, history: &History, from: usize, until: usize) {
-        self.ends.clear();
-        self.ends.resize(history.operations.len(), u32::MAX);
-        for (at, &event) in (from..).zip(&history.events[from..until]) {
-            if let Event::Complete(op) = event {
-                self.ends[op.0 as usize] = at as u32;
+    fn sort<M: Model>(&mut self, history: &History, keys: &mut Interner<u32>, transitions: &mut Transitions<M>) {
+        self.count::<M>(history, keys);
+        for &event in &history.events {
+            match event {
+                Event::Invoke(op) => self.invoke(op, history, transitions),
+                Event::Complete(op) => self.complete(op, history.operation(op)),
             }
         }
     }
 
-    /// Searches through the first `count` events as if there were no more. The answer is the event at which no explanation was
-    /// left.
-    fn sweep(&mut self, history: &History, count: usize) -> Option<usize> {
-        self.reset();
-        self.milestones.iter_mut().for_each(|milestone| milestone.op_count = usize::MAX);
-        self.walk(history, 0, count)
-    }
-
-    /// Searches through the events from `from` on, before which it has been.
-    fn walk(&mut self, history: &History, from: usize, count: usize) -> Option<usize> {
-        let mut last = None;
-        for (at, &event) in (from..).zip(&history.events[from..count]) {
-            if at % MILE == 0 && self.ends.is_empty() {
-                self.remember(at);
+    /// Makes room for the parts. Each says where it begins.
+    fn count<M: Model>(&mut self, history: &History, keys: &mut Interner<u32>) {
+        self.parts.clear();
+        self.places.clear();
+        let mut last = (u32::MAX, 0);
+        for operation in &history.operations {
+            let key = operation.call.key;
+            if effect::<M>(operation).is_none() {
+                self.places.push(LEFT_OUT);
+                continue;
             }
-            let fate = match event {
-                Event::Invoke(op) => self.foresee(op, history, count, &mut last),
-                Event::Complete(op) => self.pass(op),
-            };
-            match fate {
-                Fate::Alive => {}
-                Fate::Dead => return Some(at),
-                Fate::Exhausted(budget) => self.give_up(event, budget),
+            if last.0 != key || self.parts.is_empty() {
+                last = (key, keys.id(key));
             }
+            let part = last.1 as usize;
+            if part == self.parts.len() {
+                self.parts.push(Part::default());
+            }
+            self.parts[part].records += 1;
+            self.parts[part].events += 1 + usize::from(is_ok(operation));
+            self.places.push(part as u32);
         }
-        None
+        let mut end = Part::default();
+        for part in &mut self.parts {
+            let Part { records, events } = std::mem::replace(part, end);
+            end.records += records;
+            end.events += events;
+        }
+        self.records.resize(end.records, Record::default());
+        self.events.resize(end.events, key_search::Event::Invoke(0));
     }
 
-    /// Keeps how the search stands before event `at`, if there is but one.
-    fn remember(&mut self, at: usize) {
-        let [search] = &self.searches[..self.keys.len()] else { return };
-        let milestone = &mut self.milestones[at / MILE % MILESTONES];
-        search.frontier.save(&mut milestone.snapshot);
-        milestone.at = at;
-        milestone.op_count = self.passed.len();
+    fn invoke<M: Model>(&mut self, op: OpId, history: &History, transitions: &mut Transitions<M>) {
+        let place = &mut self.places[op.0 as usize];
+        if *place == LEFT_OUT {
+            return;
+        }
+        let Operation { call, completion, .. } = history.operation(op);
+        let (completion, _) = completion.unwrap_or((Completion::Info, 0));
+        let output = if let Completion::Ok(output) = completion { Some(output) } else { None };
+        let (action, effect) = (transitions.action(call, output, &history.values), M::effect(call, output));
+        let status = Status::Known(completion.map(|_| ()));
+        let part = &mut self.parts[*place as usize];
+        self.records[part.records] = Record { status, effect, action, search: *place, ..Record::default() };
+        self.events[part.events] = key_search::Event::Invoke(part.records as u32);
+        *place = part.records as u32;
+        part.records += 1;
+        part.events += 1;
     }
 
-    /// Gives an operation its place in the search of its key. `last` is the last key and the number of its search.
-    #[inline]
-    fn foresee(&mut self, op: OpId, history: &History, count: usize, last: &mut Option<(u32, u32)>) -> Fate {
-        assert_eq!(op.0 as usize, self.passed.len(), "operations are numbered in the order of invocation");
-        let operation = history.operation(op);
-        let is_known = self.ends.get(op.0 as usize).is_none_or(|&end| (end as usize) < count);
-        let completion = if is_known { completion(operation) } else { Completion::Info };
-        let key = operation.call.key;
-        let search = match *last {
-            Some((known, search)) if known == key => search,
-            _ => self.search(key),
-        };
-        *last = Some((key, search));
-        self.passed.push(Passed { search, slot: if completion == Completion::Fail { FAILS } else { NO_SLOT } });
-        let Some((output, role)) = role::<M>(&operation.call, completion) else { return Fate::Alive };
-        let KeySearch { frontier, is_exhausted, .. } = &mut self.searches[search as usize];
-        if *is_exhausted {
-            return Fate::Alive;
+    fn complete(&mut self, op: OpId, operation: &Operation) {
+        let place = self.places[op.0 as usize];
+        if place != LEFT_OUT && is_ok(operation) {
+            let part = &mut self.parts[self.records[place as usize].search as usize];
+            self.events[part.events] = key_search::Event::Complete(place);
+            part.events += 1;
         }
-        let action = self.shared.transitions.action(&operation.call, output, &history.values);
-        let Some(slot) = frontier.slots.enter(op.0) else { return Fate::Exhausted(Budget::Pending) };
-        frontier.slots.place(slot, action, role);
-        if !matches!(role, Role::Crashed(_)) {
-            self.passed[op.0 as usize].slot = slot;
-        }
-        Fate::Alive
-    }
-
-    /// An operation completes as foreseen.
-    #[inline]
-    fn pass(&mut self, op: OpId) -> Fate {
-        let Passed { search, slot } = self.passed[op.0 as usize];
-        if slot >= FAILS {
-            self.passed[op.0 as usize].slot = NO_SLOT;
-            return Fate::Alive;
-        }
-        let search = &mut self.searches[search as usize];
-        if search.is_exhausted { Fate::Alive } else { search.frontier.close(&mut self.shared, slot) }
-    }
-
-    /// No more is asked about the key of the operation of this event.
-    fn give_up(&mut self, event: Event, budget: Budget) {
-        let (Event::Invoke(op) | Event::Complete(op)) = event;
-        let search = self.passed[op.0 as usize].search;
-        self.searches[search as usize].is_exhausted = true;
-        self.exhausted.get_or_insert(budget);
     }
 }
 
-/// How an operation ends, as far as it is ever known.
-fn completion(operation: &Operation) -> Completion<Value> {
-    operation.completion.map_or(Completion::Info, |(completion, _)| completion)
+fn is_ok(operation: &Operation) -> bool {
+    matches!(operation.completion, Some((Completion::Ok(_), _)))
 }
 
-/// What is known of the result of an operation that ends so, and what it may do; nothing if it has no part in the search.
-fn role<M: Model>(call: &Call, completion: Completion<Value>) -> Option<(Option<Value>, Role)> {
-    let output = match completion {
-        Completion::Ok(output) => Some(output),
-        Completion::Info => None,
-        Completion::Fail => return None,
+/// What an operation may do, given how it ends, unless it says nothing.
+fn effect<M: Model>(operation: &Operation) -> Option<Effect> {
+    let output = match operation.completion {
+        Some((Completion::Ok(output), _)) => Some(output),
+        Some((Completion::Info, _)) | None => None,
+        Some((Completion::Fail, _)) => return None,
     };
-    match (M::effect(call, output), output) {
-        (Effect::Observation, None) => None,
-        (Effect::Observation, Some(_)) => Some((output, Role::Observes)),
-        (effect, None) => Some((output, Role::Crashed(effect))),
-        (effect, Some(_)) => Some((output, Role::Changes(effect))),
-    }
+    let effect = M::effect(&operation.call, output);
+    (output.is_some() || effect != Effect::Observation).then_some(effect)
 }
