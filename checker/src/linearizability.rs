@@ -27,6 +27,7 @@ mod elements;
 mod depth_first;
 mod frontier;
 mod key_search;
+mod short;
 mod slots;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ mod zones;
 
 use self::{
     key_search::{Ended, Judge, KeySearch, Record},
+    short::{MILESTONES, Milestone, Passed},
     slots::{Fate, Shared, Work},
     transitions::{Action, Transitions},
     whole::Sorted,
@@ -79,6 +81,11 @@ pub struct Linearizability<M: Model> {
     records: Vec<Record>,
     /// A whole history.
     sorted: Sorted,
+    /// Where the operations of a short history are, by [`OpId`].
+    passed: Vec<Passed>,
+    /// Where the completions of a short history are, by [`OpId`], if those that come later are not to be known.
+    ends: Vec<u32>,
+    milestones: [Milestone; MILESTONES],
     keys: Interner<u32>,
     /// The last key and the number of its search.
     last_key: Option<(u32, u32)>,
@@ -114,6 +121,9 @@ impl<M: Model> Linearizability<M> {
             shared,
             records: Vec::new(),
             sorted: Sorted::default(),
+            passed: Vec::new(),
+            ends: Vec::new(),
+            milestones: Default::default(),
             keys: Interner::new(),
             last_key: None,
             searches: Vec::new(),
@@ -292,6 +302,9 @@ impl<M: Model> Observer for Linearizability<M> {
     fn reset(&mut self) {
         self.shared.transitions.reset();
         self.records.clear();
+        self.passed.clear();
+        self.ends.clear();
+        self.milestones.iter_mut().for_each(Milestone::forget);
         self.zones.reset();
         self.keys.clear();
         self.last_key = None;

@@ -22,6 +22,9 @@ use crate::{
     verdict::Budget,
 };
 
+/// How many events to look ahead for a result that tells which way is right.
+const LOOK_AHEAD: usize = 32;
+
 /// Steps to find another way that each event adds to those that are allowed.
 const STEPS_PER_EVENT: u64 = 1 << 6;
 
@@ -64,7 +67,6 @@ impl DepthFirst {
 
     /// `op` is invoked. What is known of it is in its record.
     pub(super) fn invoke<M: Model>(&mut self, shared: &mut Shared<M>, records: &mut [Record], op: u32) -> Fate {
-        records[op as usize].began = self.events.len() as u32;
         self.events.push(Event::Invoke(op));
         self.advance(shared, records)
     }
@@ -123,7 +125,7 @@ impl DepthFirst {
             }
             let passed = match event {
                 Event::Invoke(op) => self.enter(&mut shared.transitions, &mut records[op as usize], op),
-                Event::Complete(op) => self.leave(shared, &records[op as usize]),
+                Event::Complete(op) => self.leave(shared, records, op),
             };
             let gone_on = match passed {
                 Ok(false) => self.go_back(shared, records),
@@ -155,6 +157,7 @@ impl DepthFirst {
     ) -> Result<bool, Budget> {
         let slot = self.slots.enter(op).ok_or(Budget::Pending)?;
         record.slot = slot;
+        record.began = self.path.len() as u32;
         let role = record.role();
         self.slots.place(slot, record.action, role);
         self.path.push(self.now);
@@ -166,12 +169,13 @@ impl DepthFirst {
 
     /// Passes the completion of an operation. False if there is no way that is not known to lead nowhere.
     #[inline]
-    fn leave<M: Model>(&mut self, shared: &mut Shared<M>, record: &Record) -> Result<bool, Budget> {
+    fn leave<M: Model>(&mut self, shared: &mut Shared<M>, records: &[Record], op: u32) -> Result<bool, Budget> {
+        let record = &records[op as usize];
         if !record.leaves() {
             self.step(self.now);
             return Ok(true);
         }
-        let next = self.likely(&mut shared.transitions, record).filter(|next| !self.is_dead(next));
+        let next = self.likely(&mut shared.transitions, records, record).filter(|next| !self.is_dead(next));
         let next = match next {
             None if self.has_choice(record) => self.any_choice(shared, record.slot)?,
             _ => next,
@@ -183,22 +187,49 @@ impl DepthFirst {
         Ok(next.is_some())
     }
 
-    /// Whether there may be more than one way to pass the completion of an operation: it has not taken effect yet, and must.
+    /// Whether there may be more than one way to pass the completion of an operation: it must take effect
+    /// and has not.
     fn has_choice(&self, record: &Record) -> bool {
-        record.status == Status::Known(Completion::Ok(())) && self.now.done & 1 << record.slot == 0
+        record.status == Status::Known(Completion::Ok(()))
+            && self.now.done & 1 << record.slot == 0
+            && self.slots.has_choice(&self.now, record.slot)
     }
 
     /// The likely one of the configurations after an operation that leaves.
     #[inline]
-    fn likely<M: Model>(&self, transitions: &mut Transitions<M>, record: &Record) -> Option<Configuration> {
+    fn likely<M: Model>(
+        &self,
+        transitions: &mut Transitions<M>,
+        records: &[Record],
+        record: &Record,
+    ) -> Option<Configuration> {
+        let Configuration { done, hidden, .. } = self.now;
         let bit = 1 << record.slot;
         match record.status {
-            Status::Known(Completion::Ok(_)) if (self.now.done | self.now.hidden) & bit == 0 => {
-                self.slots.extend_by_one(transitions, self.now, record.slot)
+            Status::Known(Completion::Ok(_)) if done & bit == 0 => {
+                if hidden & bit == 0 || self.is_wanted(records, record) {
+                    self.slots.extend_by_one(transitions, self.now, record.slot)
+                } else {
+                    Some(self.now.without(bit))
+                }
             }
-            Status::Known(Completion::Fail) if self.now.done & bit != 0 => None,
+            Status::Known(Completion::Fail) if done & bit != 0 => None,
             Status::Known(_) | Status::Vacuous | Status::Open => Some(self.now.without(bit)),
         }
+    }
+
+    /// Whether the next result that says so, of those that are known already, needs the state that an overwrite leaves rather
+    /// than the present one.
+    fn is_wanted(&self, records: &[Record], overwrite: &Record) -> bool {
+        let present = self.path.len();
+        let ahead = self.events[present + 1..].iter().take(LOOK_AHEAD);
+        let ended =
+            ahead.filter_map(|event| if let Event::Complete(op) = event { Some(&records[*op as usize]) } else { None });
+        let open = ended.filter(|one| one.began as usize > present || self.now.done & 1 << one.slot == 0);
+        let wanted = open.filter_map(|one| one.action.needs());
+        let first =
+            wanted.into_iter().find(|&state| state == self.now.state || Some(state) == overwrite.action.writes());
+        first.is_some_and(|state| state != self.now.state)
     }
 
     /// Any of the configurations after the operation at `slot`, which has not taken effect yet, returns.

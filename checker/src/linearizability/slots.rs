@@ -321,6 +321,12 @@ impl Slots {
         })
     }
 
+    /// Whether there may be more than one way for the operation at `slot`, which has not taken effect yet, to do so.
+    pub(super) fn has_choice(&self, from: &Configuration, slot: u8) -> bool {
+        let bit = 1 << slot;
+        from.hidden & bit != 0 || self.changing.0 & !from.done & !bit != 0
+    }
+
     /// Lets every observation take effect whose result fits the state. Waiting could not serve any explanation better.
     #[inline(always)]
     fn observe<M: Model>(&self, transitions: &mut Transitions<M>, mut one: Configuration) -> Configuration {
@@ -381,6 +387,11 @@ impl Slots {
     /// The slots in use.
     pub(super) fn occupied(&self) -> impl Iterator<Item = u8> + use<> {
         ones(self.occupied)
+    }
+
+    /// What the operation at `slot` does.
+    pub(super) fn action(&self, slot: u8) -> Action {
+        self.slots[slot as usize].action
     }
 
     /// The operation at `slot`.

@@ -19,6 +19,7 @@ fn check(text: &str, expected: &str) {
     let verdict = super::check::<Register>(&history);
     assert_eq!(verdict, online(&history), "whole and online");
     assert_eq!(verdict, Linearizability::<Register>::new().search_whole(&history), "by search");
+    assert_eq!(verdict, Linearizability::<Register>::new().search_sorted(&history), "key by key");
     assert_eq!(verdict.anomaly().map_or("valid", |anomaly| &anomaly.name), expected);
     if let Some(anomaly) = verdict.anomaly() {
         let Some(&Event::Complete(last)) = history.events.last() else { panic!("the last line completes") };
@@ -494,7 +495,9 @@ fn agrees_with_the_oracle<M: Model>(history: &History) -> Result<(), TestCaseErr
         prop_assert_eq!(&observe(&mut checker, history), &online, "a depth-first search given up after {}", limit);
     }
     prop_assert_eq!(&checker.check(history), &online, "whole");
-    prop_assert_eq!(&checker.search_whole(history), &online, "by search");
+    prop_assert_eq!(&checker.search_sorted(history), &online, "key by key");
+    let short = checker.search_short(history);
+    prop_assert!(short.is_none_or(|short| short == online), "at once");
     if let Verdict::Invalid(Anomaly { evidence: Evidence::Operation(op), .. }) = online {
         let last = history.events.iter().position(|&event| event == Event::Complete(op)).unwrap();
         prop_assert!(!has_order_of::<M>(&prefix(history, last + 1)), "blamed too early");

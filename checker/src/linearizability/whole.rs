@@ -33,6 +33,9 @@ pub(super) struct Sorted {
     depth_first: DepthFirst,
 }
 
+/// Up to so many events a history is short.
+const SHORT: usize = 256;
+
 const LEFT_OUT: u32 = u32::MAX;
 
 /// The records and events of a key: how many, and later where they end.
@@ -54,6 +57,13 @@ impl<M: Model> Linearizability<M> {
 
     /// The verdict of a search, whatever the keys.
     pub(super) fn search_whole(&mut self, history: &History) -> Verdict {
+        let is_short = history.events.len() <= SHORT;
+        let verdict = if is_short { self.search_short(history) } else { None };
+        verdict.unwrap_or_else(|| self.search_sorted(history))
+    }
+
+    /// The verdict of a search key by key.
+    pub(super) fn search_sorted(&mut self, history: &History) -> Verdict {
         self.reset();
         self.sorted.sort(history, &mut self.keys, &mut self.shared.transitions);
         let init = self.shared.transitions.init();
@@ -147,7 +157,8 @@ impl Sorted {
         let (action, effect) = (transitions.action(call, output, &history.values), M::effect(call, output));
         let status = Status::Known(completion.map(|_| ()));
         let part = &mut self.parts[*place as usize];
-        self.records[part.records] = Record { status, effect, action, search: *place, ..Record::default() };
+        self.records[part.records] =
+            Record { status, effect, action, search: *place, began: u32::MAX, ..Record::default() };
         self.events[part.events] = key_search::Event::Invoke(part.records as u32);
         *place = part.records as u32;
         part.records += 1;
