@@ -107,12 +107,12 @@ impl DepthFirst {
     fn look_back<M: Model>(&mut self, transitions: &mut Transitions<M>, record: &Record) -> bool {
         let bit = 1 << record.slot;
         let since = &mut self.path[record.began as usize + 1..];
-        let fits = |one: &Configuration| transitions.step(one.state, record.action) != IMPOSSIBLE;
-        let first = since.iter().chain([&self.now]).position(fits);
-        if let Some(first) = first {
-            since[first..].iter_mut().chain([&mut self.now]).for_each(|one| one.done |= bit);
-        }
-        first.is_some()
+        let mut fits = |one: &Configuration| transitions.step(one.state, record.action) != IMPOSSIBLE;
+        let first = since.iter().position(&mut fits).unwrap_or(since.len());
+        since[first..].iter_mut().for_each(|one| one.done |= bit);
+        let has_fitted = first < since.len() || fits(&self.now);
+        self.now.done |= u64::from(has_fitted) << record.slot;
+        has_fitted
     }
 
     /// Passes all events that have not been passed.

@@ -121,6 +121,14 @@ fn a_write_that_times_out_takes_effect_once_at_most() {
 }
 
 #[test]
+fn equal_writes_that_timed_out_are_interchangeable_only_while_both_are_pending() {
+    // The read saw the first write of 1, before the write of 2; where that was pending, the second one is now.
+    let writes = "p0 write 2\np1 write 1\np2 read\np0 ok\np3 write 1\np3 info\np1 info\n";
+    check(&format!("{writes}p2 ok 1\np4 read\np4 ok 2"), "valid");
+    check(&format!("{writes}p2 ok 1\np4 read\np4 ok 2\np4 read\np4 ok 1\np4 read\np4 ok 2"), STALE_READ);
+}
+
+#[test]
 fn a_write_that_is_open_at_the_end_is_like_one_that_timed_out() {
     check("p0 write 1\np1 read\np1 ok 1\np1 read\np1 ok 1", "valid");
     check("p0 write 1\np1 read\np1 ok nil\np1 read\np1 ok nil", "valid");
