@@ -23,8 +23,8 @@
 //! one deterministic model for all keys.
 
 mod antichain;
-mod elements;
 mod depth_first;
+mod elements;
 mod frontier;
 mod key_search;
 mod short;

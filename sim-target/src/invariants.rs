@@ -43,8 +43,7 @@ pub(crate) struct Watch {
     clients: Clients,
     system: Arc<str>,
     no_groups: Arc<[Arc<str>]>,
-    /// For each node its name, and its groups while it has this role.
-    nodes: Vec<(Arc<str>, usize, Arc<[Arc<str>]>)>,
+    nodes: Vec<Known>,
     /// Room for what an object says of itself.
     room: Vec<Option<Datum>>,
     /// When something is to be judged.
@@ -55,6 +54,15 @@ pub(crate) struct Watch {
     keeps_old: bool,
     /// There is something to judge, or to remember, after the event that is handled now.
     due: bool,
+}
+
+/// What a node is called.
+#[derive(Clone, Debug)]
+struct Known {
+    name: Arc<str>,
+    /// The role with which it is in these groups.
+    role: usize,
+    groups: Arc<[Arc<str>]>,
 }
 
 /// What some invariant waits for.
@@ -159,7 +167,7 @@ impl Watch {
                 continue;
             }
             self.name(core, node);
-            let (name, _, groups) = &self.nodes[node];
+            let Known { name, groups, .. } = &self.nodes[node];
             match nodes[node].as_ref().filter(|_| host.up) {
                 Some(process) => {
                     self.state
@@ -175,15 +183,15 @@ impl Watch {
         let role = core.hosts[node].role;
         while self.nodes.len() <= node {
             let name = format!("n{}", self.nodes.len() + 1).into();
-            self.nodes.push((name, usize::MAX - 1, [].into()));
+            self.nodes.push(Known { name, role: usize::MAX - 1, groups: [].into() });
         }
-        if self.nodes[node].1 == role {
+        if self.nodes[node].role == role {
             return;
         }
         let kind = core.about.kind_of(node as u16, core.header.nodes.into());
         let groups = [kind, core.about.roles.get(role).copied().unwrap_or_default()];
         let groups = groups.into_iter().filter(|group| !group.is_empty()).map(Into::into).collect();
-        (self.nodes[node].1, self.nodes[node].2) = (role, groups);
+        (self.nodes[node].role, self.nodes[node].groups) = (role, groups);
     }
 
     /// Judges what has come due by the time of the next event, before it is handled.
