@@ -89,6 +89,16 @@ impl Harness {
         self.runner.run(schedule, Options::SEARCH)
     }
 
+    /// What is wrong with the target's invariants, as far as runs so far can tell: clauses that were neither true nor false.
+    pub fn undecided(&self) -> Vec<String> {
+        let undecided = self.runner.undecided().into_iter();
+        undecided
+            .map(|(name, clause)| {
+                format!("invariant {name:?}: `{clause}` was never true nor false: is a name in it misspelt?")
+            })
+            .collect()
+    }
+
     /// Runs `schedule` and keeps every event.
     pub fn trace(&mut self, schedule: &Schedule) -> Outcome {
         self.runner.run(schedule, Options::TRACE);

@@ -100,8 +100,8 @@ impl Broken {
         let object = self.object.as_ref().map(|object| format!(" of {object}")).unwrap_or_default();
         let Self { invariant, clause, why, occasion, time, .. } = self;
         format!(
-            "The invariant {invariant:?} does not hold{object} at {} ms, {occasion}: {why} (`{clause}`).",
-            time / 1_000_000
+            "The invariant {invariant:?} does not hold{object} at {:.3} ms, {occasion}: {why} (`{clause}`).",
+            *time as f64 / 1e6
         )
     }
 }

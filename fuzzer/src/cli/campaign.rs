@@ -72,7 +72,7 @@ pub(super) fn fuzz(targets: &[Box<dyn AnyTarget>], arguments: &FuzzArguments, js
         return Ok(Exit::Nondeterminism);
     }
     if !json {
-        settings.greet(harness.name());
+        settings.greet(&harness);
     }
     if arguments.jobs > 1 {
         return workers::fuzz(&settings, harness.name());
@@ -91,16 +91,18 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    fn greet(&self, target: &str) {
+    fn greet(&self, harness: &Harness) {
         let FuzzArguments { seed, jobs, crashes, .. } = &self.arguments;
         let workers = if *jobs == 1 { "1 worker".to_string() } else { format!("{jobs} workers") };
         say(&format!(
-            "murphy {}  target {target}  {workers}  seed {seed:#x}  corpus {}  findings {}",
+            "murphy {}  target {}  {workers}  seed {seed:#x}  corpus {}  findings {}",
             env!("CARGO_PKG_VERSION"),
+            harness.name(),
             self.corpus.display(),
             crashes.display()
         ));
         say(&format!("  determinism check: {PROOF} schedules, two runs each, traces equal"));
+        harness.undecided().iter().for_each(|what| say(&format!("  {what}")));
     }
 
     pub(super) fn stop_on(&self) -> StopOn {

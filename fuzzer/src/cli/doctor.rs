@@ -41,6 +41,7 @@ pub(super) fn doctor(targets: &[Box<dyn AnyTarget>], arguments: &DoctorArguments
     }
     let mut survey = Survey::new(&harness);
     let findings = patient.examine(&mut harness, &mut survey)?;
+    survey.undecided = harness.undecided();
     put(&if json {
         let mut object = survey.object();
         object["schema"] = json!("murphy/doctor/1");

@@ -70,6 +70,8 @@ pub(super) struct Survey {
     settled: u64,
     /// Runs in which an operation succeeded that was invoked when all was healed.
     recovered: u64,
+    /// Clauses of invariants that were never decided.
+    pub(super) undecided: Vec<String>,
     /// Last reads, and those of them that were answered.
     last: (u64, u64),
 }
@@ -130,6 +132,7 @@ impl Survey {
             unknown: 0,
             settled: 0,
             recovered: 0,
+            undecided: Vec::new(),
             last: (0, 0),
         }
     }
@@ -303,6 +306,7 @@ impl Survey {
             self.known_faults().into_iter().filter(|kind| self.faults.get(kind).is_none_or(|of| of.effective == 0));
         list("faults without any effect", idle.map(FaultKind::keyword).collect());
         remarks.extend(self.remarks_on_the_workload());
+        remarks.extend(self.undecided.iter().cloned());
         for (anomaly, runs) in &self.invalid {
             remarks.push(format!("{anomaly} in {} runs: `murphy fuzz` minimizes and files it", thousands(*runs)));
         }
