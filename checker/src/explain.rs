@@ -61,6 +61,7 @@ impl Display for Explanation {
 pub fn explain(history: &History, anomaly: &Anomaly) -> Explanation {
     match &anomaly.evidence {
         Evidence::Operation(dying) => explain_operation(history, anomaly, *dying),
+        Evidence::Operations { operations, sentence } => explain_operations(history, operations, sentence),
         Evidence::Conflict { key, first, second } => bare(conflict(&anomaly.name, *key, *first, *second)),
         Evidence::Panic { node, message, location } => {
             let who = if *node == 0 { "the workload or a property".to_owned() } else { format!("n{node}") };
@@ -122,6 +123,27 @@ pub fn heard(history: &History, op: OpId) -> String {
     }
 }
 
+/// An operation with what came of it and who asked, in a few words: `read(k1) -> [1 2] by p3`.
+pub(crate) fn told(history: &History, op: OpId) -> String {
+    let operation = history.operation(op);
+    let mut call = asked(history, op);
+    match (operation.completion, operation.call.input) {
+        (Some((Completion::Ok(output @ Value::Transaction(_)), _)), _) => {
+            call = format!("{}({})", history.functions[operation.call.function as usize], plain(history, output));
+        }
+        (Some((Completion::Ok(Value::Nil), _)), _) | (None, _) => {}
+        (Some((Completion::Ok(output), _)), Value::Nil) => call = format!("{call} -> {}", plain(history, output)),
+        (Some(_), _) => {}
+    }
+    if let Some((cut, _)) = call.char_indices().nth(TOLD) {
+        call.replace_range(cut.., "…");
+    }
+    format!("{call} by p{}", operation.process)
+}
+
+/// More characters than these of an operation are not told in a sentence.
+const TOLD: usize = 80;
+
 fn bare(summary: String) -> Explanation {
     Explanation { summary, operations: Vec::new(), why: Vec::new(), listing: Vec::new(), picture: Vec::new() }
 }
@@ -174,6 +196,19 @@ fn explain_operation(history: &History, anomaly: &Anomaly, dying: OpId) -> Expla
     view.explanation(&anomaly.name, why)
 }
 
+/// What a checker has said itself, with the operations it names; the last of them to complete is where it showed.
+fn explain_operations(history: &History, operations: &[OpId], sentence: &str) -> Explanation {
+    let place = |event: &Event| match event {
+        Event::Complete(op) if operations.contains(op) => Some(*op),
+        Event::Complete(_) | Event::Invoke(_) => None,
+    };
+    let last = history.events.iter().rev().find_map(place).or(operations.last().copied());
+    let Some(last) = last else { return bare(sentence.to_owned()) };
+    let view = View::new(history, operations, false, last);
+    let (listing, picture) = (view.listing(), timeline::bars(history, view.shown(), last));
+    Explanation { summary: sentence.to_owned(), operations: view.shown().to_vec(), why: Vec::new(), listing, picture }
+}
+
 /// The operations of a smallest part of `history` that still shows `anomaly`: ending with the same operation and
 /// deserving the same name, and losing that with any one operation more.
 ///
@@ -182,6 +217,7 @@ fn explain_operation(history: &History, anomaly: &Anomaly, dying: OpId) -> Expla
 pub fn shrink_history(history: &History, anomaly: &Anomaly) -> Vec<OpId> {
     match anomaly.evidence {
         Evidence::Operation(dying) => shrink(history, anomaly, dying).0,
+        Evidence::Operations { ref operations, .. } => operations.clone(),
         Evidence::Conflict { .. }
         | Evidence::Panic { .. }
         | Evidence::Mark { .. }

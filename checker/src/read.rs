@@ -9,6 +9,8 @@
 //!
 //! Deliberately absent: files, and guesses at the family.
 
+mod counted;
+
 use std::collections::BTreeMap;
 
 use thiserror::Error;
@@ -104,6 +106,9 @@ pub fn read(text: &str, format: Format, family: Family) -> Result<History, ReadE
     };
     let tells_mismatch = format == Format::EtcdLog && family == Family::CasRegister;
     let mut builder = Builder { is_keyed: are_keyed(&entries), tells_mismatch, ..Builder::new(family) };
+    if family == Family::Stats {
+        builder.history.functions = counted::functions(&entries);
+    }
     for (at, entry) in &entries {
         builder.entry(entry).map_err(|kind| ReadError { place: edn::place(text, *at), kind })?;
     }
@@ -248,7 +253,7 @@ impl Builder {
 
     /// Whether operations are of several objects at once.
     fn spans_keys(&self) -> bool {
-        matches!(self.family, Family::MultiRegister | Family::ListAppend)
+        matches!(self.family, Family::MultiRegister | Family::ListAppend | Family::Kafka | Family::Stats)
     }
 
     fn key_and_value<'a>(&mut self, entry: &'a Edn) -> (u32, &'a Edn) {
@@ -286,6 +291,9 @@ impl Builder {
 
     fn input(&mut self, function: u8, value: &Edn, process: Process) -> Result<Value, ReadErrorKind> {
         let name = self.history.functions[usize::from(function)];
+        if self.family.counts() {
+            return self.counted(name, value);
+        }
         let wrong = |expected| ReadErrorKind::BadValue { function: name, expected };
         match (self.family, name, value) {
             (Family::OwnedMutex | Family::ReentrantMutex | Family::FencedMutex, ..) => Ok(Value::Int(process.into())),
@@ -303,6 +311,9 @@ impl Builder {
 
     fn output(&mut self, call: Call, value: &Edn) -> Result<Value, ReadErrorKind> {
         let name = self.history.functions[usize::from(call.function)];
+        if self.family.counts() {
+            return self.counted(name, value);
+        }
         let wrong = |expected| ReadErrorKind::BadValue { function: name, expected };
         let has_lists = matches!(self.family, Family::Set | Family::GrowSet | Family::List | Family::KeyValue);
         match (name, value) {
@@ -374,6 +385,7 @@ fn spelled(value: &Edn) -> String {
     match value {
         Edn::Word(word) => word.clone(),
         Edn::Text(text) => format!("{text:?}"),
+        Edn::Int(number) => number.to_string(),
         other => format!("{other:?}"),
     }
 }
