@@ -18,6 +18,8 @@ pub mod final_reads;
 pub mod g_set;
 pub mod kafka;
 pub mod lock;
+pub mod log_patterns;
+pub mod message_rate;
 pub mod monotonic;
 pub mod queue;
 pub mod ring;
@@ -48,13 +50,13 @@ pub struct Figure {
     /// What was counted: `lost`, `stable_latency_max_ns`.
     pub name: String,
     /// How many, or how long.
-    pub value: i128,
+    pub value: u64,
 }
 
 impl Figure {
     /// A figure of this name.
-    pub fn new(name: impl Into<String>, value: impl TryInto<i128>) -> Self {
-        Self { name: name.into(), value: value.try_into().unwrap_or(i128::MAX) }
+    pub fn new(name: impl Into<String>, value: impl TryInto<u64>) -> Self {
+        Self { name: name.into(), value: value.try_into().unwrap_or(u64::MAX) }
     }
 }
 
@@ -279,3 +281,16 @@ pub(crate) fn spell(history: &History, number: u64) -> String {
 
 #[cfg(test)]
 pub(crate) mod testing;
+
+#[cfg(test)]
+mod tests {
+    use crate::family::Family;
+
+    #[test]
+    fn the_page_for_users_has_every_checker() {
+        let page = include_str!("../../docs/checkers.md");
+        for family in Family::ALL.iter().filter(|family| family.counts()) {
+            assert!(page.contains(&format!("\n| `{}` |", family.name())), "{} is not there", family.name());
+        }
+    }
+}

@@ -192,7 +192,7 @@ families! {
 }
 
 impl Family {
-    /// Whether it counts, and so has figures to report.
+    /// Whether it counts, and so has figures to report: those from [`JepsenSet`](Self::JepsenSet) on do.
     pub fn counts(self) -> bool {
         self as usize >= Self::JepsenSet as usize
     }

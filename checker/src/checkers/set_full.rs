@@ -20,7 +20,7 @@ use std::cmp::Reverse;
 use super::{
     Checker, DUPLICATED, Figure, Heard, LOST, breach,
     elements::{Elements, Marks},
-    more, spell, spread, told, verdict,
+    more, numbers, spell, spread, told, verdict,
 };
 use crate::{
     history::{History, OpId},
@@ -37,7 +37,7 @@ pub struct SetFull {
     elements: Elements,
     /// By element.
     fates: Vec<Fate>,
-    /// In the order of completion.
+    /// Those that completed.
     reads: Vec<Read>,
     marks: Marks,
     outcomes: Outcomes,
@@ -50,13 +50,13 @@ struct Read {
     invoked: u32,
 }
 
-#[derive(Clone, Debug, Default)]
+/// Since when an element is there, and the last reads by invocation that have it and that lack it.
+#[derive(Clone, Copy, Debug, Default)]
 struct Fate {
     known: Option<Known>,
-    /// The reads that have it, by position in `reads`.
-    seen_by: Vec<u32>,
-    /// The last of the reads under way when it was added that lacks it.
-    missed_early: Option<Read>,
+    seen: Option<Read>,
+    /// Up to the end, only of the reads that were under way when it was added.
+    missed: Option<Read>,
 }
 
 /// Since when an element is there for sure.
@@ -98,7 +98,7 @@ impl SetFull {
         for element in items.iter().filter_map(|item| self.elements.find(*item)) {
             let fate = &mut self.fates[element as usize];
             fate.known.get_or_insert(known);
-            fate.seen_by.push(self.reads.len() as u32);
+            fate.seen = fate.seen.filter(|seen| seen.invoked > read.invoked).or(Some(read));
         }
         self.miss(read);
         self.reads.push(read);
@@ -111,45 +111,43 @@ impl SetFull {
     fn miss(&mut self, read: Read) {
         let first = self.elements.adds().partition_point(|add| add.invoked < read.invoked);
         for (element, fate) in self.fates.iter_mut().enumerate().skip(first) {
-            let is_later = fate.missed_early.is_none_or(|missed| missed.invoked < read.invoked);
-            if is_later && !self.marks.has(element as u32) {
-                fate.missed_early = Some(read);
+            if !self.marks.has(element as u32) {
+                fate.missed = fate.missed.filter(|missed| missed.invoked > read.invoked).or(Some(read));
             }
         }
     }
 
-    /// The reads by invocation, the last first, and the place of each of `reads` among them.
-    fn by_invocation(&self) -> (Vec<Read>, Vec<u32>) {
-        let mut order: Vec<u32> = (0..self.reads.len() as u32).collect();
-        order.sort_unstable_by_key(|read| Reverse(self.reads[*read as usize].invoked));
-        let mut places = vec![0; order.len()];
-        for (place, read) in (0..).zip(&order) {
-            places[*read as usize] = place;
+    /// Finds of each element the last read that was invoked after its add and lacks it.
+    ///
+    /// The reads are gone through from the last on. An element that one has is looked for in the next, so that all takes no longer than to
+    /// read what they have; one that was added after a read was invoked is done.
+    fn find_missed(&mut self, history: &History) {
+        self.reads.sort_unstable_by_key(|read| Reverse(read.invoked));
+        let adds = self.elements.adds();
+        let mut sought: Vec<u32> = (0..adds.len() as u32).collect();
+        for &read in &self.reads {
+            // They are in the order in which they were added.
+            sought.truncate(sought.partition_point(|element| adds[*element as usize].invoked < read.invoked));
+            self.elements.sift(&numbers(history, read.op), &mut self.marks);
+            sought.retain(|element| {
+                let is_there = self.marks.has(*element);
+                if !is_there {
+                    self.fates[*element as usize].missed = Some(read);
+                }
+                is_there
+            });
         }
-        (order.into_iter().map(|read| self.reads[read as usize]).collect(), places)
     }
 }
 
-impl Fate {
-    /// The last read that has the element and the last that lacks it, of `reads`, the last first, at these `places`.
-    fn last(&self, added: u32, reads: &[Read], places: &[u32]) -> [Option<Read>; 2] {
-        let mut seen_at: Vec<u32> = self.seen_by.iter().map(|read| places[*read as usize]).collect();
-        seen_at.sort_unstable();
-        seen_at.dedup();
-        let missed = (0..).zip(reads).find(|(place, _)| seen_at.get(*place as usize) != Some(place));
-        let missed = missed.map(|(_, read)| *read).filter(|read| read.invoked > added);
-        [seen_at.first().map(|place| reads[*place as usize]), missed.or(self.missed_early)]
-    }
-}
-
-/// What became of an element of which these reads are the last that has it and the last that lacks it.
+/// What became of an element.
 enum Outcome {
     Stable { latency: u64 },
     Lost { latency: u64 },
     NeverRead,
 }
 
-fn outcome(history: &History, known: Option<Known>, [seen, missed]: [Option<Read>; 2]) -> Outcome {
+fn outcome(history: &History, Fate { known, seen, missed }: Fate) -> Outcome {
     let is_before = |one: Option<Read>, other: Option<Read>| {
         other.is_some_and(|other| one.is_none_or(|one| one.invoked < other.invoked))
     };
@@ -190,28 +188,27 @@ impl Checker for SetFull {
     }
 
     fn finish(&mut self, history: &History) -> Verdict {
-        let (reads, places) = self.by_invocation();
+        self.find_missed(history);
         let duplicated = self.outcomes.duplicated;
         self.outcomes = Outcomes { duplicated, ..Outcomes::default() };
         let (mut lost, mut stale) = (None, None);
-        for (fate, add) in self.fates.iter().zip(self.elements.adds()) {
-            let last = fate.last(add.invoked, &reads, &places);
-            match outcome(history, fate.known, last) {
+        for &fate in &self.fates {
+            match outcome(history, fate) {
                 Outcome::Stable { latency } => {
                     self.outcomes.stable.push(latency);
                     self.outcomes.stale += usize::from(latency > 0);
-                    stale = stale.or((latency > 0).then_some((fate.known, last)));
+                    stale = stale.or((latency > 0).then_some(fate));
                 }
                 Outcome::Lost { latency } => {
                     self.outcomes.lost.push(latency);
-                    lost = lost.or(Some((fate.known, last)));
+                    lost = lost.or(Some(fate));
                 }
                 Outcome::NeverRead => self.outcomes.never_read += 1,
             }
         }
-        let lost = lost.and_then(|(known, last)| told_lost(history, known, last, self.outcomes.lost.len()));
+        let lost = lost.and_then(|fate| told_lost(history, fate, self.outcomes.lost.len()));
         let stale = stale.filter(|_| self.is_strict);
-        let stale = || stale.and_then(|(known, last)| told_stale(history, known, last, self.outcomes.stale));
+        let stale = || stale.and_then(|fate| told_stale(history, fate, self.outcomes.stale));
         match lost.or_else(stale) {
             None if self.outcomes.stable.is_empty() => Verdict::Unknown(Budget::Unread),
             found => verdict(found),
@@ -234,12 +231,7 @@ impl Checker for SetFull {
     }
 }
 
-fn told_lost(
-    history: &History,
-    known: Option<Known>,
-    [seen, missed]: [Option<Read>; 2],
-    count: usize,
-) -> Option<Anomaly> {
+fn told_lost(history: &History, Fate { known, seen, missed }: Fate, count: usize) -> Option<Anomaly> {
     let (known, missed) = (known?.op, missed?.op);
     let shown: Vec<OpId> = [known, missed].into_iter().chain(seen.map(|seen| seen.op)).collect();
     let [known, missed] = [known, missed].map(|op| told(history, op));
@@ -247,12 +239,7 @@ fn told_lost(
     breach(LOST, &shown, sentence + &more(count))
 }
 
-fn told_stale(
-    history: &History,
-    known: Option<Known>,
-    [seen, missed]: [Option<Read>; 2],
-    count: usize,
-) -> Option<Anomaly> {
+fn told_stale(history: &History, Fate { known, seen, missed }: Fate, count: usize) -> Option<Anomaly> {
     let shown = [known?.op, missed?.op, seen?.op];
     let [known, missed, seen] = shown.map(|op| told(history, op));
     let sentence = format!("{missed} lacks an element that {known} had shown to be there before, and {seen} has");

@@ -10,45 +10,91 @@ use crate::{
 };
 
 impl Builder {
-    /// A value that goes into or comes out of `function`.
-    pub(super) fn counted(&mut self, function: &'static str, value: &Edn) -> Result<Value, ReadErrorKind> {
-        match (function, value) {
-            _ if self.family == Family::Stats => Ok(Value::Nil),
-            _ if self.family == Family::Kafka => self.of_log(function, value),
-            (_, Edn::Nil) | ("transfer", _) => Ok(Value::Nil),
-            (_, Edn::Items(items)) => Ok(self.list(items)),
-            ("read", Edn::Map(entries)) if self.family == Family::Ring => {
-                let flat: Vec<Edn> = entries.iter().flat_map(|(key, value)| [key.clone(), value.clone()]).collect();
-                Ok(self.list(&flat))
-            }
-            ("read", Edn::Map(entries)) => {
-                let parts: Vec<Micro> = entries.iter().map(|(key, value)| self.entry_read(key, value)).collect();
-                Ok(self.history.values.transaction(&parts))
-            }
-            (_, Edn::Map(_)) => {
-                Err(ReadErrorKind::BadValue { function, expected: "a number, a word or a list of them" })
-            }
-            (_, scalar) => Ok(Value::Int(self.number(scalar))),
+    /// What goes into `function`. What checkers do not look at is `Nil`.
+    pub(super) fn counted_input(&mut self, function: &'static str, value: &Edn) -> Result<Value, ReadErrorKind> {
+        match (self.family, function) {
+            (Family::Stats, _) => Ok(Value::Nil),
+            (_, "add" | "enqueue") => self.a_number(function, value),
+            (_, "write" | "append") => self.anything(function, value),
+            (_, "acquire") => self.a_number_or_nil(function, value),
+            (_, "send" | "poll" | "txn") => self.of_log(function, value),
+            (_, "assign" | "subscribe") => self.log_keys(function, value),
+            _ => Ok(Value::Nil),
         }
     }
 
-    /// `[[:send 1 5] [:poll]]`, and when that is done `[[:send 1 [0 5]] [:poll {1 [[0 5] [1 6]]}]]`; or the keys `[1 2]`.
-    fn of_log(&mut self, function: &'static str, value: &Edn) -> Result<Value, ReadErrorKind> {
-        let wrong = |expected| ReadErrorKind::BadValue { function, expected };
-        match (function, value) {
-            ("send" | "poll" | "txn", Edn::Items(parts)) => {
-                let mut read = Vec::new();
-                let is_read = parts.iter().all(|part| self.of_log_part(part, &mut read).is_some());
-                let parts = is_read.then(|| self.history.values.transaction(&read));
-                parts.ok_or_else(|| wrong("a list of [:send key value] and [:poll {key [[offset value]]}]"))
-            }
-            ("assign" | "subscribe", Edn::Items(keys)) => {
-                let keys: Vec<u64> = keys.iter().map(|key| self.key(key).into()).collect();
-                Ok(self.history.values.list(&keys))
-            }
-            ("assign" | "subscribe", value) if *value != Edn::Nil => Err(wrong("a list of keys")),
+    /// What comes out of `function`.
+    pub(super) fn counted_output(&mut self, function: &'static str, value: &Edn) -> Result<Value, ReadErrorKind> {
+        use Family::{
+            Bank, BankOverdraft, Convergence, JepsenCounter, MonotonicReads, PnCounter, Ring, Stats, UniqueIds,
+        };
+        match (self.family, function) {
+            (Stats, _) => Ok(Value::Nil),
+            (Bank | BankOverdraft | Ring, "read") => self.several(function, value),
+            (JepsenCounter | PnCounter | UniqueIds, "read" | "generate") => self.a_number(function, value),
+            (MonotonicReads | Convergence, "read") => self.anything(function, value),
+            (_, "read" | "drain") => match value {
+                Edn::Nil => Ok(self.list(&[])),
+                Edn::Items(items) => Ok(self.list(items)),
+                _ => Err(ReadErrorKind::BadValue { function, expected: "a list" }),
+            },
+            (_, "dequeue" | "acquire") => self.a_number_or_nil(function, value),
+            (_, "send" | "poll" | "txn") => self.of_log(function, value),
             _ => Ok(Value::Nil),
         }
+    }
+
+    fn a_number(&mut self, function: &'static str, value: &Edn) -> Result<Value, ReadErrorKind> {
+        match value {
+            Edn::Nil | Edn::Items(_) | Edn::Map(_) => {
+                Err(ReadErrorKind::BadValue { function, expected: "a number or a word" })
+            }
+            scalar => Ok(Value::Int(self.number(scalar))),
+        }
+    }
+
+    fn a_number_or_nil(&mut self, function: &'static str, value: &Edn) -> Result<Value, ReadErrorKind> {
+        if *value == Edn::Nil { Ok(Value::Nil) } else { self.a_number(function, value) }
+    }
+
+    fn anything(&mut self, function: &'static str, value: &Edn) -> Result<Value, ReadErrorKind> {
+        match value {
+            Edn::Items(items) => Ok(self.list(items)),
+            value => self.a_number_or_nil(function, value),
+        }
+    }
+
+    /// `{0 10, 1 20}`.
+    fn several(&mut self, function: &'static str, value: &Edn) -> Result<Value, ReadErrorKind> {
+        let Edn::Map(entries) = value else {
+            return Err(ReadErrorKind::BadValue { function, expected: "a map of all that was read" });
+        };
+        if self.family == Family::Ring {
+            let flat: Vec<Edn> = entries.iter().flat_map(|(key, value)| [key.clone(), value.clone()]).collect();
+            return Ok(self.list(&flat));
+        }
+        let parts: Vec<Micro> = entries.iter().map(|(key, value)| self.entry_read(key, value)).collect();
+        Ok(self.history.values.transaction(&parts))
+    }
+
+    /// `[[:send 1 5] [:poll]]`, and when that is done `[[:send 1 [0 5]] [:poll {1 [[0 5] [1 6]]}]]`.
+    fn of_log(&mut self, function: &'static str, value: &Edn) -> Result<Value, ReadErrorKind> {
+        let wrong =
+            ReadErrorKind::BadValue { function, expected: "[[:send key value] [:poll {key [[offset value]]}]]" };
+        let Edn::Items(parts) = value else { return Err(wrong) };
+        let mut read = Vec::new();
+        if parts.iter().any(|part| self.of_log_part(part, &mut read).is_none()) {
+            return Err(wrong);
+        }
+        Ok(self.history.values.transaction(&read))
+    }
+
+    fn log_keys(&mut self, function: &'static str, value: &Edn) -> Result<Value, ReadErrorKind> {
+        let Edn::Items(keys) = value else {
+            return Err(ReadErrorKind::BadValue { function, expected: "a list of keys" });
+        };
+        let keys: Vec<u64> = keys.iter().map(|key| self.key(key).into()).collect();
+        Ok(self.history.values.list(&keys))
     }
 
     fn of_log_part(&mut self, part: &Edn, read: &mut Vec<Micro>) -> Option<()> {

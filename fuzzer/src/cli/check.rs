@@ -9,6 +9,7 @@ use std::{
 };
 
 use murphy_checker::{
+    checkers::Figure,
     explain::{Explanation, asked, explain_as, heard},
     family::Family,
     history::{Event, History, OpId},
@@ -149,6 +150,7 @@ impl Checked {
     fn text(&self, path: &Path) -> String {
         let (word, path, name, count) =
             (self.word(), path.display(), self.family.name(), self.history.operations.len());
+        let figures = self.figures();
         let line = format!("{word:<7}  {path}  ({name}, {count} operations)");
         match (&self.verdict, self.explanation()) {
             (_, Some((anomaly, told))) => {
@@ -156,11 +158,18 @@ impl Checked {
                     told.picture.iter().zip(&told.operations).map(|(bar, op)| self.bar(bar, *op)).collect();
                 let text = format!("{}\n\n{told}\npicture:\n{bars}", anomaly.name);
                 let text: Vec<String> = text.lines().map(|line| format!("  {line}").trim_end().to_owned()).collect();
-                format!("{line}\n{}\n", text.join("\n"))
+                format!("{line}{figures}\n{}\n", text.join("\n"))
             }
-            (Verdict::Unknown(budget), None) => format!("{line}: {}", budget.reason()),
-            (_, None) => line,
+            (Verdict::Unknown(budget), None) => format!("{line}: {}{figures}", budget.reason()),
+            (_, None) => format!("{line}{figures}"),
         }
+    }
+
+    /// What was counted, each on a line that begins with its break.
+    fn figures(&self) -> String {
+        let figures = self.family.figures(&self.history);
+        let width = figures.iter().map(|figure| figure.name.len()).max().unwrap_or(0);
+        figures.iter().map(|Figure { name, value }| format!("\n  {name:<width$}  {value}")).collect()
     }
 
     fn bar(&self, bar: &str, op: OpId) -> String {
@@ -175,6 +184,10 @@ impl Checked {
             "operations": self.history.operations.len(),
             "verdict": self.word(),
         });
+        if self.family.counts() {
+            let figures = self.family.figures(&self.history).into_iter();
+            object["figures"] = figures.map(|Figure { name, value }| (name, json!(value))).collect();
+        }
         if let Verdict::Unknown(budget) = &self.verdict {
             object["reason"] = json!(budget.reason());
         }
@@ -250,7 +263,8 @@ fn guess(path: &Path, text: &str) -> Result<(Family, History), Failure> {
 /// that of one thread, up to the first completion that is wrong.
 fn judge(family: Family, history: &History, budget: usize, threads: usize) -> Verdict {
     let keys: u32 = history.operations.iter().map(|operation| operation.call.key).max().unwrap_or(0);
-    if threads < 2 || keys < 2 || history.operations.len() < SHARED {
+    // Checkers that count are fast enough, and what they say at the end is of all keys.
+    if threads < 2 || keys < 2 || history.operations.len() < SHARED || family.counts() {
         return family.check(history, budget);
     }
     let shares: Vec<u32> = (0..threads as u32).collect();
