@@ -116,8 +116,11 @@ pub(crate) fn output(history: &History, op: OpId) -> Option<Value> {
 }
 
 /// The numbers that came out of `op`.
-pub(crate) fn numbers(history: &History, op: OpId) -> Vec<u64> {
-    output(history, op).map_or_else(Vec::new, |output| history.values.numbers(&output).to_vec())
+pub(crate) fn numbers(history: &History, op: OpId) -> &[u64] {
+    match &history.operation(op).completion {
+        Some((Completion::Ok(output), _)) => history.values.numbers(output),
+        _ => &[],
+    }
 }
 
 /// The events of one key, as a checker hears of them.

@@ -204,7 +204,7 @@ fn explain_operations(history: &History, operations: &[OpId], sentence: &str) ->
     };
     let last = history.events.iter().rev().find_map(place).or(operations.last().copied());
     let Some(last) = last else { return bare(sentence.to_owned()) };
-    let view = View::new(history, operations, false, last);
+    let view = View { mark: "<- it shows", ..View::new(history, operations, false, last) };
     let (listing, picture) = (view.listing(), timeline::bars(history, view.shown(), last));
     Explanation { summary: sentence.to_owned(), operations: view.shown().to_vec(), why: Vec::new(), listing, picture }
 }
@@ -390,6 +390,8 @@ struct View<'a> {
     /// Whether none of the operations could be left out.
     is_minimal: bool,
     dying: OpId,
+    /// What is said of `dying` in the listing.
+    mark: &'static str,
     /// Where each of them was invoked and completed, in the order of events.
     places: BTreeMap<OpId, [usize; 2]>,
 }
@@ -406,7 +408,7 @@ impl<'a> View<'a> {
                 place[usize::from(matches!(event, Event::Complete(_)))] = at;
             }
         }
-        Self { history, operations, is_minimal, dying, places }
+        Self { history, operations, is_minimal, dying, mark: "<- no explanation left", places }
     }
 
     /// The last of the operations, as many as are shown.
@@ -681,7 +683,7 @@ impl<'a> View<'a> {
             Some((Completion::Info, at)) => ("info", Some(at)),
         };
         let completed = completed.map_or_else(|| "        ".to_owned(), |at| format!("{:8.3}", ms(at)));
-        let mark = if op == self.dying { "  <- no explanation left" } else { "" };
+        let mark = if op == self.dying { format!("  {}", self.mark) } else { String::new() };
         let call = self.call(op);
         let node = if node == 0 { String::new() } else { format!("n{node:<3} ") };
         format!("p{process:<3} {node}{call:width$}  {result:4}  {:8.3} .. {completed} ms{mark}", ms(invoked_at))

@@ -117,15 +117,12 @@ fn checkers_that_count_say_what_is_wrong_and_how_much() {
     };
     place.write("set.edn", op(":add", "1", "1") + &op(":add", "2", "2") + &op(":read", "nil", "[2]"));
     let ended = place.murphy("check set.edn --model set-full");
-    let expected = "\
-invalid  set.edn  (set-full, 3 operations)
-  attempts                  2
-  stable                    1
-  lost                      1
-";
-    assert!(ended.code == 1 && ended.out.starts_with(expected), "{}", ended.out);
-    let words = "  lost\n\n  add(k1, 1) by p0 shows an element that read(k1) -> [2] by p0, invoked afterwards, lacks";
-    assert!(ended.out.contains(words), "{}", ended.out);
+    for words in [
+        "invalid  set.edn  (set-full, 3 operations)\n  lost\n\n  read(k1) -> [2] by p0 lacks 1, and so do all later reads, though",
+        "\n  counted:\n    attempts                  2\n    stable                    1\n    lost                      1\n",
+    ] {
+        assert!(ended.code == 1 && ended.out.contains(words), "{words} is not in {}", ended.out);
+    }
     let [object] = &place.murphy("check set.edn --model set-full --json").json()[..] else { panic!("one history") };
     assert_eq!((&object["anomaly"], &object["figures"]["lost"]), (&"lost".into(), &1.into()));
     assert_eq!(object["shown_by"].as_array().map(Vec::len), Some(2), "{object}");
@@ -137,7 +134,7 @@ invalid  set.edn  (set-full, 3 operations)
         ended.out
     );
     let ended = place.murphy("check set.edn --model stats");
-    assert!(ended.code == 0 && ended.out.contains("\n  add_count               2\n"), "{}", ended.out);
+    assert!(ended.code == 0 && ended.out.contains("\n    add_count               2\n"), "{}", ended.out);
     place.write("unread.edn", op(":add", "1", "1"));
     let ended = place.murphy("check unread.edn --model jepsen-set");
     assert!(ended.code == 3 && ended.out.contains("operations): nothing was read that could tell"), "{}", ended.out);

@@ -43,7 +43,7 @@ impl Convergence {
     fn is_same(&self, history: &History, one: OpId, other: OpId) -> bool {
         match (output(history, one), output(history, other)) {
             (Some(Value::List(_)), Some(Value::List(_))) if self.has_adds => {
-                let [mut one, mut other] = [one, other].map(|op| numbers(history, op));
+                let [mut one, mut other] = [one, other].map(|op| numbers(history, op).to_vec());
                 one.sort_unstable();
                 other.sort_unstable();
                 one == other
@@ -87,7 +87,7 @@ impl Checker for Convergence {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{numbers, output, testing::*};
+    use super::super::{output, testing::*};
     use crate::{family::Family, history::History};
 
     const FAMILY: Family = Family::Convergence;

@@ -139,10 +139,7 @@ impl Checker for CounterRange {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::{numbers, testing::*},
-        View,
-    };
+    use super::{super::testing::*, View};
     use crate::{family::Family, history::History};
 
     const GLOBAL: Family = Family::JepsenCounter;

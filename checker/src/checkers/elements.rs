@@ -39,6 +39,10 @@ impl Elements {
         self.numbers.find(&item)
     }
 
+    pub(super) fn item(&self, element: u32) -> u64 {
+        *self.numbers.item(element)
+    }
+
     pub(super) fn adds(&self) -> &[Add] {
         &self.adds
     }

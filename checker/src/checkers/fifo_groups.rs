@@ -144,7 +144,7 @@ fn overtaken(history: &History, message: &Message, by: &Message) -> Option<Anoma
 
 #[cfg(test)]
 mod tests {
-    use super::super::{numbers, testing::*};
+    use super::super::testing::*;
     use crate::{
         family::Family,
         history::{History, OpId},

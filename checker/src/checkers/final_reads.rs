@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use super::{
     Checker, Figure, Heard, breach,
     elements::{Elements, Marks},
-    numbers,
+    numbers, output,
     set::{lost_from, unexpected_in},
     spell, told, verdict,
 };
@@ -76,7 +76,8 @@ impl Checker for FinalReads {
             let sentence = format!("n{node}, which {first} had asked, was not read after the last add had ended");
             breach(FINAL_READ_MISSING, &[asked.first], sentence)
         });
-        verdict(missing.or_else(|| differ(history, &reads)).or_else(|| self.odd(history, &reads)))
+        // Where reads do not differ, the first stands for all.
+        verdict(missing.or_else(|| differ(history, &reads)).or_else(|| self.odd(history, reads[0])))
     }
 
     fn figures(&self) -> Vec<Figure> {
@@ -85,27 +86,26 @@ impl Checker for FinalReads {
 }
 
 impl FinalReads {
-    /// What is lost or unexpected in any of the reads.
-    fn odd(&self, history: &History, reads: &[OpId]) -> Option<Anomaly> {
+    /// What is lost or unexpected in a read.
+    fn odd(&self, history: &History, read: OpId) -> Option<Anomaly> {
         let mut marks = Marks::default();
-        reads.iter().find_map(|read| {
-            let unexpected = self.elements.sift(&numbers(history, *read), &mut marks).unexpected;
-            let lost = lost_from(history, &self.elements, *read, &self.elements.lost(&marks));
-            lost.or_else(|| unexpected_in(history, *read, &unexpected))
-        })
+        let unexpected = self.elements.sift(numbers(history, read), &mut marks).unexpected;
+        let lost = lost_from(history, &self.elements, read, &self.elements.lost(&marks));
+        lost.or_else(|| unexpected_in(history, read, &unexpected))
     }
 }
 
 /// The first read that has other elements than the first, as sets.
 fn differ(history: &History, reads: &[OpId]) -> Option<Anomaly> {
     let elements = |read: OpId| {
-        let mut items = numbers(history, read);
+        let mut items = numbers(history, read).to_vec();
         items.sort_unstable();
         items.dedup();
         items
     };
     let first = elements(reads[0]);
-    reads[1..].iter().find_map(|read| {
+    let is_equal = |read: &&OpId| output(history, **read) == output(history, reads[0]);
+    reads[1..].iter().filter(|read| !is_equal(read)).find_map(|read| {
         let other = elements(*read);
         let only_one = first.iter().find(|item| other.binary_search(item).is_err());
         let item = only_one.or_else(|| other.iter().find(|item| first.binary_search(item).is_err()))?;
@@ -120,7 +120,7 @@ fn differ(history: &History, reads: &[OpId]) -> Option<Anomaly> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::{numbers, testing::*};
+    use super::super::testing::*;
     use crate::{family::Family, history::History};
 
     const FAMILY: Family = Family::FinalReads;

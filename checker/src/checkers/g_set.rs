@@ -106,10 +106,7 @@ impl Checker for GSet {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::{numbers, testing::*},
-        View,
-    };
+    use super::{super::testing::*, View};
     use crate::{family::Family, history::History};
 
     const GLOBAL: Family = Family::GSetGlobal;

@@ -68,7 +68,7 @@ pub struct Kafka {
     /// What each process assigned itself; none if it subscribes.
     assigned: BTreeMap<Process, BTreeSet<u32>>,
     subscribed: BTreeSet<Process>,
-    /// Pairs of places that polls put in succession, to be looked at when all messages are known.
+    /// Pairs of places, with others between, that polls put in succession; to be looked at when all messages are known.
     jumps: Vec<Jump>,
 }
 
@@ -149,7 +149,7 @@ impl Kafka {
         let process = event.operation().process;
         let before = self.polled.insert((process, key), place);
         let before = before.filter(|before| before.op == event.op || !self.subscribed.contains(&process));
-        if let Some(from) = before.filter(|before| before.offset < offset) {
+        if let Some(from) = before.filter(|before| before.offset + 1 < offset) {
             self.jumps.push(Jump { key, from, to: place });
         }
         wrong.or_else(|| {

@@ -71,7 +71,7 @@ impl Checker for MonotonicReads {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{numbers, output, testing::*};
+    use super::super::{output, testing::*};
     use crate::{
         family::Family,
         history::{History, Value},

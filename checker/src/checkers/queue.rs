@@ -48,7 +48,7 @@ fn no_such(history: &History, event: Heard<'_>, item: u64) -> Option<Anomaly> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{numbers, testing::*};
+    use super::super::testing::*;
     use crate::{
         family::Family,
         history::{Event, History},

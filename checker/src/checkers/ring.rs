@@ -66,7 +66,7 @@ fn resized(event: Heard<'_>, first: OpId, count: usize, size: usize) -> Option<A
 
 #[cfg(test)]
 mod tests {
-    use super::super::{numbers, testing::*};
+    use super::super::testing::*;
     use crate::{family::Family, history::History};
 
     const FAMILY: Family = Family::Ring;

@@ -38,17 +38,18 @@ impl Checker for FinalSet {
     fn finish(&mut self, history: &History) -> Verdict {
         let Some(read) = self.last_read else { return Verdict::Unknown(Budget::Unread) };
         let mut marks = Marks::default();
-        let unexpected = self.elements.sift(&numbers(history, read), &mut marks).unexpected;
+        let unexpected = self.elements.sift(numbers(history, read), &mut marks).unexpected;
         let lost = self.elements.lost(&marks);
         let found = (0..).zip(self.elements.adds()).filter(|(element, _)| marks.has(*element));
-        let (ok, recovered): (Vec<_>, Vec<_>) = found.partition(|(_, add)| add.acknowledged.is_some());
+        let (mut ok, mut recovered) = (0, 0);
+        found.for_each(|(_, add)| *if add.acknowledged.is_some() { &mut ok } else { &mut recovered } += 1);
         self.figures = vec![
             Figure::new("attempts", self.elements.adds().len()),
-            Figure::new("acknowledged", ok.len() + lost.len()),
-            Figure::new("ok", ok.len() + recovered.len()),
+            Figure::new("acknowledged", ok + lost.len()),
+            Figure::new("ok", ok + recovered),
             Figure::new("lost", lost.len()),
             Figure::new("unexpected", unexpected.len()),
-            Figure::new("recovered", recovered.len()),
+            Figure::new("recovered", recovered),
         ];
         verdict(lost_from(history, &self.elements, read, &lost).or_else(|| unexpected_in(history, read, &unexpected)))
     }
@@ -109,7 +110,7 @@ mod tests {
     fn oracle(history: &History) -> Clauses {
         let of = |function: u8| ops(history).filter(move |(_, one)| one.call.function == function);
         let last = of(1).filter(|(_, one)| is_ok(one)).max_by_key(|(op, _)| completed(history, *op))?;
-        let read: BTreeSet<u64> = super::numbers(history, last.0).into_iter().collect();
+        let read: BTreeSet<u64> = numbers(history, last.0).into_iter().collect();
         let attempts: BTreeSet<u64> = of(0).filter_map(|(_, one)| int(one.call.input)).collect();
         let adds: BTreeSet<u64> =
             of(0).filter(|(_, one)| is_ok(one)).filter_map(|(_, one)| int(one.call.input)).collect();

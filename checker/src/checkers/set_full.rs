@@ -128,7 +128,7 @@ impl SetFull {
         for &read in &self.reads {
             // They are in the order in which they were added.
             sought.truncate(sought.partition_point(|element| adds[*element as usize].invoked < read.invoked));
-            self.elements.sift(&numbers(history, read.op), &mut self.marks);
+            self.elements.sift(numbers(history, read.op), &mut self.marks);
             sought.retain(|element| {
                 let is_there = self.marks.has(*element);
                 if !is_there {
@@ -192,23 +192,23 @@ impl Checker for SetFull {
         let duplicated = self.outcomes.duplicated;
         self.outcomes = Outcomes { duplicated, ..Outcomes::default() };
         let (mut lost, mut stale) = (None, None);
-        for &fate in &self.fates {
+        for (element, &fate) in (0..).zip(&self.fates) {
             match outcome(history, fate) {
                 Outcome::Stable { latency } => {
                     self.outcomes.stable.push(latency);
                     self.outcomes.stale += usize::from(latency > 0);
-                    stale = stale.or((latency > 0).then_some(fate));
+                    stale = stale.or((latency > 0).then_some((self.elements.item(element), fate)));
                 }
                 Outcome::Lost { latency } => {
                     self.outcomes.lost.push(latency);
-                    lost = lost.or(Some(fate));
+                    lost = lost.or(Some((self.elements.item(element), fate)));
                 }
                 Outcome::NeverRead => self.outcomes.never_read += 1,
             }
         }
-        let lost = lost.and_then(|fate| told_lost(history, fate, self.outcomes.lost.len()));
+        let lost = lost.and_then(|(item, fate)| told_lost(history, item, fate, self.outcomes.lost.len()));
         let stale = stale.filter(|_| self.is_strict);
-        let stale = || stale.and_then(|fate| told_stale(history, fate, self.outcomes.stale));
+        let stale = || stale.and_then(|(item, fate)| told_stale(history, item, fate, self.outcomes.stale));
         match lost.or_else(stale) {
             None if self.outcomes.stable.is_empty() => Verdict::Unknown(Budget::Unread),
             found => verdict(found),
@@ -231,24 +231,26 @@ impl Checker for SetFull {
     }
 }
 
-fn told_lost(history: &History, Fate { known, seen, missed }: Fate, count: usize) -> Option<Anomaly> {
+fn told_lost(history: &History, item: u64, Fate { known, seen, missed }: Fate, count: usize) -> Option<Anomaly> {
     let (known, missed) = (known?.op, missed?.op);
     let shown: Vec<OpId> = [known, missed].into_iter().chain(seen.map(|seen| seen.op)).collect();
     let [known, missed] = [known, missed].map(|op| told(history, op));
-    let sentence = format!("{known} shows an element that {missed}, invoked afterwards, lacks, and no later read has");
+    let item = spell(history, item);
+    let sentence = format!("{missed} lacks {item}, and so do all later reads, though {known} had shown it before");
     breach(LOST, &shown, sentence + &more(count))
 }
 
-fn told_stale(history: &History, Fate { known, seen, missed }: Fate, count: usize) -> Option<Anomaly> {
+fn told_stale(history: &History, item: u64, Fate { known, seen, missed }: Fate, count: usize) -> Option<Anomaly> {
     let shown = [known?.op, missed?.op, seen?.op];
     let [known, missed, seen] = shown.map(|op| told(history, op));
-    let sentence = format!("{missed} lacks an element that {known} had shown to be there before, and {seen} has");
+    let item = spell(history, item);
+    let sentence = format!("{missed} lacks {item}, though {known} had shown it before; {seen} has it");
     breach(STALE, &shown, sentence + &more(count))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{numbers, testing::*};
+    use super::super::testing::*;
     use crate::{
         family::Family,
         history::{History, OpId},
@@ -266,7 +268,7 @@ mod tests {
         says(
             EVENTUAL,
             "0 add 1\n0 ok\n1 read\n1 ok []",
-            "add(k1, 1) by p0 shows an element that read(k1) -> [] by p1, invoked afterwards, lacks, and no later read has",
+            "read(k1) -> [] by p1 lacks 1, and so do all later reads, though add(k1, 1) by p0 had shown it before",
         );
     }
 
@@ -287,7 +289,7 @@ mod tests {
         says(
             STRICT,
             "0 add 1\n0 ok\n1 read\n1 ok []\n1 read\n1 ok [1]",
-            "read(k1) -> [] by p1 lacks an element that add(k1, 1) by p0 had shown to be there before, and read(k1) -> [1] by p1 has",
+            "read(k1) -> [] by p1 lacks 1, though add(k1, 1) by p0 had shown it before; read(k1) -> [1] by p1 has it",
         );
     }
 

@@ -240,3 +240,8 @@ pub(crate) fn queue_ends(function: &str, pick: u8, value: u8) -> String {
         _ => "ok".to_owned(),
     }
 }
+
+/// The numbers that came out of an operation.
+pub(crate) fn numbers(history: &History, op: OpId) -> Vec<u64> {
+    super::numbers(history, op).to_vec()
+}

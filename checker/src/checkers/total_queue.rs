@@ -129,7 +129,7 @@ impl Checker for TotalQueue {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{numbers, testing::*};
+    use super::super::testing::*;
     use crate::{family::Family, history::History};
 
     const FAMILY: Family = Family::TotalQueue;

@@ -48,7 +48,7 @@ impl Checker for UniqueIds {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{numbers, testing::*};
+    use super::super::testing::*;
     use crate::{family::Family, history::History};
 
     const FAMILY: Family = Family::UniqueIds;

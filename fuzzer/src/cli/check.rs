@@ -158,7 +158,8 @@ impl Checked {
                     told.picture.iter().zip(&told.operations).map(|(bar, op)| self.bar(bar, *op)).collect();
                 let text = format!("{}\n\n{told}\npicture:\n{bars}", anomaly.name);
                 let text: Vec<String> = text.lines().map(|line| format!("  {line}").trim_end().to_owned()).collect();
-                format!("{line}{figures}\n{}\n", text.join("\n"))
+                let title = if figures.is_empty() { "" } else { "\n\n  counted:" };
+                format!("{line}\n{}{title}{figures}\n", text.join("\n"))
             }
             (Verdict::Unknown(budget), None) => format!("{line}: {}{figures}", budget.reason()),
             (_, None) => format!("{line}{figures}"),
@@ -169,7 +170,7 @@ impl Checked {
     fn figures(&self) -> String {
         let figures = self.family.figures(&self.history);
         let width = figures.iter().map(|figure| figure.name.len()).max().unwrap_or(0);
-        figures.iter().map(|Figure { name, value }| format!("\n  {name:<width$}  {value}")).collect()
+        figures.iter().map(|Figure { name, value }| format!("\n    {name:<width$}  {value}")).collect()
     }
 
     fn bar(&self, bar: &str, op: OpId) -> String {
