@@ -55,7 +55,7 @@ impl Elements {
             match self.find(item) {
                 None => sifted.unexpected.push(item),
                 Some(element) if marks.put(element) => sifted.duplicated.push(item),
-                Some(_) => {}
+                Some(element) => sifted.found.push(element),
             }
         }
         let mut sorted = sifted.unexpected.clone();
@@ -71,9 +71,11 @@ impl Elements {
     }
 }
 
-/// What is odd in what a read returned.
+/// What a read returned, as elements, and what is odd in it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sifted {
+    /// The elements that it has.
+    pub(super) found: Vec<u32>,
     /// Items that nobody had asked to add.
     pub(super) unexpected: Vec<u64>,
     /// Items for each time that they came again.

@@ -65,8 +65,6 @@ struct Known {
     op: OpId,
     /// Position of the event among all.
     at: u32,
-    /// In nanoseconds.
-    time: u64,
 }
 
 /// What became of the elements.
@@ -95,8 +93,8 @@ impl SetFull {
         let read = Read { op: event.op, invoked: event.invoked };
         let sifted = self.elements.sift(items, &mut self.marks);
         let known = known_by(event);
-        for element in items.iter().filter_map(|item| self.elements.find(*item)) {
-            let fate = &mut self.fates[element as usize];
+        for element in &sifted.found {
+            let fate = &mut self.fates[*element as usize];
             fate.known.get_or_insert(known);
             fate.seen = fate.seen.filter(|seen| seen.invoked > read.invoked).or(Some(read));
         }
@@ -153,7 +151,8 @@ fn outcome(history: &History, Fate { known, seen, missed }: Fate) -> Outcome {
     };
     // How long after it was known the other kind of read was still possible.
     let latency = |read: Option<Read>, known: Known| {
-        read.map_or(0, |read| (history.operation(read.op).invoked_at + 1).saturating_sub(known.time))
+        let since = history.operation(known.op).completion.map_or(0, |(_, at)| at);
+        read.map_or(0, |read| (history.operation(read.op).invoked_at + 1).saturating_sub(since))
     };
     match known {
         Some(known) if is_before(missed, seen) => Outcome::Stable { latency: latency(missed, known) },
@@ -166,8 +165,7 @@ fn outcome(history: &History, Fate { known, seen, missed }: Fate) -> Outcome {
 
 /// That the event's operation has an element is known from now.
 fn known_by(event: Heard<'_>) -> Known {
-    let time = event.operation().completion.map_or(0, |(_, time)| time);
-    Known { op: event.op, at: event.at, time }
+    Known { op: event.op, at: event.at }
 }
 
 impl Checker for SetFull {
