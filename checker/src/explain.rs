@@ -135,14 +135,21 @@ pub(crate) fn told(history: &History, op: OpId) -> String {
         (Some((Completion::Ok(output), _)), Value::Nil) => call = format!("{call} -> {}", plain(history, output)),
         (Some(_), _) => {}
     }
-    if let Some((cut, _)) = call.char_indices().nth(TOLD) {
-        call.replace_range(cut.., "…");
-    }
-    format!("{call} by p{}", operation.process)
+    format!("{} by p{}", cut(call, TOLD), operation.process)
 }
 
 /// More characters than these of an operation are not told in a sentence.
 const TOLD: usize = 80;
+/// Nor in a line of its own.
+const LISTED: usize = 160;
+
+/// The beginning of a text that is longer than so many characters.
+fn cut(mut text: String, length: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(length) {
+        text.replace_range(end.., "…");
+    }
+    text
+}
 
 fn bare(summary: String) -> Explanation {
     Explanation { summary, operations: Vec::new(), why: Vec::new(), listing: Vec::new(), picture: Vec::new() }
@@ -668,7 +675,7 @@ impl<'a> View<'a> {
 
     /// Process, node, operation, result, and the times of invocation and completion.
     fn listing(&self) -> Vec<String> {
-        let width = self.shown().iter().map(|&op| self.call(op).len()).max().unwrap_or(0);
+        let width = self.shown().iter().map(|&op| cut(self.call(op), LISTED).chars().count()).max().unwrap_or(0);
         let before = self.operations.len() - self.shown().len();
         let left_out = (before > 0).then(|| format!("… {before} earlier operations"));
         left_out.into_iter().chain(self.shown().iter().map(|&op| self.line(op, width))).collect()
@@ -684,7 +691,7 @@ impl<'a> View<'a> {
         };
         let completed = completed.map_or_else(|| "        ".to_owned(), |at| format!("{:8.3}", ms(at)));
         let mark = if op == self.dying { format!("  {}", self.mark) } else { String::new() };
-        let call = self.call(op);
+        let call = cut(self.call(op), LISTED);
         let node = if node == 0 { String::new() } else { format!("n{node:<3} ") };
         format!("p{process:<3} {node}{call:width$}  {result:4}  {:8.3} .. {completed} ms{mark}", ms(invoked_at))
     }
@@ -954,6 +961,17 @@ then acquire(k1) -> nil by p1 cannot have ended so",
             n1 (leader) waits for timer 0 in 7 ms and timer 3 in 12 s; 9999 ms ago it heard of Ping of n2\n  \
             n2 waits for no timer; it heard of nothing\n";
         assert_eq!(explain(&History::default(), &anomaly).to_string(), expected);
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_line_is_cut() {
+        let adds: String = (0..100).map(|item| format!("p0 add {item}\np0 ok\n")).collect();
+        let read: Vec<String> = (1..100).map(|item| item.to_string()).collect();
+        let history = parse_as(set::FUNCTIONS, &format!("{adds}p1 read\np1 ok [{}]", read.join(" ")));
+        let verdict = Family::JepsenSet.check(&history, 0);
+        let explanation = explain_as(Family::JepsenSet, &history, verdict.anomaly().expect("0 is lost"));
+        assert!(explanation.summary.ends_with("24 25 2… by p1 lacks it"), "{}", explanation.summary);
+        assert!(explanation.to_string().lines().all(|line| line.chars().count() < 250), "{explanation}");
     }
 
     #[test]
