@@ -64,6 +64,7 @@ impl Display for Explanation {
 pub fn explain(history: &History, anomaly: &Anomaly) -> Explanation {
     match &anomaly.evidence {
         Evidence::Operation(dying) => explain_operation(history, anomaly, *dying),
+        Evidence::Operations { operations, sentence } => explain_operations(history, operations, sentence),
         Evidence::Conflict { key, first, second } => bare(conflict(&anomaly.name, *key, *first, *second)),
         Evidence::Panic { node, message, location } => {
             let who = if *node == 0 { "the workload or a property".to_owned() } else { format!("n{node}") };
@@ -132,6 +133,34 @@ pub fn heard(history: &History, op: OpId) -> String {
     }
 }
 
+/// An operation with what came of it and who asked, in a few words: `read(k1) -> [1 2] by p3`.
+pub(crate) fn told(history: &History, op: OpId) -> String {
+    let operation = history.operation(op);
+    let mut call = asked(history, op);
+    match (operation.completion, operation.call.input) {
+        (Some((Completion::Ok(output @ Value::Transaction(_)), _)), _) => {
+            call = format!("{}({})", history.functions[operation.call.function as usize], plain(history, output));
+        }
+        (Some((Completion::Ok(Value::Nil), _)), _) | (None, _) => {}
+        (Some((Completion::Ok(output), _)), Value::Nil) => call = format!("{call} -> {}", plain(history, output)),
+        (Some(_), _) => {}
+    }
+    format!("{} by p{}", cut(call, TOLD), operation.process)
+}
+
+/// More characters than these of an operation are not told in a sentence.
+const TOLD: usize = 80;
+/// Nor in a line of its own.
+const LISTED: usize = 160;
+
+/// The beginning of a text that is longer than so many characters.
+fn cut(mut text: String, length: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(length) {
+        text.replace_range(end.., "…");
+    }
+    text
+}
+
 fn bare(summary: String) -> Explanation {
     Explanation { summary, operations: Vec::new(), why: Vec::new(), listing: Vec::new(), picture: Vec::new() }
 }
@@ -184,6 +213,19 @@ fn explain_operation(history: &History, anomaly: &Anomaly, dying: OpId) -> Expla
     view.explanation(&anomaly.name, why)
 }
 
+/// What a checker has said itself, with the operations it names; the last of them to complete is where it showed.
+fn explain_operations(history: &History, operations: &[OpId], sentence: &str) -> Explanation {
+    let place = |event: &Event| match event {
+        Event::Complete(op) if operations.contains(op) => Some(*op),
+        Event::Complete(_) | Event::Invoke(_) => None,
+    };
+    let last = history.events.iter().rev().find_map(place).or(operations.last().copied());
+    let Some(last) = last else { return bare(sentence.to_owned()) };
+    let view = View { mark: "<- it shows", ..View::new(history, operations, false, last) };
+    let (listing, picture) = (view.listing(), timeline::bars(history, view.shown(), last));
+    Explanation { summary: sentence.to_owned(), operations: view.shown().to_vec(), why: Vec::new(), listing, picture }
+}
+
 /// The operations of a smallest part of `history` that still shows `anomaly`: ending with the same operation and
 /// deserving the same name, and losing that with any one operation more.
 ///
@@ -192,6 +234,7 @@ fn explain_operation(history: &History, anomaly: &Anomaly, dying: OpId) -> Expla
 pub fn shrink_history(history: &History, anomaly: &Anomaly) -> Vec<OpId> {
     match anomaly.evidence {
         Evidence::Operation(dying) => shrink(history, anomaly, dying).0,
+        Evidence::Operations { ref operations, .. } => operations.clone(),
         Evidence::Conflict { .. }
         | Evidence::Panic { .. }
         | Evidence::Mark { .. }
@@ -365,6 +408,8 @@ struct View<'a> {
     /// Whether none of the operations could be left out.
     is_minimal: bool,
     dying: OpId,
+    /// What is said of `dying` in the listing.
+    mark: &'static str,
     /// Where each of them was invoked and completed, in the order of events.
     places: BTreeMap<OpId, [usize; 2]>,
 }
@@ -381,7 +426,7 @@ impl<'a> View<'a> {
                 place[usize::from(matches!(event, Event::Complete(_)))] = at;
             }
         }
-        Self { history, operations, is_minimal, dying, places }
+        Self { history, operations, is_minimal, dying, mark: "<- no explanation left", places }
     }
 
     /// The last of the operations, as many as are shown.
@@ -644,7 +689,7 @@ impl<'a> View<'a> {
 
     /// Process, node, operation, result, and the times of invocation and completion.
     fn listing(&self) -> Vec<String> {
-        let width = self.shown().iter().map(|&op| self.call(op).len()).max().unwrap_or(0);
+        let width = self.shown().iter().map(|&op| cut(self.call(op), LISTED).chars().count()).max().unwrap_or(0);
         let before = self.operations.len() - self.shown().len();
         let left_out = (before > 0).then(|| format!("… {before} earlier operations"));
         left_out.into_iter().chain(self.shown().iter().map(|&op| self.line(op, width))).collect()
@@ -659,8 +704,8 @@ impl<'a> View<'a> {
             Some((Completion::Info, at)) => ("info", Some(at)),
         };
         let completed = completed.map_or_else(|| "        ".to_owned(), |at| format!("{:8.3}", ms(at)));
-        let mark = if op == self.dying { "  <- no explanation left" } else { "" };
-        let call = self.call(op);
+        let mark = if op == self.dying { format!("  {}", self.mark) } else { String::new() };
+        let call = cut(self.call(op), LISTED);
         let node = if node == 0 { String::new() } else { format!("n{node:<3} ") };
         format!("p{process:<3} {node}{call:width$}  {result:4}  {:8.3} .. {completed} ms{mark}", ms(invoked_at))
     }
@@ -930,6 +975,17 @@ then acquire(k1) -> nil by p1 cannot have ended so",
             n1 (leader) waits for timer 0 in 7 ms and timer 3 in 12 s; 9999 ms ago it heard of Ping of n2\n  \
             n2 waits for no timer; it heard of nothing\n";
         assert_eq!(explain(&History::default(), &anomaly).to_string(), expected);
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_line_is_cut() {
+        let adds: String = (0..100).map(|item| format!("p0 add {item}\np0 ok\n")).collect();
+        let read: Vec<String> = (1..100).map(|item| item.to_string()).collect();
+        let history = parse_as(set::FUNCTIONS, &format!("{adds}p1 read\np1 ok [{}]", read.join(" ")));
+        let verdict = Family::JepsenSet.check(&history, 0);
+        let explanation = explain_as(Family::JepsenSet, &history, verdict.anomaly().expect("0 is lost"));
+        assert!(explanation.summary.ends_with("24 25 2… by p1 lacks it"), "{}", explanation.summary);
+        assert!(explanation.to_string().lines().all(|line| line.chars().count() < 250), "{explanation}");
     }
 
     #[test]

@@ -1,6 +1,26 @@
 //! The kinds of objects whose histories can be judged, by name: what a command or a file chooses from.
 
 use crate::{
+    checkers::{
+        ByKey, Checker, Figure,
+        bank::{self, Bank},
+        convergence::{self, Convergence},
+        counter::{self, CounterRange, View},
+        fifo_groups::FifoGroups,
+        figures,
+        final_reads::FinalReads,
+        g_set::GSet,
+        kafka::{self, Kafka},
+        lock::{self, Lock},
+        monotonic::{self, MonotonicReads},
+        queue::{self, Queue},
+        ring::{self, Ring},
+        set::FinalSet,
+        set_full::SetFull,
+        stats::Stats,
+        total_queue::TotalQueue,
+        unique_ids::{self, UniqueIds},
+    },
     explain::{Order, longest},
     history::{Call, Completion, Deed, History, Operation, Value},
     linearizability::Linearizability,
@@ -71,6 +91,11 @@ fn list_append(_: usize) -> ListAppend {
     ListAppend::new()
 }
 
+/// A judge that counts, each key by itself.
+fn by_key<C: Checker>(new: fn() -> C) -> impl Fn(usize) -> ByKey<C> {
+    move |_| ByKey::new(new())
+}
+
 /// What an explanation has to know of a model.
 #[derive(Clone, Copy)]
 pub(crate) struct Specification {
@@ -124,9 +149,59 @@ families! {
     List "list" { GrowOnlyList::FUNCTIONS, search::<GrowOnlyList>, whole, of_model::<GrowOnlyList> }
     /// Transactions of reads and appends, for strict serializability. No search.
     ListAppend "list-append" { crate::list_append::FUNCTIONS, list_append, by_event, by_name }
+    /// Jepsen's `set`: adds, and what is there at last.
+    JepsenSet "jepsen-set" { crate::set::FUNCTIONS, by_key(FinalSet::default), by_event, by_name }
+    /// Adds and reads: no element is lost, but reads may be stale.
+    SetFull "set-full" { crate::set::FUNCTIONS, by_key(SetFull::eventual), by_event, by_name }
+    /// Adds and reads: no element is lost, and no read stale.
+    SetFullStrict "set-full-strict" { crate::set::FUNCTIONS, by_key(SetFull::strict), by_event, by_name }
+    /// Jepsen's `queue`: what comes out was put in before, and as often.
+    Queue "queue" { queue::FUNCTIONS, by_key(Queue::default), by_event, by_name }
+    /// Jepsen's `total-queue`: all that was put in comes out in the end.
+    TotalQueue "total-queue" { queue::FUNCTIONS, by_key(TotalQueue::default), by_event, by_name }
+    /// Queues, one a key, that nothing overtakes in. No search.
+    FifoGroups "fifo-groups" { queue::FUNCTIONS, by_key(FifoGroups::default), by_event, by_name }
+    /// Identifiers, each handed out once.
+    UniqueIds "unique-ids" { unique_ids::FUNCTIONS, by_key(UniqueIds::default), by_event, by_name }
+    /// Jepsen's `counter`: reads lie between what was acknowledged and what was asked for.
+    JepsenCounter "jepsen-counter" { counter::FUNCTIONS, by_key(|| CounterRange::new(View::Global)), by_event, by_name }
+    /// A counter of which each process sees its own adds at least.
+    PnCounter "pn-counter" { counter::FUNCTIONS, by_key(|| CounterRange::new(View::Process)), by_event, by_name }
+    /// Accounts whose total stays, none below zero.
+    Bank "bank" { bank::FUNCTIONS, by_key(|| Bank::new(false)), by_event, by_name }
+    /// Accounts whose total stays, and which can be overdrawn.
+    BankOverdraft "bank-overdraft" { bank::FUNCTIONS, by_key(|| Bank::new(true)), by_event, by_name }
+    /// Logs of messages by key, sent to and polled. No search, and no cycles.
+    Kafka "kafka" { kafka::FUNCTIONS, by_key(Kafka::default), by_event, by_name }
+    /// A lock with owners, leases and fencing tokens.
+    Lock "lock" { lock::FUNCTIONS, by_key(Lock::default), by_event, by_name }
+    /// What a process reads does not go back.
+    MonotonicReads "monotonic-reads" { monotonic::FUNCTIONS, by_key(MonotonicReads::default), by_event, by_name }
+    /// A set of which each process sees its own elements at least.
+    GSet "g-set" { crate::set::FUNCTIONS, by_key(|| GSet::new(View::Process)), by_event, by_name }
+    /// A set of which each read has all that was acknowledged before.
+    GSetGlobal "g-set-global" { crate::set::FUNCTIONS, by_key(|| GSet::new(View::Global)), by_event, by_name }
+    /// A set that every node holds in the end, whole and the same.
+    FinalReads "final-reads" { crate::set::FUNCTIONS, by_key(FinalReads::default), by_event, by_name }
+    /// Objects of which all replicas are the same in the end.
+    Convergence "convergence" { convergence::FUNCTIONS, by_key(Convergence::default), by_event, by_name }
+    /// A ring of nodes that stays whole.
+    Ring "ring" { ring::FUNCTIONS, by_key(Ring::default), by_event, by_name }
+    /// Operations of any kind: some of each function succeed.
+    Stats "stats" { &[], by_key(Stats::default), by_event, by_name }
 }
 
 impl Family {
+    /// Whether it counts, and so has figures to report: those from [`JepsenSet`](Self::JepsenSet) on do.
+    pub fn counts(self) -> bool {
+        self as usize >= Self::JepsenSet as usize
+    }
+
+    /// What it counts in a history, right or wrong.
+    pub fn figures(self, history: &History) -> Vec<Figure> {
+        if self.counts() { figures(&mut *self.judge(0), history) } else { Vec::new() }
+    }
+
     /// Whether a number that goes in or comes out is an element, which nothing says anything about but what has the same number.
     pub(crate) fn has_elements(self) -> bool {
         matches!(self, Self::Set | Self::FifoQueue | Self::UnorderedQueue | Self::Stack)
@@ -141,6 +216,8 @@ impl Family {
             Self::MultiRegister => !parts(Deed::Append),
             Self::ListAppend => !parts(Deed::Write),
             Self::Set | Self::GrowSet | Self::List => !reads(|output| matches!(output, Value::Int(_))),
+            // It takes any history, so it says nothing of what one is.
+            Self::Stats => false,
             _ => true,
         }
     }

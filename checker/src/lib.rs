@@ -4,6 +4,7 @@
 //! its events one by one through an [`observer::Observer`]; its answer is a [`verdict::Verdict`].
 
 pub mod agreement;
+pub mod checkers;
 mod edn;
 pub mod explain;
 pub mod family;

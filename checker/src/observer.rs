@@ -1,6 +1,7 @@
 //! A checker that is fed event by event while the run goes on.
 
 use crate::{
+    checkers::Figure,
     history::{History, OpId},
     verdict::{Anomaly, Verdict},
 };
@@ -20,6 +21,10 @@ pub trait Observer {
     fn finish(&mut self, history: &History) -> Verdict;
     /// A copy with everything seen so far, for a snapshot of the world.
     fn fork(&self) -> Box<dyn Observer>;
+    /// What it counted, if it counts, for a report.
+    fn figures(&self) -> Vec<Figure> {
+        Vec::new()
+    }
 }
 
 /// What `observer` says of a whole history, fed to it event by event.

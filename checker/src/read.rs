@@ -9,6 +9,8 @@
 //!
 //! Deliberately absent: files, and guesses at the family.
 
+mod counted;
+
 use std::collections::BTreeMap;
 
 use thiserror::Error;
@@ -119,6 +121,9 @@ pub fn read(text: &str, format: Format, family: Family) -> Result<History, ReadE
     };
     let tells_mismatch = format == Format::EtcdLog && family == Family::CasRegister;
     let mut builder = Builder { is_keyed: are_keyed(&entries), tells_mismatch, ..Builder::new(family) };
+    if family == Family::Stats {
+        builder.history.functions = counted::functions(&entries);
+    }
     for (at, entry) in &entries {
         builder.entry(entry).map_err(|kind| ReadError { place: edn::place(text, *at), kind })?;
     }
@@ -263,7 +268,7 @@ impl Builder {
 
     /// Whether operations are of several objects at once.
     fn spans_keys(&self) -> bool {
-        matches!(self.family, Family::MultiRegister | Family::ListAppend)
+        matches!(self.family, Family::MultiRegister | Family::ListAppend | Family::Kafka | Family::Stats)
     }
 
     fn key_and_value<'a>(&mut self, entry: &'a Edn) -> (u32, &'a Edn) {
@@ -301,6 +306,9 @@ impl Builder {
 
     fn input(&mut self, function: u8, value: &Edn, process: Process) -> Result<Value, ReadErrorKind> {
         let name = self.history.functions[usize::from(function)];
+        if self.family.counts() {
+            return self.counted_input(name, value);
+        }
         let wrong = |expected| ReadErrorKind::BadValue { function: name, expected };
         match (self.family, name, value) {
             (Family::OwnedMutex | Family::ReentrantMutex | Family::FencedMutex, ..) => Ok(Value::Int(process.into())),
@@ -318,6 +326,9 @@ impl Builder {
 
     fn output(&mut self, call: Call, value: &Edn) -> Result<Value, ReadErrorKind> {
         let name = self.history.functions[usize::from(call.function)];
+        if self.family.counts() {
+            return self.counted_output(name, value);
+        }
         let wrong = |expected| ReadErrorKind::BadValue { function: name, expected };
         let has_lists = matches!(self.family, Family::Set | Family::GrowSet | Family::List | Family::KeyValue);
         match (name, value) {
@@ -389,6 +400,7 @@ fn spelled(value: &Edn) -> String {
     match value {
         Edn::Word(word) => word.clone(),
         Edn::Text(text) => format!("{text:?}"),
+        Edn::Int(number) => number.to_string(),
         other => format!("{other:?}"),
     }
 }
@@ -486,6 +498,26 @@ mod tests {
         check(Family::CasRegister, &log(3), "4 valid");
         check(Family::CasRegister, &log(1), "4 invalid");
         check(Family::Register, &log(1), "4 valid");
+    }
+
+    #[test]
+    fn what_checkers_count_is_of_the_kind_that_they_count() {
+        let read = |value: &str| format!("{{:type :invoke :f :read :value 7}}{{:type :ok :f :read :value {value}}}");
+        check(Family::Bank, &read("{0 10, 1 10}"), "2 valid");
+        check(Family::Ring, &read("{0 1, 1 0}"), "2 valid");
+        check(Family::PnCounter, &read("0"), "2 valid");
+        check(Family::FinalReads, &read("nil"), "2 valid");
+        for (family, value, expected) in [
+            (Family::Bank, "7", "a map of all that was read"),
+            (Family::PnCounter, "[7]", "a number or a word"),
+            (Family::FinalReads, "7", "a list"),
+        ] {
+            let expected = format!("1:34: `read` has a value of another kind than expected: {expected}");
+            check(family, &read(value), &expected);
+        }
+        let sent = "{:type :invoke :f :send :value [[:send 1]]}";
+        let expected = "[[:send key value] [:poll {key [[offset value]]}]]";
+        check(Family::Kafka, sent, &format!("1:1: `send` has a value of another kind than expected: {expected}"));
     }
 
     #[test]

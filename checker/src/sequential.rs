@@ -60,7 +60,7 @@ impl Judge {
             Family::Stack => Self::of::<models::Stack>(),
             Family::Counter => Self::of::<models::Counter>(),
             Family::List => Self::of::<models::GrowOnlyList>(),
-            Family::GrowSet | Family::ListAppend => None,
+            _ => None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The three answers a checker can give, and what it found where the answer is no.
 //!
-//! `Unknown` means that the budget ran out. It is not a pass and must not be reported as one.
+//! `Unknown` means that the budget ran out, or that the history says nothing. It is not a pass and must not be reported as one.
 
 use std::borrow::Cow;
 
@@ -58,6 +58,13 @@ pub struct Anomaly {
 pub enum Evidence {
     /// At the completion of this operation no explanation was left.
     Operation(OpId),
+    /// These operations, in the order of invocation, show it, as a sentence without a full stop says.
+    Operations {
+        /// Which.
+        operations: Vec<OpId>,
+        /// What is wrong.
+        sentence: String,
+    },
     /// Two nodes reported different values under one key.
     Conflict {
         /// The key on which they should agree: an index, a term.
@@ -124,6 +131,8 @@ pub enum Budget {
     Pending,
     /// The run passed its limit of events before it ended.
     Events,
+    /// Nothing was read that could tell.
+    Unread,
 }
 
 impl Budget {
@@ -134,6 +143,7 @@ impl Budget {
             Self::Steps => "the search passed its limit of steps",
             Self::Pending => "more than 64 operations were pending on one key",
             Self::Events => "the run passed its limit of events",
+            Self::Unread => "nothing was read that could tell",
         }
     }
 }

@@ -98,9 +98,15 @@ fn the_checker_agrees_with_knossos() {
 #[test]
 fn simple_histories_of_jepsen_are_valid() {
     let folder = folder().join("jepsen-simple");
-    check(&folder.join("counter.edn"), Family::Counter, "valid");
-    check(&folder.join("set.edn"), Family::GrowSet, "valid");
-    check(&folder.join("set.edn"), Family::Set, "valid");
+    for family in [Family::Counter, Family::JepsenCounter, Family::PnCounter, Family::Stats] {
+        check(&folder.join("counter.edn"), family, "valid");
+    }
+    use Family::{FinalReads, GSet, GSetGlobal, GrowSet, JepsenSet, Set, SetFull, SetFullStrict};
+    for family in [GrowSet, Set, JepsenSet, SetFull, SetFullStrict, GSet, GSetGlobal, FinalReads] {
+        check(&folder.join("set.edn"), family, "valid");
+    }
+    check(&folder.join("bank-neg.edn"), Family::Bank, "valid");
+    check(&folder.join("bank-neg.edn"), Family::BankOverdraft, "valid");
 }
 
 #[test]

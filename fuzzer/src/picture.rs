@@ -164,6 +164,7 @@ fn weigh(event: &TraceEvent, anomaly: &Anomaly, explanation: &Explanation) -> (b
             key == same && slug(what) == anomaly.name && (who == Some(*first) || who == Some(*second))
         }
         (What::Complete(op), Evidence::Operation(dying)) => op == dying,
+        (What::Complete(op), Evidence::Operations { operations, .. }) => operations.contains(op),
         _ => false,
     };
     let telling = match &event.what {

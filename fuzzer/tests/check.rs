@@ -109,6 +109,45 @@ fn the_model_is_the_one_that_was_said_or_the_first_that_fits() {
 }
 
 #[test]
+fn checkers_that_count_say_what_is_wrong_and_how_much() {
+    let place = Place::new();
+    let op = |f: &str, asked: &str, got: &str| {
+        format!(
+            "{{:type :invoke, :f {f}, :value {asked}, :process 0}} {{:type :ok, :f {f}, :value {got}, :process 0}}\n"
+        )
+    };
+    place.write("set.edn", op(":add", "1", "1") + &op(":add", "2", "2") + &op(":read", "nil", "[2]"));
+    let ended = place.murphy("check set.edn --model set-full");
+    for words in [
+        "invalid  set.edn  (set-full, 3 operations)\n  lost\n\n  read(k1) -> [2] by p0 lacks 1, and so do all later reads, though",
+        "\n  counted:\n    attempts                  2\n    stable                    1\n    lost                      1\n",
+    ] {
+        assert!(ended.code == 1 && ended.out.contains(words), "{words} is not in {}", ended.out);
+    }
+    let [object] = &place.murphy("check set.edn --model set-full --json").json()[..] else { panic!("one history") };
+    assert_eq!((&object["anomaly"], &object["figures"]["lost"]), (&"lost".into(), &1.into()));
+    assert_eq!(object["shown_by"].as_array().map(Vec::len), Some(2), "{object}");
+    place.write("bank.edn", op(":read", "nil", "{0 5, 1 5}") + &op(":read", "nil", "{0 5, 1 4}"));
+    let ended = place.murphy("check bank.edn");
+    assert!(
+        ended.code == 1 && ended.out.starts_with("invalid  bank.edn  (bank, 2 operations)\n  wrong-total\n"),
+        "{}",
+        ended.out
+    );
+    let ended = place.murphy("check set.edn --model stats");
+    assert!(ended.code == 0 && ended.out.contains("\n    add_count               2\n"), "{}", ended.out);
+    place.write("unread.edn", op(":add", "1", "1"));
+    let ended = place.murphy("check unread.edn --model jepsen-set");
+    assert!(ended.code == 3 && ended.out.contains("operations): nothing was read that could tell"), "{}", ended.out);
+    for model in
+        ["queue", "total-queue", "fifo-groups", "unique-ids", "jepsen-counter", "pn-counter", "kafka", "lock", "ring"]
+    {
+        place.write("empty.edn", "");
+        assert_eq!(place.murphy(&format!("check empty.edn --model {model}")).code, 2, "{model} is known");
+    }
+}
+
+#[test]
 fn what_cannot_be_read_is_named_with_its_place_and_the_others_are_checked_all_the_same() {
     let place = Place::new();
     place.write("good.edn", GOOD);

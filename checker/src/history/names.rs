@@ -44,10 +44,10 @@ impl Names {
         name.cloned().unwrap_or_else(|| format!("k{key}"))
     }
 
-    /// A number, or the word it stands for.
+    /// A number, or the word it stands for; those from 2^63 are negative.
     pub fn number(&self, number: u64) -> String {
         let name = number.checked_sub(WORDS).and_then(|at| self.words.get(usize::try_from(at).ok()?));
-        name.cloned().unwrap_or_else(|| number.to_string())
+        name.cloned().unwrap_or_else(|| number.cast_signed().to_string())
     }
 
     /// `[1 2 3]`, or the text of which these are the letters.

@@ -12,6 +12,7 @@ use std::{
 
 use clap::ValueEnum as _;
 use murphy_checker::{
+    checkers::Figure,
     explain::{Explanation, asked, explain_as, explain_sequential, heard},
     family::Family,
     history::{History, OpId},
@@ -174,16 +175,18 @@ impl<'a> Checked<'a> {
 
     fn text(&self, path: &Path) -> String {
         let line = format!("{:<7}  {}  ({})", self.word(), path.display(), self.subject());
+        let figures = self.figures();
         match (&self.verdict, self.explanation()) {
             (_, Some((anomaly, told))) => {
                 let bars: String =
                     told.picture.iter().zip(&told.operations).map(|(bar, op)| self.bar(bar, *op)).collect();
                 let text = format!("{}\n\n{told}\npicture:\n{bars}", anomaly.name);
                 let text: Vec<String> = text.lines().map(|line| format!("  {line}").trim_end().to_owned()).collect();
-                format!("{line}\n{}\n", text.join("\n"))
+                let title = if figures.is_empty() { "" } else { "\n\n  counted:" };
+                format!("{line}\n{}{title}{figures}\n", text.join("\n"))
             }
-            (Verdict::Unknown(budget), None) => format!("{line}: {}", budget.reason()),
-            (_, None) => line,
+            (Verdict::Unknown(budget), None) => format!("{line}: {}{figures}", budget.reason()),
+            (_, None) => format!("{line}{figures}"),
         }
     }
 
@@ -195,6 +198,13 @@ impl<'a> Checked<'a> {
             [] => format!("{name}, {level}{count} operations"),
             words => format!("{name}, {level}only {count} of {} operations: {}", self.operations, words.join(" ")),
         }
+    }
+
+    /// What was counted, each on a line that begins with its break.
+    fn figures(&self) -> String {
+        let figures = self.family.figures(&self.history);
+        let width = figures.iter().map(|figure| figure.name.len()).max().unwrap_or(0);
+        figures.iter().map(|Figure { name, value }| format!("\n    {name:<width$}  {value}")).collect()
     }
 
     fn bar(&self, bar: &str, op: OpId) -> String {
@@ -212,6 +222,10 @@ impl<'a> Checked<'a> {
             "consistency": self.arguments.consistency.to_possible_value().map(|value| value.get_name().to_owned()),
             "verdict": self.word(),
         });
+        if self.family.counts() {
+            let figures = self.family.figures(&self.history).into_iter();
+            object["figures"] = figures.map(|Figure { name, value }| (name, json!(value))).collect();
+        }
         if let Verdict::Unknown(budget) = &self.verdict {
             object["reason"] = json!(budget.reason());
         }
@@ -289,7 +303,8 @@ fn guess(path: &Path, text: &str) -> Result<(Family, History), Failure> {
 /// that of one thread, up to the first completion that is wrong.
 fn judge(family: Family, history: &History, budget: usize, threads: usize) -> Verdict {
     let keys: u32 = history.operations.iter().map(|operation| operation.call.key).max().unwrap_or(0);
-    if threads < 2 || keys < 2 || history.operations.len() < SHARED {
+    // Checkers that count are fast enough, and what they say at the end is of all keys.
+    if threads < 2 || keys < 2 || history.operations.len() < SHARED || family.counts() {
         return family.check(history, budget);
     }
     let shares: Vec<u32> = (0..threads as u32).collect();
