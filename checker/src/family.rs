@@ -12,6 +12,7 @@ use crate::{
     },
     observer::{Observer, observe},
     set::GrowSet,
+    transactions::{AtEnd, Objects, Options},
     verdict::Verdict,
 };
 
@@ -71,6 +72,10 @@ fn list_append(_: usize) -> ListAppend {
     ListAppend::new()
 }
 
+fn rw_register(_: usize) -> AtEnd {
+    AtEnd::new(Options::new(Objects::Registers))
+}
+
 /// What an explanation has to know of a model.
 #[derive(Clone, Copy)]
 pub(crate) struct Specification {
@@ -124,9 +129,20 @@ families! {
     List "list" { GrowOnlyList::FUNCTIONS, search::<GrowOnlyList>, whole, of_model::<GrowOnlyList> }
     /// Transactions of reads and appends, for strict serializability. No search.
     ListAppend "list-append" { crate::list_append::FUNCTIONS, list_append, by_event, by_name }
+    /// Transactions of reads and writes of registers, for strict serializability. No search.
+    RwRegister "rw-register" { crate::list_append::FUNCTIONS, rw_register, by_event, by_name }
 }
 
 impl Family {
+    /// What its transactions read and write, if its operations are such.
+    pub fn objects(self) -> Option<Objects> {
+        match self {
+            Self::ListAppend => Some(Objects::Lists),
+            Self::RwRegister => Some(Objects::Registers),
+            _ => None,
+        }
+    }
+
     /// Whether a number that goes in or comes out is an element, which nothing says anything about but what has the same number.
     pub(crate) fn has_elements(self) -> bool {
         matches!(self, Self::Set | Self::FifoQueue | Self::UnorderedQueue | Self::Stack)
@@ -138,7 +154,7 @@ impl Family {
         let parts = |deed| history.operations.iter().any(|one| has_part(history, one, deed));
         let reads = |is: fn(&Value) -> bool| history.operations.iter().filter_map(found).any(|output| is(&output));
         match self {
-            Self::MultiRegister => !parts(Deed::Append),
+            Self::MultiRegister | Self::RwRegister => !parts(Deed::Append),
             Self::ListAppend => !parts(Deed::Write),
             Self::Set | Self::GrowSet | Self::List => !reads(|output| matches!(output, Value::Int(_))),
             _ => true,

@@ -18,6 +18,7 @@ pub mod observer;
 pub mod read;
 pub mod sequential;
 pub mod set;
+pub mod transactions;
 pub mod verdict;
 pub mod write;
 

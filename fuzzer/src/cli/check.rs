@@ -1,5 +1,7 @@
 //! `murphy check`: the checker alone, on histories of other systems.
 
+pub(super) mod transactions;
+
 use std::{
     fs,
     io::Read as _,
@@ -18,6 +20,7 @@ use murphy_checker::{
 };
 use serde_json::{Value, json};
 
+use self::transactions::TransactionArguments;
 use super::{
     CheckArguments,
     exit::{Exit, Failure, put},
@@ -35,14 +38,12 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Exit, Fail
     let (mut exit, mut failed, mut counts) = (Exit::Clean, None, [0; 3]);
     // In the order of the paths, some at a time, so that a verdict is printed when it is known.
     for some in paths.chunks(threads * 4) {
-        for (path, checked) in
-            some.iter().zip(in_parallel(threads, some, |path| Checked::new(path, arguments, threads)))
-        {
+        for checked in in_parallel(threads, some, |path| line(path, arguments, threads, json)) {
             match checked {
-                Ok(checked) => {
-                    put(&if json { checked.object(path).to_string() } else { checked.text(path) });
-                    exit = exit.or(checked.exit());
-                    counts[checked.place()] += 1;
+                Ok((line, place)) => {
+                    put(&line);
+                    exit = exit.or([Exit::Clean, Exit::Violation, Exit::Inconclusive][place]);
+                    counts[place] += 1;
                 }
                 Err(failure) => {
                     let grave = failure.report(json);
@@ -55,6 +56,24 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Exit, Fail
         put(&format!("{} histories: {} valid, {} invalid, {} unknown", paths.len(), counts[0], counts[1], counts[2]));
     }
     Ok(failed.unwrap_or(exit))
+}
+
+/// What is printed of a history, and the place of its verdict: valid, invalid, unknown.
+fn line(path: &Path, arguments: &CheckArguments, threads: usize, json: bool) -> Result<(String, usize), Failure> {
+    let text = contents(path)?;
+    let (family, history) = match arguments.model {
+        Some(family) => (family, history(path, &text, family)?),
+        None => guess(path, &text, &arguments.transactions)?,
+    };
+    if let Some(objects) = family.objects() {
+        let levels = arguments.transactions.levels(path, Format::of(&text))?;
+        let judged = transactions::Judged::new(family, objects, history, levels, arguments);
+        return Ok((judged.line(path, json), judged.place()));
+    }
+    arguments.transactions.are_unused(path)?;
+    let verdict = judge(family, &history, arguments.budget.unwrap_or(CONFIGURATIONS_MAX), threads);
+    let checked = Checked { family, history, verdict };
+    Ok((if json { checked.object(path).to_string() } else { checked.text(path) }, checked.place()))
 }
 
 /// The files that are meant: those named, and those in folders that look like histories, in order.
@@ -114,20 +133,6 @@ struct Checked {
 }
 
 impl Checked {
-    fn new(path: &Path, arguments: &CheckArguments, threads: usize) -> Result<Self, Failure> {
-        let text = contents(path)?;
-        let (family, history) = match arguments.model {
-            Some(family) => (family, history(path, &text, family)?),
-            None => guess(path, &text)?,
-        };
-        let verdict = judge(family, &history, arguments.budget.unwrap_or(CONFIGURATIONS_MAX), threads);
-        Ok(Self { family, history, verdict })
-    }
-
-    fn exit(&self) -> Exit {
-        [Exit::Clean, Exit::Violation, Exit::Inconclusive][self.place()]
-    }
-
     /// Valid, invalid, unknown.
     fn place(&self) -> usize {
         match self.verdict {
@@ -227,11 +232,11 @@ fn unreadable(path: &Path, error: ReadError) -> Failure {
 }
 
 /// The first family of which the text is a history.
-fn guess(path: &Path, text: &str) -> Result<(Family, History), Failure> {
+fn guess(path: &Path, text: &str, wanted: &TransactionArguments) -> Result<(Family, History), Failure> {
     if Format::of(text) == Format::EtcdLog {
         return Ok((Family::CasRegister, history(path, text, Family::CasRegister)?));
     }
-    for family in Family::ALL {
+    for family in Family::ALL.iter().filter(|family| wanted.may_be(**family)) {
         match read(text, Format::of(text), *family) {
             Ok(read) if family.fits(&read) => return Ok((*family, filled(path, read)?)),
             Ok(_) => {}

@@ -22,6 +22,7 @@ use murphy_checker::family::Family;
 use murphy_schedule::tree;
 use murphy_sim::AnyTarget;
 
+use check::transactions::TransactionArguments;
 use exit::Exit;
 
 use crate::{
@@ -438,9 +439,12 @@ struct CheckArguments {
     /// What the histories are of [default: the first that has all their functions].
     #[arg(long, value_parser = model())]
     model: Option<Family>,
-    /// Give up a key, as unknown, past so many configurations that could explain it.
+    /// Give up a key, as unknown, past so many configurations that could explain it, or the search for a kind of cycle of
+    /// transactions past so many steps.
     #[arg(long, value_name = "N")]
     budget: Option<usize>,
+    #[command(flatten)]
+    transactions: TransactionArguments,
     /// Threads; the verdicts are the same.
     #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,

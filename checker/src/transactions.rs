@@ -1,0 +1,118 @@
+//! Transactions over lists or registers: which consistency models can hold, given what they saw of each other?
+//!
+//! What transactions read says whose writes they saw, and in which order objects took their versions. From that follows who must
+//! come before whom, and a cycle, or a read that is wrong by itself, is a phenomenon that rules out models (Adya, 1999). How versions
+//! are inferred, and the names of phenomena, are those of Elle (Kingsbury & Alvaro, 2020).
+//!
+//! What is reported is there. The reverse holds as far as versions are ordered: all of a list that was read, little of a register.
+//!
+//! Deliberately absent: models chosen before the search. One search answers for all of them.
+
+mod compact;
+mod components;
+mod cycles;
+mod graph;
+pub mod levels;
+mod lists;
+mod observer;
+pub mod phenomena;
+mod reasons;
+mod registers;
+mod report;
+#[cfg(test)]
+mod tests;
+mod weak;
+pub mod words;
+
+use self::{
+    compact::Compact, cycles::Cycles, graph::Graph, lists::Lists, phenomena::Weak, registers::Registers,
+    weak::WeakLevels,
+};
+pub use self::{
+    graph::Orders,
+    observer::AtEnd,
+    reasons::Reason,
+    registers::VersionOrders,
+    report::{CommitReason, CommitStep, Dependency, Finding, Holds, Objects, Report, Step, Undecided, Witness},
+};
+use crate::history::History;
+
+/// How many edges are followed in search of each kind of cycle.
+pub const STEPS_MAX: u64 = 20_000_000;
+
+/// What to look for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// What transactions read and write.
+    pub objects: Objects,
+    /// Which orders transactions have to respect, beside what they saw of each other.
+    pub orders: Orders,
+    /// What orders the versions of registers.
+    pub versions: VersionOrders,
+    /// The strongest weak level to decide whatever the order of versions, and with it those that are weaker.
+    pub weak: Option<Weak>,
+    /// How many edges to follow in search of each kind of cycle, in each group of transactions that come before each other.
+    pub steps_max: u64,
+}
+
+impl Options {
+    /// The usual options for these objects.
+    pub fn new(objects: Objects) -> Self {
+        let versions = VersionOrders { writes_follow_reads: true, sequential_keys: false, linearizable_keys: false };
+        Self { objects, orders: Orders { process: false, realtime: true }, versions, weak: None, steps_max: STEPS_MAX }
+    }
+}
+
+/// The judge of transactions. It allocates nothing once it has seen a few histories of the same kind, unless something is wrong.
+#[derive(Clone, Debug, Default)]
+pub struct Transactions {
+    compact: Compact,
+    lists: Lists,
+    registers: Registers,
+    graph: Graph,
+    cycles: Cycles,
+    weak: WeakLevels,
+    report: Report,
+}
+
+impl Transactions {
+    /// A judge that has seen nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Judges a history.
+    pub fn check(&mut self, history: &History, options: Options) -> &Report {
+        self.report.clear();
+        let Self { compact, lists, registers, graph, cycles, weak, report } = self;
+        compact.load(history, options.objects, &mut report.undecided);
+        match options.objects {
+            Objects::Lists => {
+                lists.read(compact, history, report);
+                graph.build(compact, history, options.orders, |sink| lists.link(compact, sink));
+            }
+            Objects::Registers => {
+                registers.read(compact, history, options.versions, report);
+                graph.build(compact, history, options.orders, |sink| registers.link(compact, sink));
+            }
+        }
+        if graph.is_empty() {
+            report.undecided.push(Undecided::NoDependencies);
+        }
+        if let Some(level) = options.weak {
+            weak.check(
+                compact,
+                history,
+                level,
+                |part| match options.objects {
+                    Objects::Lists => Some(lists.before(part.key(), part.version, compact)),
+                    Objects::Registers => registers.version_of(part),
+                },
+                report,
+            );
+        }
+        cycles.find(graph, options.orders, options.steps_max, report);
+        report.findings.sort_by_key(|finding| finding.phenomenon);
+        report
+    }
+}
