@@ -82,7 +82,7 @@ struct Scratch {
 }
 
 impl WeakLevels {
-    /// Reports which levels up to `strongest` cannot be, given what each part read.
+    /// Reports the weakest level up to `strongest` that cannot be, given what each part read.
     pub(super) fn check(
         &mut self,
         compact: &Compact,
@@ -92,19 +92,24 @@ impl WeakLevels {
         report: &mut Report,
     ) {
         self.load(compact, history, version_read);
-        for level in Weak::ALL.into_iter().filter(|level| *level <= strongest) {
-            self.inferred.clear();
-            match level {
-                Weak::ReadCommitted => self.infer_committed(),
-                Weak::ReadAtomic => self.infer_atomic(),
-                Weak::Causal => self.infer_causal(),
-            }
-            if let Some(cycle) = self.cycle(compact) {
-                report.add(Phenomenon::CommitCycle(level), || Witness::Commit(cycle));
-                // The stronger ones cannot be, either.
-                return;
-            }
+        // Where the strongest holds, the others do.
+        if self.cycle_of(strongest, compact).is_none() {
+            return;
         }
+        let found = Weak::ALL.into_iter().find_map(|level| Some((level, self.cycle_of(level, compact)?)));
+        let (level, cycle) = found.expect("the strongest has one");
+        report.add(Phenomenon::CommitCycle(level), || Witness::Commit(cycle));
+    }
+
+    /// A cycle that keeps a level from being.
+    fn cycle_of(&mut self, level: Weak, compact: &Compact) -> Option<Vec<CommitStep>> {
+        self.inferred.clear();
+        match level {
+            Weak::ReadCommitted => self.infer_committed(),
+            Weak::ReadAtomic => self.infer_atomic(),
+            Weak::Causal => self.infer_causal(),
+        }
+        self.cycle(compact)
     }
 
     fn load(&mut self, compact: &Compact, history: &History, version_read: impl Fn(Part) -> Option<Option<u32>>) {
@@ -468,11 +473,30 @@ impl Clocks {
                 }
             }
         }
-        for (to, (before, seen)) in (0..).zip(self.before.iter().zip(self.seen.iter().chain([&[0; BLOCK]]))) {
-            for at in (0..BLOCK).filter(|at| before[*at] > seen[*at]) {
-                let from = weak.sessions.members(first + at)[before[at] as usize - 1];
-                inferred.push(Inferred { from, to, reader: NONE });
+        self.collect(weak, first, inferred);
+    }
+
+    /// What does not follow from what is known of an earlier transaction of the session.
+    fn collect(&self, weak: &WeakLevels, first: usize, inferred: &mut Vec<Inferred>) {
+        let mut infer = |to: u32, at: usize, count: u32| {
+            let from = weak.sessions.members(first + at)[count as usize - 1];
+            inferred.push(Inferred { from, to, reader: NONE });
+        };
+        for session in 0..weak.sessions.len() {
+            let mut known = [0; BLOCK];
+            for &to in weak.sessions.members(session) {
+                let (before, seen) = (&self.before[to as usize], &self.seen[to as usize]);
+                for at in 0..BLOCK {
+                    if before[at] > known[at].max(seen[at]) {
+                        infer(to, at, before[at]);
+                    }
+                    known[at] = known[at].max(before[at]);
+                }
             }
+        }
+        let initial = weak.count();
+        for (at, before) in self.before[initial as usize].iter().enumerate().filter(|(_, before)| **before > 0) {
+            infer(initial, at, *before);
         }
     }
 }
