@@ -16,6 +16,8 @@ pub mod levels;
 mod lists;
 mod observer;
 pub mod phenomena;
+pub mod picture;
+mod polygraph;
 mod reasons;
 mod registers;
 mod report;
@@ -25,7 +27,13 @@ mod weak;
 pub mod words;
 
 use self::{
-    compact::Compact, cycles::Cycles, graph::Graph, lists::Lists, phenomena::Weak, registers::Registers,
+    compact::Compact,
+    cycles::Cycles,
+    graph::Graph,
+    lists::Lists,
+    phenomena::{Cyclic, Phenomenon, Relation, Shape, Weak},
+    polygraph::Polygraph,
+    registers::Registers,
     weak::WeakLevels,
 };
 pub use self::{
@@ -51,6 +59,8 @@ pub struct Options {
     pub versions: VersionOrders,
     /// The strongest weak level to decide whatever the order of versions, and with it those that are weaker.
     pub weak: Option<Weak>,
+    /// Whether to try all orders of versions of registers, where a history has few transactions.
+    pub tries_orders: bool,
     /// How many edges to follow in search of each kind of cycle, in each group of transactions that come before each other.
     pub steps_max: u64,
 }
@@ -59,7 +69,14 @@ impl Options {
     /// The usual options for these objects.
     pub fn new(objects: Objects) -> Self {
         let versions = VersionOrders { writes_follow_reads: true, sequential_keys: false, linearizable_keys: false };
-        Self { objects, orders: Orders { process: false, realtime: true }, versions, weak: None, steps_max: STEPS_MAX }
+        Self {
+            objects,
+            orders: Orders { process: false, realtime: true },
+            versions,
+            weak: None,
+            tries_orders: false,
+            steps_max: STEPS_MAX,
+        }
     }
 }
 
@@ -112,7 +129,38 @@ impl Transactions {
             );
         }
         cycles.find(graph, options.orders, options.steps_max, report);
+        if options.tries_orders && options.objects == Objects::Registers {
+            try_orders(compact, registers, history, options, report);
+        }
         report.findings.sort_by_key(|finding| finding.phenomenon);
         report
+    }
+}
+
+/// So many edges of a search for cycles take as long as one step of the search for an order of versions.
+const EDGES_A_STEP: u64 = 1_000;
+
+/// Decides serializability and snapshot isolation where nothing that is known contradicts them.
+fn try_orders(compact: &Compact, registers: &Registers, history: &History, options: Options, report: &mut Report) {
+    let relation = match options.orders {
+        Orders { realtime: true, .. } => Relation::Realtime,
+        Orders { process: true, .. } => Relation::Process,
+        Orders { .. } => Relation::Plain,
+    };
+    let steps_max = options.steps_max / EDGES_A_STEP;
+    for shape in [Shape::G2Item, Shape::GNonadjacentItem] {
+        let phenomenon = Phenomenon::CycleExists(Cyclic { shape, relation });
+        let ruled_out = report.ruled_out();
+        if phenomenon.rules_out().iter().all(|level| ruled_out.contains(level)) {
+            continue;
+        }
+        let is_snapshot = shape == Shape::GNonadjacentItem;
+        let read = |part| registers.version_of(part);
+        let polygraph = Polygraph::new(compact, history, options.orders, is_snapshot, read);
+        match polygraph.map(|mut polygraph| polygraph.holds(steps_max)) {
+            Some(Holds::No) => report.add(phenomenon, || Witness::EveryOrder),
+            Some(Holds::Unknown) => report.undecided.push(Undecided::Search { phenomenon, steps_max }),
+            Some(Holds::Yes) | None => {}
+        }
     }
 }

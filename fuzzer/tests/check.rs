@@ -130,6 +130,9 @@ invalid  skew.edn  (rw-register, 2 operations): strict-serializable
       T1 < T0: T1 read nil of k2 (its part 1), which is before T0 wrote 1 (its part 2)
 ";
     assert_eq!((ended.code, ended.out.as_str()), (1, expected));
+    place.murphy("check skew.edn --model rw-register --graphs drawn");
+    assert!(place.read("drawn/skew-G2-item.svg").starts_with(b"<svg"));
+    assert!(place.read("drawn/skew-G2-item.dot").starts_with(b"digraph"));
     let ended = place.murphy("check skew.edn --consistency snapshot-isolation,read-committed");
     assert_eq!(ended.code, 0, "the anomaly rules out neither: {ended:?}");
     let objects = place.murphy("check skew.edn --consistency PL-2.99,read-committed --json").json();

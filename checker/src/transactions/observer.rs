@@ -68,6 +68,6 @@ fn shown_by(witness: &Witness, history: &History) -> OpId {
         Witness::Cycle(steps) => steps.iter().map(|step| step.from).max_by_key(completed).unwrap_or(OpId(0)),
         Witness::Commit(steps) => steps.iter().filter_map(|step| step.from).max_by_key(completed).unwrap_or(OpId(0)),
         Witness::Place { op, other, .. } => [*op].into_iter().chain(*other).max_by_key(completed).unwrap_or(*op),
-        Witness::Versions { .. } => OpId(history.operations.len().saturating_sub(1) as u32),
+        Witness::EveryOrder | Witness::Versions { .. } => OpId(history.operations.len().saturating_sub(1) as u32),
     }
 }

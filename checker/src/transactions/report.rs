@@ -75,6 +75,8 @@ pub struct CommitStep {
 pub enum Witness {
     /// Steps of which each begins where the last ends.
     Cycle(Vec<Step>),
+    /// There is a cycle in whatever order the versions came.
+    EveryOrder,
     /// Steps of commits of which each begins where the last ends.
     Commit(Vec<CommitStep>),
     /// What a transaction did to an object.

@@ -157,6 +157,37 @@ fn each_weak_level_has_a_history_that_breaks_it_alone() {
 }
 
 #[test]
+fn blind_writes_are_ordered_by_trial_where_nothing_else_does() {
+    let tries = |text: &str, expected: &str| {
+        let versions = VersionOrders { writes_follow_reads: false, sequential_keys: false, linearizable_keys: false };
+        let options = Options { orders: PLAIN, versions, tries_orders: true, ..Options::new(Objects::Registers) };
+        drop(check_with(options, &concurrent(text), expected));
+    };
+    // Each of two readers sees another order of the two writers.
+    let torn = "p0: w1=1 w2=1\np1: w1=2 w2=2\np2: v1=1 v2=2";
+    tries(torn, "PL-SI-cycle-exists PL-2.99-cycle-exists");
+    registers(PLAIN, &concurrent(torn), "");
+    tries("p0: w1=1 w2=1\np1: w1=2 w2=2\np2: v1=1 v2=1\np3: v1=2 v2=2", "");
+    // Two blind writers of one register, each of which missed the other's write of a second one.
+    tries("p0: w1=1 v2= w3=1\np1: w1=2 v3= w2=1", "G2-item PL-SI-cycle-exists");
+}
+
+#[test]
+fn cycles_are_drawn() {
+    let history = parse_as(FUNCTIONS, &concurrent("p0: r1= a2=1\np1: r2= a1=1"));
+    let options = Options { orders: PLAIN, ..Options::new(Objects::Lists) };
+    let mut judge = Transactions::new();
+    let report = judge.check(&history, options).clone();
+    let told = judge.tell(&history, Objects::Lists, &report.findings[0]);
+    let dot = picture::dot(&told).expect("a cycle has a picture");
+    assert!(dot.starts_with("digraph \"G2-item\" {") && dot.contains("\"T0\" -> \"T1\" [label=\"rw\""), "{dot}");
+    let svg = picture::svg(&told).expect("it is a small one");
+    assert!(svg.matches("<rect").count() == 2 && svg.contains("T0 &lt; T1: T0 read [] of k1"), "{svg}");
+    let single = Finding { witness: Witness::EveryOrder, ..report.findings[0].clone() };
+    assert_eq!(picture::svg(&judge.tell(&history, Objects::Lists, &single)), None);
+}
+
+#[test]
 fn versions_of_registers_are_ordered_as_the_user_has_it() {
     let with = |versions, text: &str, expected: &str| {
         drop(check_with(Options { versions, orders: PLAIN, ..Options::new(Objects::Registers) }, text, expected));

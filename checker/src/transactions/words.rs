@@ -69,20 +69,20 @@ impl Transactions {
         let teller = Teller { judge: self, history, objects };
         let steps: Vec<ToldStep> = match &finding.witness {
             Witness::Cycle(steps) => steps.iter().map(|step| teller.step(*step)).collect(),
-            Witness::Commit(_) | Witness::Place { .. } | Witness::Versions { .. } => Vec::new(),
+            Witness::EveryOrder | Witness::Commit(_) | Witness::Place { .. } | Witness::Versions { .. } => Vec::new(),
         };
         let mut ops: Vec<OpId> = match &finding.witness {
             Witness::Cycle(steps) => steps.iter().map(|step| step.from).collect(),
             Witness::Commit(steps) => steps.iter().flat_map(|step| commit_ops(*step)).collect(),
             Witness::Place { op, other, .. } => [*op].into_iter().chain(*other).collect(),
-            Witness::Versions { .. } => Vec::new(),
+            Witness::EveryOrder | Witness::Versions { .. } => Vec::new(),
         };
         ops.sort_unstable();
         ops.dedup();
         let transactions = ops.into_iter().map(|op| (op, teller.transaction(op))).collect();
         let commits = match &finding.witness {
             Witness::Commit(steps) => steps.iter().map(|step| (*step, teller.commit(*step))).collect(),
-            Witness::Cycle(_) | Witness::Place { .. } | Witness::Versions { .. } => Vec::new(),
+            Witness::Cycle(_) | Witness::EveryOrder | Witness::Place { .. } | Witness::Versions { .. } => Vec::new(),
         };
         let summary = teller.summary(finding);
         Told { phenomenon: finding.phenomenon, count: finding.count, summary, transactions, steps, commits }
@@ -199,6 +199,7 @@ impl Teller<'_> {
                     steps.len()
                 )
             }
+            Witness::EveryOrder => "there is a cycle in whatever order the versions came".to_owned(),
             Witness::Commit(_) => {
                 "each of these has to commit before the next, and the last before the first".to_owned()
             }

@@ -68,6 +68,7 @@ fn line(path: &Path, arguments: &CheckArguments, threads: usize, json: bool) -> 
     if let Some(objects) = family.objects() {
         let levels = arguments.transactions.levels(path, Format::of(&text))?;
         let judged = transactions::Judged::new(family, objects, history, levels, arguments);
+        judged.draw(path, arguments)?;
         return Ok((judged.line(path, json), judged.place()));
     }
     arguments.transactions.are_unused(path)?;

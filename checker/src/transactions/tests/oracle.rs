@@ -478,4 +478,29 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn short_histories_of_registers_are_decided_as_brute_force_says(history in histories(Deed::Write)) {
+        let mut judge = Transactions::new();
+        let levels = [
+            (EVERY[0], Level::Serializable, Level::SnapshotIsolation),
+            (EVERY[1], Level::StrongSessionSerializable, Level::StrongSessionSnapshotIsolation),
+            (EVERY[2], Level::StrictSerializable, Level::StrongSnapshotIsolation),
+        ];
+        for (orders, serializable, snapshot) in levels {
+            let options = Options { orders, tries_orders: true, ..Options::new(Objects::Registers) };
+            let report = judge.check(&history, options);
+            let told = format!("{report:?}\n{}", crate::write::to_edn(&history));
+            let is_flawed = |finding: &Finding| !matches!(
+                finding.phenomenon,
+                Phenomenon::Cycle(_) | Phenomenon::CycleExists(_) | Phenomenon::LostUpdate | Phenomenon::CyclicVersions
+            );
+            if !report.findings.iter().any(is_flawed) {
+                prop_assert_eq!(report.holds(serializable) == Holds::No, !is_serializable(&history, orders), "{}", told);
+                if let Some(expected) = Oracle::new(&history).certain(orders) {
+                    prop_assert_eq!(report.holds(snapshot) == Holds::No, expected.contains(snapshot), "{}", told);
+                }
+            }
+        }
+    }
 }

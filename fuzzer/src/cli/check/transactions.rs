@@ -1,6 +1,9 @@
 //! What `murphy check` says of transactions: which consistency models hold, and why others do not.
 
-use std::path::Path;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap::{
     Args, ValueEnum,
@@ -14,6 +17,7 @@ use murphy_checker::{
         Dependency, Finding, Holds, Objects, Options, Orders, Report, STEPS_MAX, Transactions, VersionOrders,
         levels::{Level, Levels},
         phenomena::Relation,
+        picture,
         words::{self, Told},
     },
 };
@@ -31,6 +35,9 @@ pub(in crate::cli) struct TransactionArguments {
     /// What orders the versions of registers, beside what must [default: writes-follow-reads].
     #[arg(long, value_name = "ORDER", value_delimiter = ',', value_enum)]
     versions: Vec<VersionOrder>,
+    /// Draw each cycle: a .dot file for Graphviz, and of small ones an .svg.
+    #[arg(long, value_name = "FOLDER")]
+    graphs: Option<PathBuf>,
 }
 
 /// What is taken to order the versions of a register.
@@ -61,10 +68,10 @@ impl TransactionArguments {
 
     /// Fails if something was asked that has no answer for other histories.
     pub(super) fn are_unused(&self, path: &Path) -> Result<(), Failure> {
-        if self.consistency.is_empty() && self.versions.is_empty() {
+        if self.consistency.is_empty() && self.versions.is_empty() && self.graphs.is_none() {
             return Ok(());
         }
-        let what = "is no history of transactions, which `--consistency` and `--versions` are about";
+        let what = "is no history of transactions, which `--consistency`, `--versions` and `--graphs` are about";
         Err(Failure::WrongForm { path: path.to_path_buf(), what })
     }
 
@@ -111,6 +118,7 @@ impl Judged {
         let options = Options {
             orders: Orders::of(levels.iter().copied()),
             versions: arguments.transactions.orders(),
+            tries_orders: true,
             weak: levels.iter().filter_map(|level| level.weak()).max(),
             steps_max: arguments.budget.map_or(STEPS_MAX, |steps| steps as u64),
             ..Options::new(objects)
@@ -136,6 +144,22 @@ impl Judged {
 
     fn word(&self) -> &'static str {
         ["valid", "invalid", "unknown"][self.place()]
+    }
+
+    /// Draws the cycles that were found, in files that are called as the history and the anomaly.
+    pub(super) fn draw(&self, path: &Path, arguments: &CheckArguments) -> Result<(), Failure> {
+        let Some(folder) = &arguments.transactions.graphs else { return Ok(()) };
+        fs::create_dir_all(folder).map_err(Failure::file("create", folder))?;
+        let stem = path.file_stem().map_or("history".into(), |stem| stem.to_string_lossy());
+        for told in &self.told {
+            for (ending, picture) in [("dot", picture::dot(told)), ("svg", picture::svg(told))] {
+                if let Some(picture) = picture {
+                    let file = folder.join(format!("{stem}-{}.{ending}", told.phenomenon));
+                    fs::write(&file, picture).map_err(Failure::file("write", &file))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn line(&self, path: &Path, json: bool) -> String {
