@@ -12,6 +12,7 @@ mod compact;
 mod components;
 mod cycles;
 mod graph;
+mod guarantees;
 pub mod levels;
 mod lists;
 mod observer;
@@ -26,10 +27,12 @@ mod tests;
 mod weak;
 pub mod words;
 
+pub(crate) use self::observer::verdict;
 use self::{
-    compact::Compact,
+    compact::{Compact, NONE, Part},
     cycles::Cycles,
     graph::Graph,
+    guarantees::Guarantees,
     lists::Lists,
     phenomena::{Cyclic, Phenomenon, Relation, Shape, Weak},
     polygraph::Polygraph,
@@ -59,6 +62,8 @@ pub struct Options {
     pub versions: VersionOrders,
     /// The strongest weak level to decide whatever the order of versions, and with it those that are weaker.
     pub weak: Option<Weak>,
+    /// Whether to look for broken guarantees of sessions.
+    pub guarantees: bool,
     /// Whether to try all orders of versions of registers, where a history has few transactions.
     pub tries_orders: bool,
     /// How many edges to follow in search of each kind of cycle, in each group of transactions that come before each other.
@@ -74,6 +79,7 @@ impl Options {
             orders: Orders { process: false, realtime: true },
             versions,
             weak: None,
+            guarantees: false,
             tries_orders: false,
             steps_max: STEPS_MAX,
         }
@@ -89,6 +95,7 @@ pub struct Transactions {
     graph: Graph,
     cycles: Cycles,
     weak: WeakLevels,
+    guarantees: Guarantees,
     report: Report,
 }
 
@@ -101,7 +108,7 @@ impl Transactions {
     /// Judges a history.
     pub fn check(&mut self, history: &History, options: Options) -> &Report {
         self.report.clear();
-        let Self { compact, lists, registers, graph, cycles, weak, report } = self;
+        let Self { compact, lists, registers, graph, cycles, weak, guarantees, report } = self;
         compact.load(history, options.objects, &mut report.undecided);
         match options.objects {
             Objects::Lists => {
@@ -127,6 +134,24 @@ impl Transactions {
                 },
                 report,
             );
+        }
+        if options.guarantees {
+            match options.objects {
+                Objects::Lists => {
+                    guarantees.check(
+                        compact,
+                        history,
+                        |part| lists.count_at(part),
+                        |_, one, other| one < other,
+                        report,
+                    );
+                }
+                Objects::Registers => {
+                    let version = |part: Part| Some(part.version).filter(|version| *version != NONE);
+                    let is_earlier = |key, one, other| registers.is_earlier(key, one, other);
+                    guarantees.check(compact, history, version, is_earlier, report);
+                }
+            }
         }
         cycles.find(graph, options.orders, options.steps_max, report);
         if options.tries_orders && options.objects == Objects::Registers {

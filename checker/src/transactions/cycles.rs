@@ -140,6 +140,9 @@ impl Part {
                     Search::Found(cycle) => {
                         let cyclic = name(&cycle);
                         found.push(cyclic);
+                        if let Some(special) = special(&cycle) {
+                            report.add(special, || Witness::Cycle(cycle.clone()));
+                        }
                         add(report, cyclic, cycle);
                     }
                     Search::None => {}
@@ -325,6 +328,20 @@ pub(super) fn name(cycle: &[Step]) -> Cyclic {
         (false, false) => Relation::Plain,
     };
     Cyclic { shape, relation }
+}
+
+/// The own name of a cycle that has one.
+fn special(cycle: &[Step]) -> Option<Phenomenon> {
+    use Dependency::{Realtime, Rw, Wr};
+    let is = |pattern: &[Dependency]| {
+        let turns = |by: usize| cycle.iter().cycle().skip(by).zip(pattern).all(|(step, kind)| step.dependency == *kind);
+        cycle.len() == pattern.len() && (0..cycle.len()).any(turns)
+    };
+    if is(&[Rw, Wr, Rw, Wr]) {
+        Some(Phenomenon::LongFork)
+    } else {
+        is(&[Rw, Realtime, Wr]).then_some(Phenomenon::CausalReverse)
+    }
 }
 
 /// Reports a cycle; of several of a kind the shortest stays.

@@ -2,7 +2,7 @@
 //!
 //! The lattice is that of Elle, which takes it from Adya (1999), Cerone, Bernardi & Gotsman (2015) and Bailis et al. (2013).
 
-use super::phenomena::{Cyclic, Phenomenon, Relation, Shape, Weak};
+use super::phenomena::{Cyclic, Guarantee, Phenomenon, Relation, Shape, Weak};
 
 macro_rules! levels {
     ($($(#[doc = $doc:literal])+ $name:ident $word:literal [$($alias:literal),*] => [$($weaker:ident),*])+) => {
@@ -60,7 +60,7 @@ levels! {
     /// Snapshots that are ordered.
     Prefix "prefix" [] => [CausalCerone]
     /// What a transaction sees includes what that had seen and what its session had done. (Biswas & Enea, 2019.)
-    Causal "causal" [] => [CausalCerone, SessionReadAtomic]
+    Causal "causal" [] => [CausalCerone, SessionReadAtomic, Pram, WritesFollowReads]
     /// Of what a transaction reads from, and of its session, it sees everything. (Read atomic of Biswas & Enea, 2019.)
     SessionReadAtomic "session-read-atomic" [] => [ReadAtomic, SessionReadCommitted]
     /// What a transaction sees includes what that had seen.
@@ -83,6 +83,16 @@ levels! {
     StrongReadCommitted "strong-read-committed" ["strong-PL-2"] => [StrongSessionReadCommitted, StrongReadUncommitted]
     /// Read committed, where the order of each process counts.
     StrongSessionReadCommitted "strong-session-read-committed" ["strong-session-PL-2"] => [ReadCommitted, StrongSessionReadUncommitted]
+    /// What a process did, others see in that order. (Pipelined random access memory.)
+    Pram "pram" [] => [MonotonicReads, MonotonicWrites, ReadYourWrites]
+    /// No read of a process is of an earlier version than an earlier read.
+    MonotonicReads "monotonic-reads" [] => []
+    /// No write of a process goes before an earlier one.
+    MonotonicWrites "monotonic-writes" [] => []
+    /// No read of a process is of an earlier version than what it wrote.
+    ReadYourWrites "read-your-writes" [] => []
+    /// No write of a process goes before what it had read.
+    WritesFollowReads "writes-follow-reads" [] => []
     /// Reads are of what was committed.
     ReadCommitted "read-committed" ["PL-2"] => [ReadUncommitted]
     /// Read uncommitted, where real time counts.
@@ -169,11 +179,19 @@ impl Level {
         }
     }
 
+    /// Whether it is one of what sessions are promised, or all of that.
+    pub fn is_guarantee(self) -> bool {
+        matches!(
+            self,
+            Self::Pram | Self::MonotonicReads | Self::MonotonicWrites | Self::ReadYourWrites | Self::WritesFollowReads
+        )
+    }
+
     /// The order that it respects beside what transactions see of each other.
     pub fn relation(self) -> Relation {
         if self.is_at_least(Self::StrongReadUncommitted) {
             Relation::Realtime
-        } else if self.is_at_least(Self::StrongSessionReadUncommitted) {
+        } else if self.is_guarantee() || self.is_at_least(Self::StrongSessionReadUncommitted) {
             Relation::Process
         } else {
             Relation::Plain
@@ -192,6 +210,12 @@ impl Phenomenon {
             Self::FutureRead => &[L::ReadCommitted, L::ReadAtomic],
             Self::Internal => &[L::ReadAtomic],
             Self::LostUpdate => &[L::CursorStability, L::UpdateAtomic, L::RepeatableRead],
+            Self::Broken(Guarantee::MonotonicReads) => &[L::MonotonicReads],
+            Self::Broken(Guarantee::MonotonicWrites) => &[L::MonotonicWrites],
+            Self::Broken(Guarantee::ReadYourWrites) => &[L::ReadYourWrites],
+            Self::Broken(Guarantee::WritesFollowReads) => &[L::WritesFollowReads],
+            Self::LongFork => &[L::Prefix],
+            Self::CausalReverse => &[],
             Self::CommitCycle(Weak::ReadCommitted) => &[L::SessionReadCommitted],
             Self::CommitCycle(Weak::ReadAtomic) => &[L::SessionReadAtomic],
             Self::CommitCycle(Weak::Causal) => &[L::Causal],
@@ -249,7 +273,8 @@ mod tests {
     #[test]
     fn every_model_implies_read_uncommitted_and_follows_from_the_strictest() {
         for level in Level::ALL {
-            assert!(level.is_at_least(Level::ReadUncommitted) && Level::StrictSerializable.is_at_least(*level));
+            assert!(level.is_guarantee() || level.is_at_least(Level::ReadUncommitted));
+            assert!(Level::StrictSerializable.is_at_least(*level));
         }
         assert!(!Level::SnapshotIsolation.is_at_least(Level::RepeatableRead));
         assert!(!Level::RepeatableRead.is_at_least(Level::ReadAtomic));

@@ -3,7 +3,7 @@
 //! What nobody read of a list comes after all that somebody did, in an order that nobody knows.
 
 use super::{
-    compact::{Compact, Fate, NONE, micros},
+    compact::{Compact, Fate, NONE, Part, micros},
     graph::{Fan, Sink},
     phenomena::Phenomenon,
     report::{Dependency, Objects, Report, Witness},
@@ -270,6 +270,11 @@ impl Lists {
     /// The place of a version in the order of its object, from 1, if anybody read it.
     pub(super) fn place(&self, version: u32) -> Option<u32> {
         Some(self.places[version as usize]).filter(|place| *place != 0)
+    }
+
+    /// How many elements there were when a part had read or appended; `None`: nobody knows.
+    pub(super) fn count_at(&self, part: Part) -> Option<u32> {
+        if part.is_write() { self.place(part.version) } else { Some(part.version) }
     }
 
     /// Tells `sink` who comes before whom.

@@ -42,7 +42,7 @@ impl Observer for AtEnd {
 /// Whether a history with this report is strictly serializable, named by the worst that is wrong.
 ///
 /// That nobody depends on anybody is no reason to doubt a run: it is right in any order.
-pub(super) fn verdict(report: &Report, history: &History) -> Verdict {
+pub(crate) fn verdict(report: &Report, history: &History) -> Verdict {
     let is_gap = |undecided: &&Undecided| **undecided != Undecided::NoDependencies;
     match (report.findings.first(), report.undecided.iter().find(is_gap)) {
         (Some(finding), _) => {

@@ -113,6 +113,19 @@ impl Weak {
     }
 }
 
+/// What a session is promised (Terry et al., 1994).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Guarantee {
+    /// No read is of an earlier version than an earlier read.
+    MonotonicReads,
+    /// No write goes before an earlier write.
+    MonotonicWrites,
+    /// No read is of an earlier version than what the process wrote.
+    ReadYourWrites,
+    /// No write goes before what the process had read.
+    WritesFollowReads,
+}
+
 /// What is wrong with transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phenomenon {
@@ -136,6 +149,12 @@ pub enum Phenomenon {
     Internal,
     /// Two committed transactions read the same version and both wrote the next.
     LostUpdate,
+    /// A session's guarantee is broken.
+    Broken(Guarantee),
+    /// Two transactions read of two independent writes a different one each: G-nonadjacent-item of two reads and two writes.
+    LongFork,
+    /// A read of a write without another that had completed before it began: G-single-item-realtime of a read and two writes.
+    CausalReverse,
     /// Transactions would have to commit before each other, whatever the order of versions, for this level to hold.
     CommitCycle(Weak),
     /// Transactions that come before each other.
@@ -150,6 +169,8 @@ impl Phenomenon {
         let cycle = |shape, relation| Self::Cycle(Cyclic { shape, relation });
         match self {
             Self::DirtyUpdate | Self::IncompatibleOrder => vec![Self::G1a],
+            Self::LongFork => vec![cycle(Shape::GNonadjacentItem, Relation::Plain)],
+            Self::CausalReverse => vec![cycle(Shape::GSingleItem, Relation::Realtime)],
             Self::FutureRead => vec![cycle(Shape::G1c, Relation::Plain)],
             Self::LostUpdate => vec![cycle(Shape::G2Item, Relation::Plain)],
             Self::Cycle(Cyclic { shape, relation }) => {
@@ -166,6 +187,7 @@ impl Phenomenon {
             | Self::G1a
             | Self::G1b
             | Self::Internal
+            | Self::Broken(_)
             | Self::CycleExists(_) => vec![],
         }
     }
@@ -177,6 +199,12 @@ impl Display for Phenomenon {
             Self::Cycle(Cyclic { shape, relation }) => write!(f, "{}{}", shape.name(), relation.suffix()),
             Self::CycleExists(cyclic) => f.write_str(&cyclic.existence()),
             Self::CommitCycle(level) => write!(f, "commit-cycle-{}", level.name()),
+            Self::Broken(Guarantee::MonotonicReads) => f.write_str("non-monotonic-read"),
+            Self::Broken(Guarantee::MonotonicWrites) => f.write_str("non-monotonic-write"),
+            Self::Broken(Guarantee::ReadYourWrites) => f.write_str("own-write-missed"),
+            Self::Broken(Guarantee::WritesFollowReads) => f.write_str("write-before-read"),
+            Self::LongFork => f.write_str("long-fork"),
+            Self::CausalReverse => f.write_str("causal-reverse"),
             Self::GarbageRead => f.write_str("garbage-read"),
             Self::DuplicateElements => f.write_str("duplicate-elements"),
             Self::CyclicVersions => f.write_str("cyclic-versions"),

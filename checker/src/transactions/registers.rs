@@ -332,6 +332,12 @@ impl Registers {
         is_first || self.pairs.binary_search(&(version, write.version)).is_ok()
     }
 
+    /// Whether a version of a register is known to come right before another, or is the initial one.
+    pub(super) fn is_earlier(&self, key: usize, one: u32, other: u32) -> bool {
+        let initial = self.initial(key);
+        (one == initial && other != initial) || self.pairs.binary_search(&(one, other)).is_ok()
+    }
+
     /// Whether no version that was written is known to come before this one.
     fn is_first(&self, version: u32) -> bool {
         self.earlier[version as usize] == 0

@@ -76,12 +76,20 @@ fn each_phenomenon_of_lists_has_a_history_of_its_own() {
         let report = lists(orders, text, expected);
         let names: Vec<&str> = report.not().iter().map(Level::name).collect();
         assert_eq!(names.join(" "), not, "{expected}");
+        let history = parse_as(FUNCTIONS, text);
+        for op in 0..history.operations.len() {
+            let rest = history.filter(|other| *other != history.operations[op]);
+            let options = Options { orders, ..Options::new(Objects::Lists) };
+            let names = |report: &Report| report.findings.iter().map(|one| one.phenomenon).collect::<Vec<_>>();
+            let left = names(Transactions::new().check(&rest, options));
+            assert_ne!(left, names(&report), "{expected} is there without transaction {op}");
+        }
     };
     let own = |text: &str, expected: &str, not: &str| check(PLAIN, &concurrent(text), expected, not);
     own("p0: a1=1 a2=1\np1: a1=2 a2=2\np2: r1=1,2 r2=2,1", "G0", "read-uncommitted");
     own("p0: a1=1 r2=1\np1: a2=1 r1=1", "G1c", "read-committed");
     own("p0: a1=1 a2=1\np1: r1=1 r2=", "G-single-item", "repeatable-read consistent-view");
-    own("p0: a1=1\np1: a2=1\np2: r1=1 r2=\np3: r1= r2=1", "G-nonadjacent-item", "snapshot-isolation repeatable-read");
+    own("p0: a1=1\np1: a2=1\np2: r1=1 r2=\np3: r1= r2=1", "long-fork G-nonadjacent-item", "repeatable-read prefix");
     own("p0: r1= a2=1\np1: r2= a1=1", "G2-item", "repeatable-read");
     own("p0: r1=7", "garbage-read", "read-uncommitted");
     own("p0: a1=1\np1: r1=1,1", "duplicate-elements", "read-uncommitted");
@@ -120,7 +128,7 @@ fn each_phenomenon_of_registers_has_a_history_of_its_own() {
     own("p0: v1=1 w1=2 v2=4 w2=3\np1: w1=1 v2=3 w2=9\np2: v2= w2=4", "G0");
     own("p0: w1=1 v2=1\np1: w2=1 v1=1", "G1c");
     own("p0: w1=1 w2=1\np1: v1=1 v2=", "G-single-item");
-    own("p0: w1=1\np1: w2=1\np2: v1=1 v2=\np3: v1= v2=1", "G-nonadjacent-item");
+    own("p0: w1=1\np1: w2=1\np2: v1=1 v2=\np3: v1= v2=1", "long-fork G-nonadjacent-item");
     own("p0: v1= w2=1\np1: v2= w1=1", "G2-item");
     own("p0: v1=7", "garbage-read");
     own("p0!: w1=1\np1: v1=1", "G1a");
@@ -129,6 +137,33 @@ fn each_phenomenon_of_registers_has_a_history_of_its_own() {
     own("p0: w1=1 v1=", "internal");
     own("p0: v1= w1=1\np1: v1= w1=2", "lost-update G2-item");
     own("p0: v1=1 w1=2\np1: v1=2 w1=1", "cyclic-versions G1c");
+}
+
+#[test]
+fn each_guarantee_of_sessions_has_a_history_that_breaks_it_alone() {
+    let check = |objects, text: &str, expected: &str| {
+        let options = Options { orders: PLAIN, guarantees: true, ..Options::new(objects) };
+        drop(check_with(options, &in_turn(text), expected));
+    };
+    let list = |text: &str, expected: &str| check(Objects::Lists, text, expected);
+    list("p0: a1=1\np1: r1=1\np1: r1=", "non-monotonic-read");
+    list("p0: a1=1\np0: a1=2\np1: r1=2,1", "non-monotonic-write");
+    list("p0: a1=1\np0: r1=\np1: r1=1", "own-write-missed");
+    list("p0: a1=1\np0: r1=1\np0: a1=2\np1: r1=1\np1: r1=1,2", "");
+    let register = |text: &str, expected: &str| check(Objects::Registers, text, expected);
+    register("p0: w1=1\np1: v1=1\np1: v1=", "non-monotonic-read");
+    register("p0: w1=1\np0: v1=\np1: v1=1", "own-write-missed");
+    register("p0: v1=2 w1=1\np1: v1=1\np1: w1=2", "write-before-read");
+    register("p0: v1=2 w1=1\np0: w1=2", "non-monotonic-write");
+    register("p0: w1=1\np0: v1=1\np1: v1=1 w1=2\np0: v1=2", "");
+}
+
+#[test]
+fn a_read_of_the_later_of_two_writes_alone_is_a_causal_reverse() {
+    // The read began before either write, so that only their order is known.
+    let reverse =
+        "p2 txn r1 r2\np0 txn a1=1\np0 ok a1=1\np1 txn a2=1\np1 ok a2=1\np2 ok r1= r2=1\np2 txn r1\np2 ok r1=1";
+    lists(REALTIME, reverse, "causal-reverse G-single-item-realtime");
 }
 
 /// Each weak level in a smallest history that breaks it and no weaker one, each process a session.

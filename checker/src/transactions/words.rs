@@ -6,7 +6,7 @@ use super::{
     Transactions,
     compact::{Fate, deeds},
     levels::Level,
-    phenomena::Phenomenon,
+    phenomena::{Guarantee, Phenomenon},
     reasons::Reason,
     report::{CommitReason, CommitStep, Dependency, Finding, Objects, Report, Step, Undecided, Witness},
 };
@@ -230,7 +230,18 @@ impl Teller<'_> {
             Phenomenon::FutureRead => format!("T{op} read {value} of {key} before it wrote that itself"),
             Phenomenon::LostUpdate => format!("T{op} and T{other} both wrote {key} after they read {value} of it"),
             Phenomenon::Internal => format!("T{op} read {key} otherwise than it had read or written it itself"),
-            Phenomenon::CommitCycle(_)
+            Phenomenon::Broken(guarantee) => {
+                let (did, before) = match guarantee {
+                    Guarantee::MonotonicReads => ("read", "read"),
+                    Guarantee::MonotonicWrites => ("wrote", "written"),
+                    Guarantee::ReadYourWrites => ("read", "written"),
+                    Guarantee::WritesFollowReads => ("wrote", "read"),
+                };
+                format!("T{op} {did} an earlier version of {key} than T{other} of the same process had {before}")
+            }
+            Phenomenon::LongFork
+            | Phenomenon::CausalReverse
+            | Phenomenon::CommitCycle(_)
             | Phenomenon::CyclicVersions
             | Phenomenon::Cycle(_)
             | Phenomenon::CycleExists(_) => phenomenon.to_string(),

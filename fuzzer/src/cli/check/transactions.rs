@@ -118,6 +118,7 @@ impl Judged {
         let options = Options {
             orders: Orders::of(levels.iter().copied()),
             versions: arguments.transactions.orders(),
+            guarantees: levels.iter().any(|level| level.is_guarantee()),
             tries_orders: true,
             weak: levels.iter().filter_map(|level| level.weak()).max(),
             steps_max: arguments.budget.map_or(STEPS_MAX, |steps| steps as u64),
