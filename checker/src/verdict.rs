@@ -119,6 +119,8 @@ pub enum Budget {
     Pending,
     /// The run passed its limit of events before it ended.
     Events,
+    /// No budget helps: what was written does not tell whose write a read saw.
+    Ambiguous,
 }
 
 impl Budget {
@@ -128,6 +130,7 @@ impl Budget {
             Self::Frontier => "the search frontier passed its limit",
             Self::Steps => "the search passed its limit of steps",
             Self::Pending => "more than 64 operations were pending on one key",
+            Self::Ambiguous => "it is not known whose write some reads saw, since a value was written more than once",
             Self::Events => "the run passed its limit of events",
         }
     }

@@ -8,6 +8,7 @@ use crate::{
     history::{Call, Event},
     observer::observe,
     testing::parse_as,
+    verdict::Budget,
 };
 
 /// Judges the history in `text`; `expected` is `valid`, or the name of the anomaly, which the last line must cause.
@@ -101,6 +102,12 @@ fn a_run_ends_where_the_first_cycle_closes() {
     };
     let anomaly = history.events.iter().find_map(shows).expect("a stale read");
     assert_eq!((&*anomaly.name, anomaly.evidence), ("G-single-item-realtime", Evidence::Operation(OpId(3))));
+}
+
+#[test]
+fn a_value_that_was_appended_twice_leaves_the_verdict_open() {
+    let history = parse_as(FUNCTIONS, "p0 txn a1=1\np0 ok a1=1\np1 txn a1=1\np1 ok a1=1\np1 txn r1\np1 ok r1=1");
+    assert_eq!(observe(&mut ListAppend::new(), &history), Verdict::Unknown(Budget::Ambiguous));
 }
 
 #[test]

@@ -53,7 +53,8 @@ pub(crate) fn verdict(report: &Report, history: &History) -> Verdict {
                 evidence,
             })
         }
-        (None, Some(_)) => Verdict::Unknown(Budget::Steps),
+        (None, Some(Undecided::Search { .. })) => Verdict::Unknown(Budget::Steps),
+        (None, Some(_)) => Verdict::Unknown(Budget::Ambiguous),
         (None, None) => {
             debug_assert_ne!(report.holds(Level::StrictSerializable), Holds::No);
             Verdict::Valid

@@ -205,6 +205,8 @@ impl Judged {
             "consistency": verdicts,
             "not": names(self.report.not()),
             "also_not": names(self.report.also_not()),
+            "anomaly": self.told.first().map(|told| told.phenomenon.to_string()),
+            "summary": self.told.first().map(|told| &told.summary),
             "undecided": undecided.collect::<Vec<_>>(),
             "anomalies": self.told.iter().map(finding).collect::<Vec<_>>(),
         })
