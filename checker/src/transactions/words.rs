@@ -144,8 +144,8 @@ impl Teller<'_> {
             Objects::Registers => ("wrote", "write"),
         };
         let last = match reason.is_unread {
-            true => ", which nobody read and so came after all that somebody did",
-            false => "",
+            true => format!("; nobody read {after}, so it comes after all that somebody read"),
+            false => String::new(),
         };
         match step.dependency {
             Dependency::Wr => {
