@@ -177,6 +177,9 @@ fn each_weak_level_has_a_history_that_breaks_it_alone() {
     // It reads the later write, then the earlier one that another's reader shows to have been overwritten.
     let back = in_turn("p0: w1=1 w2=1\np1: w1=2 w2=2\np2: v1=1 v2=2\np3: v1=2 v2=1");
     assert_eq!(weak(&back, "commit-cycle-read-committed"), "session-read-committed");
+    // The same, where it reads of one object the one's version and then the other's.
+    let again = in_turn("p0: w1=1 w2=1\np1: w1=2 w2=2\np2: v2=1 v1=1 v1=2\np3: v2=2 v1=1");
+    assert_eq!(weak(&again, "internal commit-cycle-read-committed"), "read-atomic session-read-committed");
     let torn = in_turn("p0: w1=1 w2=1\np1: w1=2 w2=2\np2: v1=1 v2=2");
     assert_eq!(weak(&torn, "commit-cycle-read-atomic"), "session-read-atomic");
     let lost = in_turn("p0: w1=1\np0: w1=2 w2=1\np1: v2=1 w3=1\np2: v3=1 v1=1");
@@ -265,4 +268,24 @@ fn many_unread_appends_come_after_many_reads() {
     let skew = "p90: a2=1 r1=";
     let report = lists(PLAIN, &concurrent(format!("{reads}{appends}{skew}").trim_end()), "lost-update G2-item");
     assert_eq!(report.findings[0].count, 39);
+    // One that does both comes before all others, and not before itself.
+    let blind: String = (40..80).map(|p| format!("p{p}: a1={p}\n")).collect();
+    let reads: String = (0..40).map(|p| format!("p{p}: r1=\n")).collect();
+    lists(PLAIN, &concurrent(&format!("{reads}{blind}p90: r1= a1=90")), "");
+}
+
+/// A milder cycle that is shorter does not hide the worse one, neither by edges nor by joints.
+#[test]
+fn a_long_fork_is_found_among_write_skews() {
+    let fork =
+        |second: &str, third: &str| format!("p90: a5=1\np91: a6=1\np92: r5=1 r6= {second}\np93: r5= r6=1 {third}");
+    let skewed = concurrent(&fork("r3= a4=1", "r4= a3=1"));
+    let found = lists(PLAIN, &skewed, "long-fork G-nonadjacent-item");
+    assert_eq!(found.holds(Level::SnapshotIsolation), Holds::No);
+    // Three of which the first misses the second's write and that one the third's, whose write the first read.
+    let three = "p90: a5=1\np91: a6=1\np92: r9=1 r7= r5=1 r6=\np93: r5= r6=1 a7=1 r8=\np94: a8=1 a9=1\np95: r7=1 r8=1";
+    lists(PLAIN, &concurrent(three), "long-fork G-nonadjacent-item");
+    let appends: String = (0..40).map(|p| format!("p{p}: r1= a1={p}\n")).collect();
+    let crowded = concurrent(&(appends + &fork("r1= a1=200", "r1= a1=201")));
+    lists(PLAIN, &crowded, "lost-update long-fork G-nonadjacent-item");
 }
