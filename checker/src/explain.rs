@@ -478,13 +478,9 @@ impl<'a> View<'a> {
             (set::MISSING_ELEMENT, _, _) => format!("{dying} lacks an element that must have been there"),
             (set::PHANTOM_ELEMENT, _, _) => format!("{dying} has an element that nobody had added"),
             (set::DUPLICATE_ELEMENT, _, _) => format!("{dying} has an element twice"),
-            (list_append::NEVER_APPENDED, _, _) => format!("{dying} has an element that nobody had appended"),
-            (list_append::INTERNAL, _, _) => format!("{dying} contradicts itself"),
-            (list_append::INCOMPATIBLE_ORDER, _, _) => {
-                format!("{dying} read a list that neither continues what others read nor begins it")
-            }
-            (list_append::NOT_STRICTLY_SERIALIZABLE, _, _) => {
-                format!("{dying} fits no order of these {} transactions that respects real time", self.operations.len())
+            _ if self.history.functions == list_append::FUNCTIONS => {
+                let count = self.operations.len();
+                format!("{dying} shows {name}: it fits no order of these {count} transactions that respects real time")
             }
             (NOT_SEQUENTIALLY_CONSISTENT, _, _) => {
                 format!("{dying} fits no order of the {} operations that keeps to each process", self.operations.len())
@@ -866,7 +862,7 @@ why:
         assert_eq!(explanation.operations.len(), 2);
         let text = explanation.to_string();
         for sentence in [
-            "txn(r k2 [], append k1 1) by p1 at n2 fits no order of these 2 transactions that respects real time\n",
+            "txn(r k2 [], append k1 1) by p1 at n2 shows G2-item: it fits no order of these 2 transactions that respects real time\n",
             "txn(r k1 [], append k2 1) by p0 precedes txn(r k2 [], append k1 1) by p1, of whose append to k1 it saw nothing",
             "txn(r k2 [], append k1 1) by p1 precedes txn(r k1 [], append k2 1) by p0, of whose append to k2 it saw nothing",
         ] {

@@ -32,6 +32,7 @@ use crate::{
     },
     observer::{Observer, observe},
     set::GrowSet,
+    transactions::{AtEnd, Objects, Options},
     verdict::Verdict,
 };
 
@@ -96,6 +97,10 @@ fn by_key<C: Checker>(new: fn() -> C) -> impl Fn(usize) -> ByKey<C> {
     move |_| ByKey::new(new())
 }
 
+fn rw_register(_: usize) -> AtEnd {
+    AtEnd::new(Options::new(Objects::Registers))
+}
+
 /// What an explanation has to know of a model.
 #[derive(Clone, Copy)]
 pub(crate) struct Specification {
@@ -149,6 +154,8 @@ families! {
     List "list" { GrowOnlyList::FUNCTIONS, search::<GrowOnlyList>, whole, of_model::<GrowOnlyList> }
     /// Transactions of reads and appends, for strict serializability. No search.
     ListAppend "list-append" { crate::list_append::FUNCTIONS, list_append, by_event, by_name }
+    /// Transactions of reads and writes of registers, for strict serializability. No search.
+    RwRegister "rw-register" { crate::list_append::FUNCTIONS, rw_register, by_event, by_name }
     /// Jepsen's `set`: adds, and what is there at last.
     JepsenSet "jepsen-set" { crate::set::FUNCTIONS, by_key(FinalSet::default), by_event, by_name }
     /// Adds and reads: no element is lost, but reads may be stale.
@@ -192,6 +199,15 @@ families! {
 }
 
 impl Family {
+    /// What its transactions read and write, if its operations are such.
+    pub fn objects(self) -> Option<Objects> {
+        match self {
+            Self::ListAppend => Some(Objects::Lists),
+            Self::RwRegister => Some(Objects::Registers),
+            _ => None,
+        }
+    }
+
     /// Whether it counts, and so has figures to report: those from [`JepsenSet`](Self::JepsenSet) on do.
     pub fn counts(self) -> bool {
         self as usize >= Self::JepsenSet as usize
@@ -213,7 +229,7 @@ impl Family {
         let parts = |deed| history.operations.iter().any(|one| has_part(history, one, deed));
         let reads = |is: fn(&Value) -> bool| history.operations.iter().filter_map(found).any(|output| is(&output));
         match self {
-            Self::MultiRegister => !parts(Deed::Append),
+            Self::MultiRegister | Self::RwRegister => !parts(Deed::Append),
             Self::ListAppend => !parts(Deed::Write),
             Self::Set | Self::GrowSet | Self::List => !reads(|output| matches!(output, Value::Int(_))),
             // It takes any history, so it says nothing of what one is.

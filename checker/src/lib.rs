@@ -21,6 +21,7 @@ pub mod parts;
 pub mod read;
 pub mod sequential;
 pub mod set;
+pub mod transactions;
 pub mod verdict;
 pub mod write;
 

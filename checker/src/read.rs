@@ -1,4 +1,5 @@
-//! Histories of others: Jepsen's EDN operation maps in all their shapes, JSON lines, and the logs that Porcupine tests with.
+//! Histories of others: Jepsen's EDN operation maps in all their shapes, JSON lines and arrays, the logs that Porcupine tests with, and
+//! the texts of AWDIT and Plume.
 //!
 //! An operation of a history is a small number of numbers, so what is none (a keyword, a text) is given a large one when it
 //! first occurs, keys and values apart. Which words are functions, and what their values mean, depends on the [`Family`].
@@ -10,6 +11,7 @@
 //! Deliberately absent: files, and guesses at the family.
 
 mod counted;
+mod sessions;
 
 use std::collections::BTreeMap;
 
@@ -29,6 +31,12 @@ pub enum Format {
     Edn,
     /// An object on each line, with the keys of the maps.
     JsonLines,
+    /// An array of such objects.
+    Json,
+    /// Reads and writes of transactions by session, `w 1 5`, with lines `-----` after transactions and `=====` after sessions.
+    Awdit,
+    /// Lines `w(key,value,session,transaction)`, as Plume has them.
+    Plume,
     /// Lines like `INFO  jepsen.util - 4<TAB>:invoke<TAB>:cas<TAB>[0 3]` among others, of one register.
     EtcdLog,
 }
@@ -37,14 +45,25 @@ impl Format {
     /// The format of `text`, by its looks.
     pub fn of(text: &str) -> Self {
         let first = text.trim_start_matches(|c: char| c.is_whitespace() || c == ',');
-        let is_json = first.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with('"'));
-        if text.contains(LOG_PREFIX) {
+        let is_object = |text: &str| text.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with('"'));
+        if let Some(format) = sessions::format(first) {
+            format
+        } else if text.contains(LOG_PREFIX) {
             Self::EtcdLog
-        } else if is_json {
+        } else if is_object(first) {
             Self::JsonLines
+        } else if first.strip_prefix('[').is_some_and(|rest| is_object(rest.trim_start())) {
+            Self::Json
         } else {
             Self::Edn
         }
+    }
+}
+
+impl Format {
+    /// Whether its operations are in the order of time, those of different processes, too.
+    pub fn has_times(self) -> bool {
+        !matches!(self, Self::Awdit | Self::Plume)
     }
 }
 
@@ -117,6 +136,8 @@ pub fn read(text: &str, format: Format, family: Family) -> Result<History, ReadE
     let entries = match format {
         Format::Edn => edn_entries(text).map_err(fail)?,
         Format::JsonLines => json_entries(text)?,
+        Format::Json => json_array(text)?,
+        Format::Awdit | Format::Plume => return sessions::read(text, format, Builder::new(family)),
         Format::EtcdLog => log_entries(text).map_err(fail)?,
     };
     let tells_mismatch = format == Format::EtcdLog && family == Family::CasRegister;
@@ -162,6 +183,27 @@ fn json_entries(text: &str) -> Result<Vec<(usize, Edn)>, ReadError> {
             entries.push((start, of_json(value)));
         }
         start += line.len() + 1;
+    }
+    Ok(entries)
+}
+
+fn json_array(text: &str) -> Result<Vec<(usize, Edn)>, ReadError> {
+    let wrong =
+        |at, message: &str| ReadError { place: edn::place(text, at), kind: ReadErrorKind::Syntax(message.to_owned()) };
+    let skip = |at: usize, also: &[char]| {
+        let rest = text[at..].trim_start_matches(|c: char| c.is_whitespace() || also.contains(&c));
+        text.len() - rest.len()
+    };
+    let mut at = skip(0, &['[']);
+    let mut entries = Vec::new();
+    while !text[at..].starts_with(']') {
+        let mut values = serde_json::Deserializer::from_str(&text[at..]).into_iter::<serde_json::Value>();
+        match values.next() {
+            Some(Ok(value)) => entries.push((at, of_json(value))),
+            Some(Err(error)) => return Err(wrong(at, &error.to_string())),
+            None => return Err(wrong(at, "the history ends within an array")),
+        }
+        at = skip(at + values.byte_offset(), &[',']);
     }
     Ok(entries)
 }
@@ -268,7 +310,8 @@ impl Builder {
 
     /// Whether operations are of several objects at once.
     fn spans_keys(&self) -> bool {
-        matches!(self.family, Family::MultiRegister | Family::ListAppend | Family::Kafka | Family::Stats)
+        use Family::{Kafka, ListAppend, MultiRegister, RwRegister, Stats};
+        matches!(self.family, MultiRegister | ListAppend | RwRegister | Kafka | Stats)
     }
 
     fn key_and_value<'a>(&mut self, entry: &'a Edn) -> (u32, &'a Edn) {
@@ -399,8 +442,8 @@ impl Builder {
 fn spelled(value: &Edn) -> String {
     match value {
         Edn::Word(word) => word.clone(),
-        Edn::Text(text) => format!("{text:?}"),
         Edn::Int(number) => number.to_string(),
+        Edn::Text(text) => format!("{text:?}"),
         other => format!("{other:?}"),
     }
 }
@@ -485,6 +528,25 @@ mod tests {
         check(Family::KeyValue, &store("x 1y"), "6 valid");
         check(Family::KeyValue, &store("yx 1"), "6 invalid");
         check(Family::KeyValue, &store(""), "6 invalid");
+    }
+
+    #[test]
+    fn json_comes_in_lines_and_in_arrays() {
+        let entry = |kind: &str| {
+            format!("{{\"type\":\"{kind}\",\"f\":\"txn\",\"process\":0,\"value\":[[\"append\",1,5],[\"r\",1,[5]]]}}")
+        };
+        check(Family::ListAppend, &format!("[{}, {}]\n", entry("invoke"), entry("ok")), "2 valid");
+        check(
+            Family::ListAppend,
+            &format!("[\n{},\n{}\n]", entry("invoke"), entry("ok").replace("[5]", "[]")),
+            "2 invalid",
+        );
+        check(
+            Family::ListAppend,
+            &format!("[{},\n {{\"type\"", entry("invoke")),
+            "2:2: EOF while parsing an object at line 1 column 7",
+        );
+        check(Family::ListAppend, &format!("[{}", entry("invoke")), "1:78: the history ends within an array");
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub(crate) fn parse(text: &str) -> History {
 
 /// Reads a history of these functions, one event a line and a millisecond: `p0 write 1`, with `k2` before the function for
 /// another key than 1; then `p0 ok`, `p0 ok 1` (`nil` is a value), `p0 fail`, `p0 info`. Values are `1`, `1 2`, `[1 2 3]`, or
-/// transactions: `r1 a2=5` (with key 0), and when that is done `r1=1,2 a2=5`.
+/// transactions: `r1 a2=5` (with key 0), and when that is done `r1=1,2 a2=5`; of registers `v1 w2=5`, then `v1=3 w2=5` or `v1= w2=5`.
 /// Process 0 talks to node 1, process 1 to node 2, and so on.
 #[track_caller]
 pub(crate) fn parse_as(functions: &'static [&'static str], text: &str) -> History {
@@ -66,7 +66,7 @@ fn value(values: &mut Values, words: &[&str]) -> Value {
             let items = words.join(" ");
             values.list(&items.trim_matches(['[', ']']).split_whitespace().map(number).collect::<Vec<_>>())
         }
-        [first, ..] if first.starts_with(['r', 'a']) => {
+        [first, ..] if first.starts_with(['r', 'a', 'v', 'w']) => {
             let parts: Vec<Micro> = words.iter().map(|word| part(values, word)).collect();
             values.transaction(&parts)
         }
@@ -81,10 +81,13 @@ fn part(values: &mut Values, word: &str) -> Micro {
     let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
     let key = number(&name[1..]) as u32;
     let items = || value.into_iter().flat_map(|text| text.split(',')).filter(|item| !item.is_empty()).map(number);
-    match (name.starts_with('r'), value) {
-        (true, None) => Micro { deed: Deed::Read, key, value: Value::Nil },
-        (true, Some(_)) => Micro { deed: Deed::Read, key, value: values.list(&items().collect::<Vec<_>>()) },
-        (false, _) => Micro { deed: Deed::Append, key, value: Value::Int(items().next().expect("what is appended")) },
+    let first = || items().next().map_or(Value::Nil, Value::Int);
+    match (&name[..1], value) {
+        ("r" | "v", None) => Micro { deed: Deed::Read, key, value: Value::Nil },
+        ("r", Some(_)) => Micro { deed: Deed::Read, key, value: values.list(&items().collect::<Vec<_>>()) },
+        ("v", Some(_)) => Micro { deed: Deed::Read, key, value: first() },
+        ("w", _) => Micro { deed: Deed::Write, key, value: first() },
+        _ => Micro { deed: Deed::Append, key, value: first() },
     }
 }
 

@@ -133,6 +133,8 @@ pub enum Budget {
     Events,
     /// Nothing was read that could tell.
     Unread,
+    /// No budget helps: what was written does not tell whose write a read saw.
+    Ambiguous,
 }
 
 impl Budget {
@@ -142,6 +144,7 @@ impl Budget {
             Self::Frontier => "the search frontier passed its limit",
             Self::Steps => "the search passed its limit of steps",
             Self::Pending => "more than 64 operations were pending on one key",
+            Self::Ambiguous => "it is not known whose write some reads saw, since a value was written more than once",
             Self::Events => "the run passed its limit of events",
             Self::Unread => "nothing was read that could tell",
         }

@@ -108,6 +108,51 @@ fn the_model_is_the_one_that_was_said_or_the_first_that_fits() {
     assert_eq!(model(GOOD, "--model cas-register").as_deref(), Some("cas-register"));
 }
 
+/// A write skew of registers: each of two transactions misses what the other wrote.
+const SKEW: &str = "\
+{:type :invoke, :f :txn, :value [[:r 1 nil] [:w 2 1]], :process 0}
+{:type :invoke, :f :txn, :value [[:r 2 nil] [:w 1 1]], :process 1}
+{:type :ok, :f :txn, :value [[:r 1 nil] [:w 2 1]], :process 0}
+{:type :ok, :f :txn, :value [[:r 2 nil] [:w 1 1]], :process 1}
+";
+
+#[test]
+fn transactions_are_judged_by_the_models_that_were_asked() {
+    let place = Place::new();
+    place.write("skew.edn", SKEW);
+    let ended = place.murphy("check skew.edn --model rw-register");
+    let expected = "\
+invalid  skew.edn  (rw-register, 2 operations): strict-serializable
+  not repeatable-read; also not strict-serializable, strong-session-serializable, serializable
+    G2-item: 2 transactions of which each comes before the next, and the last before the first
+      T0 = [r k1 nil, w k2 1] by p0
+      T1 = [r k2 nil, w k1 1] by p1
+      T0 < T1: T0 read nil of k1 (its part 1), which is before T1 wrote 1 (its part 2)
+      T1 < T0: T1 read nil of k2 (its part 1), which is before T0 wrote 1 (its part 2)
+";
+    assert_eq!((ended.code, ended.out.as_str()), (1, expected));
+    place.murphy("check skew.edn --model rw-register --graphs drawn");
+    assert!(place.read("drawn/skew-G2-item.svg").starts_with(b"<svg"));
+    assert!(place.read("drawn/skew-G2-item.dot").starts_with(b"digraph"));
+    let ended = place.murphy("check skew.edn --consistency snapshot-isolation,read-committed");
+    assert_eq!(ended.code, 0, "the anomaly rules out neither: {ended:?}");
+    let objects = place.murphy("check skew.edn --consistency PL-2.99,read-committed --json").json();
+    let object = &objects[0];
+    assert_eq!((&object["verdict"], &object["not"][0]), (&"invalid".into(), &"repeatable-read".into()));
+    assert_eq!(object["consistency"]["read-committed"], "valid");
+    assert_eq!(object["anomalies"][0]["steps"][0]["dependency"], "rw");
+    place.write("fork.txt", "w 1 1\nw 2 1\n=====\nw 1 2\nr 2 1\n=====\nr 1 2\nr 2 0\n");
+    let ended = place.murphy("check fork.txt");
+    let first = "invalid  fork.txt  (rw-register, 3 operations): causal\n";
+    let is_told = ended.out.starts_with(first) && ended.out.contains("commit-cycle-causal");
+    assert!(ended.code == 1 && is_told, "{ended:?}");
+    let ended = place.murphy("check fork.txt --consistency strict-serializable");
+    assert!(ended.code == 2 && ended.err.contains("fork.txt has no times"), "{ended:?}");
+    place.write("good.edn", GOOD);
+    let ended = place.murphy("check good.edn --model register --consistency serializable");
+    assert!(ended.code == 2 && ended.err.contains("is no history of transactions"), "{ended:?}");
+}
+
 #[test]
 fn checkers_that_count_say_what_is_wrong_and_how_much() {
     let place = Place::new();

@@ -1,6 +1,9 @@
 //! `murphy check`: the checker alone, on histories of other systems.
 
+mod consistency;
+mod invariants;
 mod selection;
+mod transactions;
 
 use std::{
     fs,
@@ -10,12 +13,12 @@ use std::{
     thread,
 };
 
-use clap::ValueEnum as _;
 use murphy_checker::{
     checkers::Figure,
     explain::{Explanation, asked, explain_as, explain_sequential, heard},
     family::Family,
     history::{History, OpId},
+    invariant::Invariant,
     linearizability::CONFIGURATIONS_MAX,
     parts::{first, renumbered},
     read::{self, Format, ReadError, ReadErrorKind, read},
@@ -24,9 +27,10 @@ use murphy_checker::{
 };
 use serde_json::{Value, json};
 
-pub(super) use self::selection::Selection;
+use self::consistency::Consistency;
+pub(super) use self::{selection::Selection, transactions::TransactionArguments};
 use super::{
-    CheckArguments, Consistency,
+    CheckArguments,
     exit::{Exit, Failure, put},
 };
 
@@ -38,18 +42,17 @@ const SHARED: usize = 50_000;
 /// Checks histories, and says of each whether it is right.
 pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Exit, Failure> {
     let paths = expand(&arguments.histories)?;
+    let invariants = invariants::read(arguments)?;
     let threads = usize::from(arguments.jobs.max(1));
     let (mut exit, mut failed, mut counts) = (Exit::Clean, None, [0; 3]);
     // In the order of the paths, some at a time, so that a verdict is printed when it is known.
     for some in paths.chunks(threads * 4) {
-        for (path, checked) in
-            some.iter().zip(in_parallel(threads, some, |path| Checked::new(path, arguments, threads)))
-        {
+        for checked in in_parallel(threads, some, |path| line(path, arguments, &invariants, threads, json)) {
             match checked {
-                Ok(checked) => {
-                    put(&if json { checked.object(path).to_string() } else { checked.text(path) });
-                    exit = exit.or(checked.exit());
-                    counts[checked.place()] += 1;
+                Ok((line, place)) => {
+                    put(&line);
+                    exit = exit.or([Exit::Clean, Exit::Violation, Exit::Inconclusive][place]);
+                    counts[place] += 1;
                 }
                 Err(failure) => {
                     let grave = failure.report(json);
@@ -62,6 +65,84 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Exit, Fail
         put(&format!("{} histories: {} valid, {} invalid, {} unknown", paths.len(), counts[0], counts[1], counts[2]));
     }
     Ok(failed.unwrap_or(exit))
+}
+
+/// What is printed of a history, and the place of its verdict: valid, invalid, unknown.
+fn line(
+    path: &Path,
+    arguments: &CheckArguments,
+    invariants: &[Invariant],
+    threads: usize,
+    json: bool,
+) -> Result<(String, usize), Failure> {
+    let bytes = contents(path)?;
+    let text = read::text(&bytes).map_err(|error| unreadable(path, error))?;
+    let (family, whole) = match arguments.model {
+        Some(family) => (family, history(path, text, family)?),
+        None => guess(path, text, &arguments.transactions)?,
+    };
+    let operations = whole.operations.len();
+    let history = filled(path, arguments.selection.of(whole), "has none of the operations that are to be judged")?;
+    let part = Part { path, text, family, operations };
+    if invariants.is_empty() {
+        return by_model(&part, history, arguments, threads, json);
+    }
+    let judged = invariants::Judged::new(&part, &history, invariants, arguments);
+    let by_invariants = (judged.line(path, json), judged.place());
+    if arguments.model.is_none() {
+        return Ok(by_invariants);
+    }
+    // Of two answers the worse.
+    let by_model = by_model(&part, history, arguments, threads, json)?;
+    let worse = |one: &(String, usize)| [0, 2, 1][one.1];
+    Ok(if worse(&by_invariants) > worse(&by_model) { by_invariants } else { by_model })
+}
+
+/// The file that a history comes from.
+struct Part<'a> {
+    path: &'a Path,
+    text: &'a str,
+    family: Family,
+    /// How many operations the file has.
+    operations: usize,
+}
+
+impl Part<'_> {
+    /// What was judged, in a few words.
+    fn subject(&self, level: &str, history: &History, arguments: &CheckArguments) -> String {
+        let (name, count) = (self.family.name(), history.operations.len());
+        match &arguments.selection.words()[..] {
+            [] => format!("{name}, {level}{count} operations"),
+            words => format!("{name}, {level}only {count} of {} operations: {}", self.operations, words.join(" ")),
+        }
+    }
+}
+
+/// What is printed of a history held to its model, and the place of the verdict.
+fn by_model(
+    part: &Part<'_>,
+    history: History,
+    arguments: &CheckArguments,
+    threads: usize,
+    json: bool,
+) -> Result<(String, usize), Failure> {
+    let Part { path, text, family, .. } = *part;
+    if let Some(objects) = family.objects() {
+        let levels = arguments.transactions.levels(path, Format::of(text))?;
+        let judged = transactions::Judged::new(part, objects, history, levels, arguments);
+        judged.draw(path, arguments)?;
+        return Ok((judged.line(path, json), judged.place()));
+    }
+    let consistency = arguments.transactions.of_operations(path)?;
+    let budget = arguments.budget;
+    let verdict = if consistency == Consistency::Sequential {
+        sequential::check_as(family, &history, budget.unwrap_or(VISITS_MAX))
+            .ok_or_else(|| Failure::NotSequential { path: path.to_path_buf(), model: family.name() })?
+    } else {
+        judge(family, &history, budget.unwrap_or(CONFIGURATIONS_MAX), threads)
+    };
+    let checked = Checked { arguments, part, consistency, family, history, verdict };
+    Ok((if json { checked.object(path).to_string() } else { checked.text(path) }, checked.place()))
 }
 
 /// The files that are meant: those named, and those in folders that look like histories, in order.
@@ -116,41 +197,15 @@ fn in_parallel<T: Sync, R: Send>(threads: usize, items: &[T], work: impl Fn(&T) 
 /// A history and what the checker says of it.
 struct Checked<'a> {
     arguments: &'a CheckArguments,
+    part: &'a Part<'a>,
+    consistency: Consistency,
     family: Family,
     /// What was judged.
     history: History,
-    /// How many operations the file has.
-    operations: usize,
     verdict: Verdict,
 }
 
-impl<'a> Checked<'a> {
-    fn new(path: &Path, arguments: &'a CheckArguments, threads: usize) -> Result<Self, Failure> {
-        let bytes = contents(path)?;
-        let text = read::text(&bytes).map_err(|error| unreadable(path, error))?;
-        let (family, history) = match arguments.model {
-            Some(family) => (family, history(path, text, family)?),
-            None => guess(path, text)?,
-        };
-        let operations = history.operations.len();
-        let history =
-            filled(path, arguments.selection.of(history), "has none of the operations that are to be judged")?;
-        let verdict = match arguments.consistency {
-            Consistency::Linearizable => {
-                judge(family, &history, arguments.budget.unwrap_or(CONFIGURATIONS_MAX), threads)
-            }
-            Consistency::Sequential => {
-                sequential::check_as(family, &history, arguments.budget.unwrap_or(VISITS_MAX))
-                    .ok_or_else(|| Failure::NotSequential { path: path.to_path_buf(), model: family.name() })?
-            }
-        };
-        Ok(Self { arguments, family, history, operations, verdict })
-    }
-
-    fn exit(&self) -> Exit {
-        [Exit::Clean, Exit::Violation, Exit::Inconclusive][self.place()]
-    }
-
+impl Checked<'_> {
     /// Valid, invalid, unknown.
     fn place(&self) -> usize {
         match self.verdict {
@@ -166,10 +221,7 @@ impl<'a> Checked<'a> {
 
     fn explanation(&self) -> Option<(&Anomaly, Explanation)> {
         let anomaly = self.verdict.anomaly()?;
-        let explain = match self.arguments.consistency {
-            Consistency::Linearizable => explain_as,
-            Consistency::Sequential => explain_sequential,
-        };
+        let explain = if self.consistency == Consistency::Sequential { explain_sequential } else { explain_as };
         Some((anomaly, explain(self.family, &self.history, anomaly)))
     }
 
@@ -192,12 +244,8 @@ impl<'a> Checked<'a> {
 
     /// What was judged, in a few words.
     fn subject(&self) -> String {
-        let (name, count) = (self.family.name(), self.history.operations.len());
-        let level = if self.arguments.consistency == Consistency::Sequential { "sequential, " } else { "" };
-        match &self.arguments.selection.words()[..] {
-            [] => format!("{name}, {level}{count} operations"),
-            words => format!("{name}, {level}only {count} of {} operations: {}", self.operations, words.join(" ")),
-        }
+        let level = if self.consistency == Consistency::Sequential { "sequential, " } else { "" };
+        self.part.subject(level, &self.history, self.arguments)
     }
 
     /// What was counted, each on a line that begins with its break.
@@ -217,9 +265,9 @@ impl<'a> Checked<'a> {
             "history": path,
             "model": self.family.name(),
             "operations": self.history.operations.len(),
-            "left_out": self.operations - self.history.operations.len(),
+            "left_out": self.part.operations - self.history.operations.len(),
             "selection": self.arguments.selection.words(),
-            "consistency": self.arguments.consistency.to_possible_value().map(|value| value.get_name().to_owned()),
+            "consistency": self.consistency.name(),
             "verdict": self.word(),
         });
         if self.family.counts() {
@@ -280,11 +328,11 @@ fn unreadable(path: &Path, error: ReadError) -> Failure {
 }
 
 /// The first family of which the text is a history.
-fn guess(path: &Path, text: &str) -> Result<(Family, History), Failure> {
+fn guess(path: &Path, text: &str, wanted: &TransactionArguments) -> Result<(Family, History), Failure> {
     if Format::of(text) == Format::EtcdLog {
         return Ok((Family::CasRegister, history(path, text, Family::CasRegister)?));
     }
-    for family in Family::ALL {
+    for family in Family::ALL.iter().filter(|family| wanted.may_be(**family)) {
         match read(text, Format::of(text), *family) {
             Ok(read) if family.fits(&read) => return Ok((*family, filled(path, read, "has no operations")?)),
             Ok(_) => {}

@@ -7,7 +7,7 @@ use std::{
 };
 
 use miette::{GraphicalReportHandler, LabeledSpan, MietteDiagnostic, NamedSource, Report};
-use murphy_checker::read::ReadError;
+use murphy_checker::{invariant::InvariantError, read::ReadError};
 use murphy_schedule::nemesis::NemesisError;
 use serde_json::json;
 use thiserror::Error;
@@ -60,6 +60,10 @@ pub(super) enum Failure {
     Itself(PathBuf),
     #[error("{}:{error}", path.display())]
     History { path: PathBuf, error: ReadError },
+    #[error("{}:{error}", path.display())]
+    Invariant { path: PathBuf, error: InvariantError },
+    #[error("{}: invariant {name:?} is judged {trigger}, of which a history knows nothing", path.display())]
+    NotForHistories { path: PathBuf, name: String, trigger: String },
     #[error("{}: no model has all its functions: say `--model` with one of {}", .0.display(), .1.join(", "))]
     WhichModel(PathBuf, Vec<&'static str>),
     #[error("{}: sequential consistency is not judged of a {model}", path.display())]
@@ -95,6 +99,7 @@ impl Failure {
         match self {
             Self::Harness(_) | Self::NoTarget | Self::WhichTarget(_) | Self::WrongForm { .. } => Exit::Usage,
             Self::Nemesis(_) | Self::UnknownFault { .. } => Exit::Usage,
+            Self::Invariant { .. } | Self::NotForHistories { .. } => Exit::Usage,
             Self::History { .. } | Self::WhichModel(..) | Self::NotSequential { .. } => Exit::Usage,
             Self::Source(
                 SourceError::Mistakes(_)

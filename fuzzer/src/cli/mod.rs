@@ -438,27 +438,20 @@ struct CheckArguments {
     /// What the histories are of [default: the first that has all their functions].
     #[arg(long, value_parser = model())]
     model: Option<Family>,
-    /// What to hold them to.
-    #[arg(long, value_enum, default_value_t)]
-    consistency: Consistency,
-    /// Give up a key, as unknown, past so many configurations that could explain it.
+    /// Give up a key, as unknown, past so many configurations that could explain it, or the search for a kind of cycle of
+    /// transactions past so many steps, or that for a sequential order past so many combinations.
     #[arg(long, value_name = "N")]
     budget: Option<usize>,
+    /// A file of invariants that must hold of the histories; without `--model` nothing else is judged. Can be repeated.
+    #[arg(long = "invariant", value_name = "FILE")]
+    invariants: Vec<PathBuf>,
+    #[command(flatten)]
+    transactions: check::TransactionArguments,
     #[command(flatten)]
     selection: check::Selection,
     /// Threads; the verdicts are the same.
     #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
-}
-
-/// What a history can be held to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Consistency {
-    /// An order that respects real time (of transactions: strict serializability).
-    #[default]
-    Linearizable,
-    /// One order for all keys that respects that of each process.
-    Sequential,
 }
 
 /// A model by its name.

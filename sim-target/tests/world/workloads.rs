@@ -278,5 +278,5 @@ fn a_bug_for_each_workload_is_found_and_no_correct_run_is_blamed() {
     assert!(runs.len() == 3 && runs.values().all(|runs| *runs > 10), "each seed chooses a workload: {runs:?}");
     assert_eq!(anomalies("lost-element").0, BTreeSet::from(["missing-element".to_owned()]));
     let (names, _) = anomalies("torn-transaction");
-    assert!(names.contains("not-strictly-serializable"), "{names:?}");
+    assert!(names.iter().any(|name| name.starts_with("G-single-item")), "{names:?}");
 }
