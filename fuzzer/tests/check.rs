@@ -286,9 +286,11 @@ fn a_history_is_held_to_sequential_consistency_if_asked() {
     ] {
         assert!(ended.out.contains(words), "{words} is not in {}", ended.out);
     }
-    place.write("list.edn", "{:type :invoke :f :txn :value [[:append 1 1]] :process 0}");
-    let refused = place.murphy("check list.edn --consistency sequential");
-    refused.complains(2, &["list.edn: sequential consistency is not judged of a list-append"]);
+    place.write("set.edn", "{:type :invoke :f :add :value 1 :process 0}");
+    let refused = place.murphy("check set.edn --model grow-set --consistency sequential");
+    refused.complains(2, &["set.edn: sequential consistency is not judged of a grow-set"]);
+    let refused = place.murphy("check set.edn --model grow-set --consistency snapshot-isolation");
+    refused.complains(2, &["set.edn is no history of transactions: `--consistency` is `linearizable` or `sequential`"]);
     assert_eq!(place.murphy("check stale.edn --consistency sequential --json").json()[0]["consistency"], "sequential");
 }
 
@@ -325,4 +327,43 @@ fn the_history_of_a_finding_shows_the_same_anomaly() {
         let anomaly = ended.json()[0]["anomaly"].as_str().expect("it is invalid").to_owned();
         assert!(folder.contains(&anomaly), "{anomaly} is not that of {folder}");
     }
+}
+
+#[test]
+fn a_history_is_held_to_what_its_user_wrote_down() {
+    let place = Place::new();
+    place.write("good.edn", GOOD);
+    place.write("small.inv", "invariant \"small\": { on every object: value < 1 }\n");
+    place.write("large.inv", "invariant \"large\": { on every object: value < 9 }\n");
+    place.write("typo.inv", "invariant \"typo\": { on every object: walue < 9 }\n");
+    place.write("wrong.inv", "invariant \"wrong\": {\n  value =< 9\n}\n");
+    place.write("fault.inv", "invariant \"fault\", on fault: { value < 9 }\n");
+    let ended = place.murphy("check good.edn --invariant large.inv");
+    assert_eq!((ended.code, ended.out.as_str()), (0, "valid    good.edn  (register, 2 operations): 1 invariant\n"));
+    let ended = place.murphy("check good.edn --invariant small.inv --invariant large.inv");
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let why = "as operation 0 completed: expected value < 1, but value is 1 (`on every object: value < 1`).\n    1: value = 1\n";
+    assert!(ended.out.contains(why), "{}", ended.out);
+    // Of the invariants and the model the worse.
+    place.write("stale.edn", stale());
+    assert!(place.murphy("check stale.edn --model register --invariant large.inv").out.contains("stale-read"));
+    assert!(
+        place.murphy("check good.edn --model register --invariant small.inv").out.contains("\"small\" does not hold")
+    );
+    let ended = place.murphy("check good.edn --invariant typo.inv");
+    assert_eq!(ended.code, 3, "{ended:?}");
+    assert!(ended.out.contains("`on every object: walue < 9` was never true nor false"), "{}", ended.out);
+    let ended = place.murphy("check good.edn --invariant wrong.inv");
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.err.contains("wrong.inv:2:9: found `=`"), "{}", ended.err);
+    let ended = place.murphy("check good.edn --invariant fault.inv");
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(
+        ended.err.contains("invariant \"fault\" is judged on fault, of which a history knows nothing"),
+        "{}",
+        ended.err
+    );
+    let ended = place.murphy("--json check good.edn --invariant small.inv");
+    let object: serde_json::Value = serde_json::from_str(&ended.out).expect("it is an object");
+    assert_eq!((&object["verdict"], &object["broken"]["state"]["1"]["value"]), (&"invalid".into(), &"1".into()));
 }
