@@ -2,42 +2,17 @@
 //!
 //! The histories and Elle's verdicts are not in this repository: where they are missing the tests say so.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+mod recorded;
+
+use std::{fs, path::PathBuf};
 
 use murphy_checker::{
     family::Family,
     history::History,
-    read::{Format, read},
     transactions::{Holds, Objects, Options, Orders, Report, Transactions, levels::Level, phenomena::Weak},
 };
 
-/// The histories, beside the repository or above it.
-fn folder() -> PathBuf {
-    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-    let mut folders = above.map(|folder| folder.join("shared/data/histories"));
-    folders.find(|folder| folder.is_dir()).unwrap_or_else(|| PathBuf::from("shared/data/histories"))
-}
-
-/// The contents of a file, if it is there.
-fn text(path: &Path) -> Option<String> {
-    let text = fs::read_to_string(path).ok();
-    if text.is_none() {
-        // A test's own word to whoever runs it.
-        #[allow(clippy::print_stderr)]
-        {
-            eprintln!("skipped: {} is not there", path.display());
-        }
-    }
-    text
-}
-
-fn history(path: &Path, family: Family) -> Option<History> {
-    let text = text(path)?;
-    Some(read(&text, Format::of(&text), family).unwrap_or_else(|error| panic!("{}:{error}", path.display())))
-}
+use recorded::{folder, history, text};
 
 fn report(history: &History, family: Family, level: Level) -> Report {
     let objects = family.objects().expect("a family of transactions");
