@@ -34,6 +34,8 @@
 //! name       = WORD | TEXT | NUMBER
 //! ```
 //!
+//! A TEXT stands in quotes, on one line; a backslash in it is read as in Rust, and takes what is no escape there as it is.
+//!
 //! A name of a field means that of the object looked at; where several are, that of the object `system`, or of the only one that has
 //! it. `&&` and `||` are read as `and` and `or`. An invariant without an occasion is judged on every operation.
 //!
@@ -81,9 +83,9 @@ pub enum Trigger {
     Fault,
     /// Anything has happened. The old state is that before it did.
     Step,
-    /// The system said that this happened within it.
+    /// The system said that this happened within it. The old state is that before whatever it said so in.
     Event(Arc<str>),
-    /// A mark of this name was hit.
+    /// A mark of this name was hit. The old state is that before whatever it was hit in.
     Mark(Arc<str>),
 }
 

@@ -105,6 +105,7 @@ fn every_word_means_what_it_says() {
     check("role == 5", "a g role=leader", "it cannot be judged: \"leader\" and 5 are not of one sort");
     check("x", "a g x=3", "it cannot be judged: `x` is 3, expected true or false");
     check("-role == 3", "a g role=leader", "it cannot be judged: `role` is \"leader\", expected a number");
+    check("x >= -5", "a g x=-7", "expected x >= -5, but x is -7");
     check("role + 1 == 3", "a g role=leader", "it cannot be judged: \"leader\" + 1: expected numbers");
     check("sum(role) == 3", "a g role=leader", "it cannot be judged: `role` holds \"leader\", expected numbers");
     check("on object(a): x <= limit", "a g x=3; system g limit=2", "expected x <= limit, but x is 3 and limit is 2");
@@ -157,6 +158,54 @@ fn text_and_rust_make_the_same_and_print_as_they_read() {
         .when([Trigger::Every(10_000_000), Trigger::Fault])
         .priority(3)];
     assert_eq!(all[0..1], built);
+}
+
+#[test]
+fn what_rust_names_prints_as_it_reads() {
+    let check = |name: &str, condition: murphy_checker::invariant::Expression| {
+        let all = [Invariant::new(name, condition)];
+        let printed = all[0].to_string();
+        assert_eq!(parse(&printed).as_deref(), Ok(&all[..]), "{printed}");
+    };
+    check("two\nlines, a\ttab, \u{200b}, \\n and \"quotes\"", variable("x").equals("a\r\n\u{301}"));
+    check("below zero", variable("x").at_least(-5).and(literal(i64::MIN).less_than(variable("y"))));
+    for name in
+        ["new_old_x", "new_new_x", "new_initial_", "new_nil", "new_and", "new_x", "old_new_x", "old_", "old_nil"]
+    {
+        check("names", variable(name).equals(collection(name).sum()));
+    }
+    for name in ["my field", "3", "old_my \"field\"", "ключ"] {
+        check("names in quotes", collection(name).sum().equals(1));
+    }
+}
+
+#[test]
+fn a_backslash_takes_what_is_no_escape_as_it_is() {
+    let name = |text: &str| parse(&format!("invariant {text}: {{ true }}")).map(|all| all[0].name.clone());
+    assert_eq!(name(r#""\q\\\u\u{d800}\u{41}\u{}\u{41""#).as_deref(), Ok("q\\uu{d800}Au{}u{41"));
+    assert!(name(r#""\u{4""#).is_ok());
+    assert!(name(r#""\""#).is_err());
+}
+
+#[test]
+fn long_texts_are_read_fast_and_long_conditions_refused() {
+    let clauses = "x == 1 ".repeat(20_000);
+    assert_eq!(parse(&format!("invariant \"x\": {{ {clauses} }}")).map(|all| all[0].clauses.len()), Ok(20_000));
+    let sum = |terms: usize| format!("invariant \"x\", on step: {{ {} >= {} }}", vec!["x"; terms - 1].join(" + "), "0");
+    let judged = parse(&sum(1000)).map(|all| {
+        let mut judge = Judge::new(all.clone());
+        let state = state(&mut judge.fields(), "a g x=3");
+        let seen = Seen { new: &state, old: None, changed: None };
+        (
+            judge.judge(Occasion::Step, 0, &judge.fields(), seen),
+            parse(&all[0].to_string()).is_ok_and(|again| again == all),
+        )
+    });
+    assert_eq!(judged, Ok((None, true)));
+    let refused = |text: &str| parse(text).map_err(|error| error.expected);
+    let expected = "at most 1000 names and values in a condition".to_string();
+    assert_eq!(refused(&sum(1_000_000)), Err(expected.clone()));
+    assert_eq!(refused(&format!("invariant \"x\": {{ x{} == 1 }}", "[0]".repeat(100_000))), Err(expected));
 }
 
 #[track_caller]
@@ -248,4 +297,63 @@ fn a_history_is_judged_as_its_operations_complete() {
     assert!(slow.why.contains("latency_us is 1000"), "{}", slow.why);
     let periodic = judged("invariant \"seldom\", every 3 ms: { read(1) < 5 }", "w1=5 w1=1").broken.expect("5 at 3 ms");
     assert_eq!((periodic.time, periodic.operation), (3_000_000, None));
+}
+
+#[test]
+fn what_hangs_on_other_objects_is_judged_of_all_whichever_changed() {
+    let broken = |text: &str, words: &str| {
+        let invariants = parse(&format!("invariant \"x\": {{ {text} }}")).expect("it is right");
+        history::check(&written(words), &invariants)
+            .broken
+            .map(|broken| (broken.operation.map(|op| op.0), broken.object))
+    };
+    let (one, two) = (Some("1".to_string()), Some("2".to_string()));
+    assert_eq!(broken("on every object: value <= read(9)", "w9=5 w1=5 w9=4"), Some((Some(2), one)));
+    assert_eq!(broken("on every object: value <= ok + 3", "w2=4 w1=1"), None);
+    assert_eq!(broken("on every object: value >= ok", "w2=2 w1=3 w1=3"), Some((Some(2), two)));
+}
+
+#[test]
+fn each_object_is_compared_with_what_it_was_before_this_very_operation() {
+    let mut history = History::default();
+    history.reset(&["read", "write"]);
+    let write = |key, value| Call { function: 1, key, input: Value::Int(value) };
+    let done = Completion::Ok(Value::Nil);
+    let op = history.invoke(0, write(1, 2), 1, 0);
+    history.complete(op, done, 1);
+    // It begins when 1 holds 2, and is over when that holds 3 again.
+    let slow = history.invoke(0, write(1, 3), 1, 2);
+    let op = history.invoke(1, write(1, 5), 1, 3);
+    history.complete(op, done, 4);
+    let other = history.invoke(2, write(7, 7), 1, 5);
+    history.complete(slow, done, 6);
+    history.complete(other, done, 7);
+    let grows = parse("invariant \"grows\": { on every object: value >= old_value }").expect("it is right");
+    let broken = history::check(&history, &grows).broken.expect("1 was 5 when the last operation began");
+    assert_eq!((broken.operation, broken.object.as_deref()), (Some(other), Some("1")));
+}
+
+#[test]
+fn time_in_which_nothing_happens_is_judged_as_well() {
+    let judged = |text: &str, times: &[u64]| {
+        let mut judge = Judge::new(parse(text).expect("it is right"));
+        let mut fields = judge.fields();
+        times.iter().enumerate().find_map(|(at, time)| {
+            let state = state(&mut fields, &format!("a g x={at}"));
+            assert!(judge.is_period_over(time * 1_000_000), "at {time} ms");
+            let broken = judge.time_passes(time * 1_000_000, &fields, &state);
+            assert!(!judge.is_period_over(time * 1_000_000), "at {time} ms");
+            broken.map(|broken| broken.time / 1_000_000)
+        })
+    };
+    let lives = "invariant \"lives\", every 10 ms: { x > old_x }";
+    assert_eq!(judged(lives, &[10, 20, 35, 49]), None);
+    assert_eq!(judged(lives, &[10, 20, 45]), Some(40));
+    assert_eq!(judged(lives, &[10, 25, 95]), Some(40));
+    assert_eq!(judged("invariant \"x\", every 10 ms: { x < 2 }", &[10, 20, 95]), Some(30));
+    assert_eq!(judged("invariant \"lives\", every 10 ms, every 15 ms: { x > old_x }", &[10, 15, 21, 30, 45]), Some(45));
+    let mut always = Judge::new([Invariant::new("x", variable("x").equals(0)).when([Trigger::Every(0)])]);
+    let mut fields = always.fields();
+    let state = state(&mut fields, "a g x=1");
+    assert!(always.is_period_over(1) && always.time_passes(1, &fields, &state).is_some());
 }

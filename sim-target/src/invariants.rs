@@ -13,7 +13,7 @@ use murphy_checker::{
 };
 use murphy_schedule::FaultKind;
 
-use crate::{core::Core, marks, node::Node, select::members};
+use crate::{core::Core, marks, node::Node, panics, run::panicked, select::members};
 
 /// Something that invariants can wait for.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +91,7 @@ impl Watch {
         };
         let fields = judge.fields();
         let tells_of_clients = Clients::FIELDS.into_iter().any(|field| fields.column(field).is_some());
-        let keeps_old = judge.looks_back() && (awaits.steps || awaits.faults);
+        let keeps_old = judge.looks_back() && (awaits.steps || awaits.faults || awaits.events || awaits.marks);
         let watch = Self {
             fields,
             judge,
@@ -128,6 +128,11 @@ impl Watch {
     /// Whether some invariant waits for a mark.
     pub(crate) fn awaits_marks(&self) -> bool {
         self.awaits.marks
+    }
+
+    /// What was decided in runs that another watch of the same invariants has seen stays decided.
+    pub(crate) fn count_on(&mut self, earlier: &Self) {
+        self.judge.count_on(&earlier.judge);
     }
 
     /// The clauses that were never true nor false, in any run so far, with the names of their invariants.
@@ -214,7 +219,8 @@ impl Watch {
         if self.keeps_old {
             self.old.clone_from(&self.state);
         }
-        self.due = self.awaits.steps;
+        // A node in the midst of a handler is looked at when that is through, which is no occasion of its own.
+        self.due = self.awaits.steps || (self.keeps_old && self.changed != 0);
         broken
     }
 
@@ -277,8 +283,9 @@ impl<N: Node> Core<N> {
 
     fn judge_invariants(&mut self, judge: impl FnOnce(&mut Watch, &Self) -> Option<Broken>) {
         let Some(mut watch) = self.watch.take() else { return };
-        let broken = judge(&mut watch, self);
+        // Should a node panic as it exposes itself: the next run needs the watch as well.
+        let broken = panics::catch_again(|| judge(&mut watch, self));
         self.watch = Some(watch);
-        self.violate(broken.map(Broken::anomaly));
+        self.violate(broken.map_or_else(|panic| Some(panicked(0, panic)), |broken| broken.map(Broken::anomaly)));
     }
 }

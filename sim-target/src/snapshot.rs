@@ -140,7 +140,11 @@ macro_rules! saved {
             /// The world as it was, but for the nodes and the marks.
             pub(crate) fn restore(&mut self, from: &Saved<N>) {
                 self.resize_hosts(from.hosts.len());
+                let earlier = self.watch.take();
                 $(self.$field.clone_from(&from.$field);)*
+                if let (Some(watch), Some(earlier)) = (&mut self.watch, &earlier) {
+                    watch.count_on(earlier);
+                }
                 self.running = None;
                 self.violation = None;
                 self.seen.reset();

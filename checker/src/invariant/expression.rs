@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use super::state::Datum;
+use super::{
+    parse::{RESERVED, is_word},
+    state::Datum,
+};
 
 /// When a field is looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -364,13 +367,22 @@ impl Expression {
     }
 }
 
+/// How the field of a moment is written: `new_`, which nobody needs otherwise, where its name would be read as something else.
+fn spelled(moment: Moment, name: &str) -> String {
+    let plain = moment != Moment::New || (at_moment(name) == (moment, name) && !RESERVED.contains(&name));
+    format!("{}{name}", if plain { moment.prefix() } else { "new_" })
+}
+
 impl fmt::Display for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Literal(datum) => write!(f, "{datum}"),
-            Self::Field(moment, name) => write!(f, "{}{name}", moment.prefix()),
+            Self::Field(moment, name) => f.write_str(&spelled(*moment, name.text())),
             Self::Read(moment, key) => write!(f, "{}read({key:?})", moment.prefix()),
-            Self::Fold(fold, moment, name) => write!(f, "{}({}{name})", fold.word(), moment.prefix()),
+            Self::Fold(fold, moment, name) => match spelled(*moment, name.text()) {
+                name if is_word(&name) => write!(f, "{}({name})", fold.word()),
+                name => write!(f, "{}({name:?})", fold.word()),
+            },
             Self::At(all, id) => {
                 all.within(8, f)?;
                 write!(f, "[{id}]")

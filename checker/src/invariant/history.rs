@@ -77,9 +77,9 @@ impl Reader<'_> {
         };
         let changed = self.take_in(&operation, completion);
         let Self { clients, state, fields, room, system, no_groups, .. } = self;
-        state.capture(system, no_groups, fields, room, |capture| clients.tell(self.history, op, capture));
+        let told = state.capture(system, no_groups, fields, room, |capture| clients.tell(self.history, op, capture));
         let old = self.open.remove(&op);
-        let seen = Seen { new: &self.state, old: old.as_ref(), changed: changed.as_deref() };
+        let seen = Seen { new: &self.state, old: old.as_ref(), changed: changed.as_deref().filter(|_| !told) };
         self.judge.judge(Occasion::Operation(op), time, &self.fields, seen)
     }
 

@@ -60,7 +60,7 @@ pub struct Seen<'a> {
     pub new: &'a State,
     /// Before what has just happened, if it is known.
     pub old: Option<&'a State>,
-    /// Only this object is not what it was when invariants were judged last; `None`: any may be.
+    /// Only this object is not what it was when invariants were judged last, and neither has the system changed; `None`: any may be.
     pub changed: Option<&'a str>,
 }
 
@@ -116,6 +116,8 @@ struct Judged {
     periods: Vec<u64>,
     /// How often each clause was true or false.
     decided: Vec<u64>,
+    /// Whether what each clause says of one object hangs on that object and the system, and on no other.
+    local: Vec<bool>,
 }
 
 /// A judge of some invariants.
@@ -141,6 +143,7 @@ impl Judge {
             before: None,
             periods: vec![0; invariant.when.len()],
             decided: vec![0; invariant.clauses.len()],
+            local: invariant.clauses.iter().map(|clause| is_local(&clause.condition)).collect(),
             invariant,
         };
         let mut all: Vec<_> = invariants.into_iter().map(judged).collect();
@@ -172,6 +175,13 @@ impl Judge {
             (judged.initial, judged.before) = (None, None);
             judged.periods.fill(0);
         }
+    }
+
+    /// What another judge of the same invariants has decided counts as decided here.
+    pub fn count_on(&mut self, earlier: &Self) {
+        let decided = self.all.iter_mut().flat_map(|judged| &mut judged.decided);
+        let earlier = earlier.all.iter().flat_map(|judged| &judged.decided);
+        decided.zip(earlier).for_each(|(times, earlier)| *times = (*times).max(*earlier));
     }
 
     /// Whether there are none.
@@ -216,7 +226,7 @@ impl Judge {
     pub fn is_period_over(&self, time: u64) -> bool {
         self.all.iter().any(|judged| {
             let mut triggers = judged.invariant.when.iter().zip(&judged.periods);
-            triggers.any(|(trigger, passed)| matches!(trigger, Trigger::Every(period) if time / period > *passed))
+            triggers.any(|(trigger, passed)| period(trigger).is_some_and(|period| time / period > *passed))
         })
     }
 
@@ -224,26 +234,33 @@ impl Judge {
     /// has passed by then.
     pub fn time_passes(&mut self, time: u64, fields: &Fields, new: &State) -> Option<Broken> {
         self.all.iter_mut().find_map(|judged| {
-            let time = judged.end_of_period(time)?;
-            let old = judged.before.replace(new.clone());
-            let seen = Seen { new, old: old.as_ref(), changed: None };
-            judged.judge(Occasion::Time, time, (fields, self.value), seen, self.earlier[1])
+            // All but the first of several periods began in the state in which they ended: one of them stands for all.
+            let ends = [judged.end_of_period(time), judged.end_of_period(time)];
+            judged.skip_periods(time);
+            ends.into_iter().flatten().find_map(|end| {
+                let old = judged.before.replace(new.clone());
+                let seen = Seen { new, old: old.as_ref(), changed: None };
+                judged.judge(Occasion::Time, end, (fields, self.value), seen, self.earlier[1])
+            })
         })
     }
 }
 
 impl Judged {
-    /// When the last period ended that is over by `time`, if that is news.
+    /// When the first period ends that nobody has judged, if it is over by `time`.
     fn end_of_period(&mut self, time: u64) -> Option<u64> {
-        let mut end = None;
+        let triggers = self.invariant.when.iter().zip(&self.periods);
+        let ends = triggers.filter_map(|(trigger, passed)| period(trigger)?.checked_mul(passed + 1));
+        let end = ends.filter(|end| *end <= time).min()?;
+        self.skip_periods(end);
+        Some(end)
+    }
+
+    /// The periods that are over by `time` are judged.
+    fn skip_periods(&mut self, time: u64) {
         for (trigger, passed) in self.invariant.when.iter().zip(&mut self.periods) {
-            if let Trigger::Every(period) = trigger
-                && time / period > std::mem::replace(passed, time / period)
-            {
-                end = end.max(Some(time / period * period));
-            }
+            *passed = period(trigger).map_or(0, |period| time / period);
         }
-        end
     }
 
     fn judge(
@@ -258,8 +275,8 @@ impl Judged {
             self.initial = Some(seen.new.clone());
         }
         let judging = Judging { fields, value, new: seen.new, old: seen.old, initial: self.initial.as_ref() };
-        for (clause, decided) in self.invariant.clauses.iter().zip(&mut self.decided) {
-            let (focus, why) = match judging.clause(clause, seen.changed) {
+        for ((clause, decided), local) in self.invariant.clauses.iter().zip(&mut self.decided).zip(&self.local) {
+            let (focus, why) = match judging.clause(clause, seen.changed.filter(|_| *local)) {
                 Ok(true) => {
                     *decided += 1;
                     continue;
@@ -286,6 +303,18 @@ impl Judged {
         }
         None
     }
+}
+
+/// How many nanoseconds a trigger lets pass.
+fn period(trigger: &Trigger) -> Option<u64> {
+    if let Trigger::Every(period) = trigger { Some((*period).max(1)) } else { None }
+}
+
+/// Whether what a condition says of one object hangs on that object and the system, and on no other.
+fn is_local(condition: &Expression) -> bool {
+    let mut local = true;
+    condition.walk(&mut |part| local &= !matches!(part, Expression::Read(..)));
+    local
 }
 
 /// All that is known of each object, as text.
@@ -356,8 +385,14 @@ impl<'a> Judging<'a> {
             (Scope::Object(name), _) => one(name),
             (Scope::Group(name), _) => self.condition(&clause.condition, Focus::Group(name)),
             (Scope::System, _) => self.condition(&clause.condition, Focus::All),
-            (Scope::EveryObject, Some(SYSTEM)) => Ok(false),
-            (Scope::EveryObject, Some(changed)) => one(changed),
+            (Scope::EveryObject, Some(changed)) => {
+                let own = if changed == SYSTEM { Ok(false) } else { one(changed) };
+                // What an object was before is not the same for each operation: others may have changed since this one began.
+                let since = self.old.into_iter().flat_map(|old| self.new.changed_since(old));
+                since.filter(|object| &*object.name != SYSTEM).try_fold(own?, |decided, object| {
+                    Ok(decided | self.condition(&clause.condition, Focus::One(object))?)
+                })
+            }
             (Scope::EveryObject, None) => {
                 let each = self.new.objects().iter().filter(|object| &*object.name != SYSTEM);
                 each.map(|object| self.condition(&clause.condition, Focus::One(object)))

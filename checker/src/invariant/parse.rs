@@ -1,6 +1,6 @@
 //! The text form of invariants. Hand-written, one function for each rule of the grammar in [`super`].
 
-use std::{fmt, iter::Peekable, sync::Arc, vec};
+use std::{fmt, iter::Peekable, str::CharIndices, sync::Arc, vec};
 
 use thiserror::Error;
 
@@ -48,15 +48,21 @@ impl fmt::Display for Token {
 const SIGNS: [&str; 21] =
     ["==", "!=", "<=", ">=", "&&", "||", "<", ">", "+", "-", "*", "/", "%", "(", ")", "[", "]", "{", "}", ":", ","];
 
+/// Words that are no names of fields.
+pub(super) const RESERVED: [&str; 10] =
+    ["true", "false", "nil", "and", "or", "not", "on", "for", "system_wide", "invariant"];
+
 /// So deep may expressions be nested.
 const DEPTH_MAX: u32 = 64;
+/// So many names and values may one condition have: each that is joined to others makes it a level deeper for whoever goes through it.
+const TERMS_MAX: u32 = 1000;
 
 /// Reads invariants; `#` begins a comment.
 ///
 /// # Errors
 /// At the first word that does not fit, with what would.
 pub fn parse(text: &str) -> Result<Vec<Invariant>, InvariantError> {
-    let mut parser = Parser { tokens: tokens(text)?.into_iter().peekable(), depth: 0 };
+    let mut parser = Parser { tokens: tokens(text)?.into_iter().peekable(), depth: 0, terms: 0 };
     let mut all: Vec<Invariant> = Vec::new();
     while parser.peek() != Token::End {
         let place = parser.place();
@@ -74,10 +80,11 @@ fn tokens(text: &str) -> Result<Vec<(Token, Place)>, InvariantError> {
     let mut tokens = Vec::new();
     let mut end = Place { line: 1, column: 1 };
     for (row, line) in text.lines().enumerate() {
-        let mut rest = line;
+        let (mut rest, mut column) = (line, 1);
         loop {
-            rest = rest.trim_start();
-            let column = line[..line.len() - rest.len()].chars().count() + 1;
+            let gap = rest.len() - rest.trim_start().len();
+            column += rest[..gap].chars().count();
+            rest = &rest[gap..];
             let place = Place { line: row + 1, column };
             end = place;
             if rest.is_empty() || rest.starts_with('#') {
@@ -89,6 +96,7 @@ fn tokens(text: &str) -> Result<Vec<(Token, Place)>, InvariantError> {
                 expected: expected.to_string(),
             })?;
             tokens.push((token, place));
+            column += rest[..length].chars().count();
             rest = &rest[length..];
         }
     }
@@ -96,9 +104,18 @@ fn tokens(text: &str) -> Result<Vec<(Token, Place)>, InvariantError> {
     Ok(tokens)
 }
 
+/// Whether a word can have this character in it.
+fn word_like(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '.')
+}
+
+/// Whether a text is a word as it stands.
+pub(super) fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(word_like) && !text.starts_with(|c: char| c.is_ascii_digit())
+}
+
 /// The token that `rest` begins with, and its length in bytes.
 fn token(rest: &str) -> Result<(Token, usize), (String, &'static str)> {
-    let word_like = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
     let length = rest.find(|c| !word_like(c)).unwrap_or(rest.len());
     if rest.starts_with(|c: char| c.is_ascii_digit()) {
         let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
@@ -117,23 +134,52 @@ fn token(rest: &str) -> Result<(Token, usize), (String, &'static str)> {
         .ok_or_else(|| (format!("`{first}`"), "a name, a number, a text or a sign"))
 }
 
-/// A text in quotes; a backslash takes the next character as it is.
+/// A text in quotes.
 fn quoted(rest: &str) -> Option<(Token, usize)> {
     let mut text = String::new();
-    let mut chars = rest.char_indices().skip(1);
+    let mut chars = rest.char_indices();
+    chars.next();
     while let Some((at, c)) = chars.next() {
         match c {
             '"' => return Some((Token::Text(text), at + 1)),
-            '\\' => text.push(chars.next()?.1),
+            '\\' => text.push(escaped(&mut chars)?),
             c => text.push(c),
         }
     }
     None
 }
 
+/// What a backslash makes of what follows it: what Rust does, in whose way texts are printed; else the next character as it is.
+fn escaped(chars: &mut CharIndices<'_>) -> Option<char> {
+    Some(match chars.next()?.1 {
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        '0' => '\0',
+        'u' => match coded(chars.as_str()) {
+            Some((code, c)) => {
+                chars.nth(code + 1);
+                c
+            }
+            None => 'u',
+        },
+        c => c,
+    })
+}
+
+/// The character whose hexadecimal code stands here in braces, and how many digits that has.
+fn coded(rest: &str) -> Option<(usize, char)> {
+    let code = rest.strip_prefix('{')?;
+    let length = code.find(|c: char| !c.is_ascii_hexdigit())?;
+    let c = char::from_u32(u32::from_str_radix(&code[..length], 16).ok()?)?;
+    code[length..].starts_with('}').then_some((length, c))
+}
+
 struct Parser {
     tokens: Peekable<vec::IntoIter<(Token, Place)>>,
     depth: u32,
+    /// Names and values of the condition so far.
+    terms: u32,
 }
 
 type Parsed<T> = Result<T, InvariantError>;
@@ -271,6 +317,7 @@ impl Parser {
 
     fn clause(&mut self) -> Parsed<Clause> {
         let scope = self.scope()?;
+        self.terms = 0;
         let condition = self.expression()?;
         Ok(Clause { scope, condition })
     }
@@ -348,7 +395,10 @@ impl Parser {
     fn unary(&mut self) -> Parsed<Expression> {
         if self.takes_sign("-") {
             let inner = self.deeper(Self::unary)?;
-            return Ok(Expression::Negative(Box::new(inner)));
+            return Ok(match inner {
+                Expression::Literal(Datum::Int(number)) => Expression::Literal(Datum::Int(-number)),
+                inner => Expression::Negative(Box::new(inner)),
+            });
         }
         let mut expression = self.primary()?;
         while self.takes_sign("[") {
@@ -360,6 +410,10 @@ impl Parser {
     }
 
     fn primary(&mut self) -> Parsed<Expression> {
+        self.terms += 1;
+        if self.terms > TERMS_MAX {
+            return Err(self.wrong(format!("at most {TERMS_MAX} names and values in a condition")));
+        }
         let expected = "a name, a number, a text, `read`, `count`, `sum`, `min`, `max` or `(`";
         let token = self.peek();
         if token == Token::Sign("(") {
@@ -374,7 +428,7 @@ impl Parser {
             Token::Word(word) => match word.as_str() {
                 "true" | "false" => Expression::Literal(Datum::Bool(word == "true")),
                 "nil" => Expression::Literal(Datum::Nil),
-                "and" | "or" | "not" | "on" | "for" | "system_wide" | "invariant" => return Err(self.wrong(expected)),
+                word if RESERVED.contains(&word) => return Err(self.wrong(expected)),
                 _ => return self.name(word),
             },
             Token::Sign(_) | Token::End => return Err(self.wrong(expected)),

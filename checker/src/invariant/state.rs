@@ -276,6 +276,18 @@ impl State {
         self.find(name).ok().map(|at| &self.objects[at])
     }
 
+    /// The objects that are not what they were in an earlier state, of which this one was a copy.
+    pub(super) fn changed_since<'a>(&'a self, old: &'a Self) -> impl Iterator<Item = &'a Arc<Object>> {
+        let mut before = old.objects.iter().peekable();
+        self.objects.iter().filter(move |object| {
+            if before.next_if(|old| Arc::ptr_eq(old, object)).is_some() {
+                return false;
+            }
+            while before.next_if(|old| old.name <= object.name).is_some() {}
+            true
+        })
+    }
+
     /// Has an object say what it is now: what it says no more it has no more. Returns whether anything changed; if not, it goes on
     /// sharing its memory with earlier copies.
     pub fn capture(

@@ -32,6 +32,9 @@ impl Node for Ticker {
         match input {
             Input::Timer(timer) => {
                 self.ticks += 1;
+                if self.me == 3 && self.ticks == 5 {
+                    cx.spend(Duration::from_millis(3));
+                }
                 cx.event("tick", self.ticks);
                 murphy_sim::sometimes!(self.ticks == 7, "a node has ticked seven times");
                 cx.set(timer, Duration::from_millis(10));
@@ -50,6 +53,10 @@ impl Node for Ticker {
 
     fn expose(&self, state: &mut Capture<'_>) {
         state.put("ticks", self.ticks);
+        state.put_with("sober", || {
+            assert!(self.me != 2 || self.ticks < 20, "it cannot say");
+            self.me > 0
+        });
         state.nested("of clients", |clients| clients.put_with("answers", || self.answers));
         state.nested("clients", |clients| clients.put("answers", self.answers));
     }
@@ -223,4 +230,45 @@ fn what_is_never_decided_is_told() {
     assert_eq!(told(runner.run(&second(""), Options::SEARCH)), "holds");
     let undecided = runner.undecided();
     assert_eq!(undecided, [("x".to_string(), "on every object: tickets >= 0".to_string())]);
+}
+
+#[test]
+fn a_handler_that_takes_time_changes_its_node_when_it_is_through() {
+    let same = "invariant \"x\", on fault: { on every object: ticks == old_ticks }";
+    check(same, "at 51ms note\nat 54ms note", "holds");
+    let broken = "x 54 - as the fault note began or ended: expected min(ticks) < 5, but min(ticks) is 5";
+    check("invariant \"x\", on fault: { min(ticks) < 5 }", "at 54ms note", broken);
+}
+
+#[test]
+fn events_and_marks_are_judged_on_the_states_before_and_after_them() {
+    let expected = |when: &str| format!("on the {when}: expected sum(ticks) == sum(old_ticks)");
+    for when in ["event \"tick\"", "mark \"a node has ticked seven times\""] {
+        let text = format!("invariant \"x\", on {when}: {{ sum(ticks) == sum(old_ticks) }}");
+        let outcome = told(runner(&text).run(&second(""), Options::SEARCH));
+        assert!(outcome.contains(&expected(when)), "{outcome}");
+    }
+}
+
+#[test]
+fn a_node_that_panics_as_it_exposes_itself_is_found_in_each_run() {
+    let mut runner = runner("invariant \"x\", every 10 ms: { on every object: sober }");
+    for _ in 0..2 {
+        let outcome = runner.run(&second(""), Options::SEARCH);
+        let Verdict::Invalid(anomaly) = &outcome.verdict else { panic!("{:?}", outcome.verdict) };
+        assert_eq!((anomaly.class, &*anomaly.name), (Class::Panic, "it-cannot-say"));
+    }
+}
+
+#[test]
+fn what_one_run_has_decided_stays_decided_when_another_is_resumed() {
+    let mut runner = runner("invariant \"x\", on fault: { on object(n2): ticks < 1000 }");
+    let crash = second("at 1ms crash n2");
+    let snapshots = runner.run_keeping(&crash, Options::SEARCH, &[1]);
+    assert_eq!(snapshots.len(), 1);
+    assert_eq!(runner.undecided().len(), 1);
+    runner.run(&second("at 1ms note"), Options::SEARCH);
+    assert_eq!(runner.undecided(), []);
+    runner.resume(&snapshots[0], &crash, Options::SEARCH).expect("it is the same schedule");
+    assert_eq!(runner.undecided(), []);
 }
