@@ -8,7 +8,7 @@ use murphy_checker::{
     },
 };
 
-const EVERYTHING: &str = include_str!("../../testdata/invariants/everything.inv");
+const EVERYTHING: &str = include_str!("everything.inv");
 
 /// A state of these objects, each `name group field=number …`.
 fn state(fields: &mut Fields, objects: &str) -> State {

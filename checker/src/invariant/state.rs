@@ -305,7 +305,7 @@ impl State {
         match self.find_same(name).map_or_else(|| self.find(name), Ok) {
             Ok(at) => {
                 let known = &mut self.objects[at];
-                if known.values == *room && Arc::ptr_eq(&known.groups, groups) {
+                if known.values == *room && (Arc::ptr_eq(&known.groups, groups) || known.groups == *groups) {
                     return false;
                 }
                 match Arc::get_mut(known) {
