@@ -213,14 +213,14 @@ impl<N: Node> Core<N> {
     fn attempt(&mut self, lane: u8, node: usize) {
         let timeout = self.workload.routing.timeout.as_nanos() as u64;
         let at = self.now + self.client_latency(lane, node, 0);
-        let now = self.now;
+        let (now, process) = (self.now, self.process(lane));
         let state = &mut self.clients.lanes[usize::from(lane)];
         state.node = node;
         state.attempt += 1;
         state.deadline = now + timeout;
         let (attempt, generation) = (state.attempt, state.generation);
         let (op, call) = state.op.expect("an attempt belongs to an open operation");
-        let id = RequestId { client: lane.into(), seq: state.id };
+        let id = RequestId { client: process.into(), seq: state.id };
         let slot = self.requests.put((op, id, call));
         if self.trace.is_some() {
             let number = self.number_message();

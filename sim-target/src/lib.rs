@@ -71,6 +71,6 @@ pub use murphy_checker::{
 /// What an operator can ask of a system: see [`Target::admin`].
 pub use murphy_schedule::field::Change;
 pub use workload::{
-    Asked, First, ListAppend, ListAppendPart, Operations, Register, RegisterOp, Retry, Routing, Set, SetOp, Slot,
-    Workload, WorkloadAbout,
+    Asked, Counter, CounterOp, First, ListAppend, ListAppendPart, Lock, LockOp, Operations, Reads, Register,
+    RegisterOp, Retry, Routing, Set, SetOp, Slot, Strategy, Workload, WorkloadAbout,
 };

@@ -101,7 +101,8 @@ pub enum Input<N: Node> {
 /// The identity of an operation across its retries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId {
-    /// The client lane.
+    /// The client: the number of its process in the history. One that has to leave an operation's outcome open comes back as another,
+    /// as one does that starts again. The operator has the largest number.
     pub client: u64,
     /// Which of its operations. Not consecutive.
     pub seq: u64,

@@ -42,7 +42,7 @@ impl<N: Node> Core<N> {
     /// The operator sends what stands for the change in the target's own terms.
     pub(crate) fn send_errand(&mut self, step: usize, change: Change, request: N::Request) {
         let seq = u64::from(self.plan.occasion(step)) << 8 | change as u64;
-        let id = RequestId { client: OPERATOR.into(), seq };
+        let id = RequestId { client: u64::MAX, seq };
         let redirects_left = self.workload.routing.follow_redirects.max(self.hosts.len() as u8);
         self.errands.push(Errand { step, id, request, attempt: 0, redirects_left, open: true });
         let draw = mix(self.header.seed, Purpose::Route, [OPERATOR.into(), seq, self.network.epoch()]);

@@ -12,16 +12,20 @@ use crate::{
     node::Node,
 };
 
+mod counter;
 mod list_append;
+mod lock;
 mod register;
 mod set;
 
+pub use counter::{Counter, CounterOp, Strategy};
 pub use list_append::{ListAppend, ListAppendPart};
+pub use lock::{Lock, LockOp};
 pub use register::{Register, RegisterOp};
 pub use set::{Set, SetOp};
 
-/// A family of operations: how they are drawn, written down and judged. [`Register`], [`Set`] and [`ListAppend`] are there;
-/// a bank, a queue, a lock or whatever else a system offers is one more `impl`.
+/// A family of operations: how they are drawn, written down and judged. [`Register`], [`Set`], [`ListAppend`], [`Counter`]
+/// and [`Lock`] are there; a bank, a queue or whatever else a system offers is one more `impl`.
 ///
 /// What a schedule's header says (clients, keys, rate, number of operations, mix, phases) reaches every workload through
 /// [`Slot`]; what only this family knows (the length of a transaction) is a field of the type that implements it.
@@ -73,8 +77,11 @@ pub use set::{Set, SetOp};
 ///     type Op = CounterOp;
 ///     type Return = Option<u64>;
 ///     const FUNCTIONS: &'static [&'static str] = Counting::FUNCTIONS;
-///     const JUDGED_BY: &'static str = "linearizability";
 ///     const OPERATION: &'static str = "one increment or read of one counter";
+///
+///     fn judged_by(&self) -> &'static str {
+///         "linearizability"
+///     }
 ///
 ///     fn draw(&self, slot: &Slot<'_>, _: &mut Values) -> Call {
 ///         let function = slot.function(&[self.increments, 10 - self.increments]);
@@ -160,11 +167,11 @@ pub trait Operations: 'static {
     type Return;
     /// Names of the functions; a [`Call`] holds an index into them.
     const FUNCTIONS: &'static [&'static str];
-    /// What its observer checks, as lists of targets call it.
-    const JUDGED_BY: &'static str;
     /// What one operation is, in a phrase: "a transaction, from begin to commit". What is counted, invoked and judged is this.
     const OPERATION: &'static str;
 
+    /// What its observer checks, as lists of targets call it.
+    fn judged_by(&self) -> &'static str;
     /// The operation of a slot. Lists and transactions in it go into `values`.
     fn draw(&self, slot: &Slot<'_>, values: &mut Values) -> Call;
     /// A read that shows the final state of an object, if there is such an operation.
@@ -181,6 +188,18 @@ pub trait Operations: 'static {
     }
     /// Who judges the history.
     fn observer(&self) -> Box<dyn Observer>;
+}
+
+/// What reads promise to show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reads {
+    /// All that happened before, in one order for everybody.
+    #[default]
+    Linearizable,
+    /// Whatever had been acknowledged to anybody when they were asked.
+    Acknowledged,
+    /// What had been acknowledged to their own process: a system that replicates later.
+    Own,
 }
 
 /// What an `invoke` step asks for.
@@ -371,7 +390,7 @@ impl<N: Node> Workload<N> {
     ) -> Self {
         let operations = Rc::new(operations);
         let [a, b, c, d, e, f, g] = std::array::from_fn(|_| operations.clone());
-        let (functions, judged_by, operation) = (O::FUNCTIONS, O::JUDGED_BY, O::OPERATION);
+        let (functions, judged_by, operation) = (O::FUNCTIONS, operations.judged_by(), O::OPERATION);
         Self {
             about: WorkloadAbout { name, functions, judged_by, operation },
             routing: Routing::default(),

@@ -3,8 +3,8 @@
 //! A client holds the lock for sure from the completion of its `acquire` to the invocation of its `release`, and with a lease no
 //! longer than so long after it *invoked* the `acquire`, since nobody can have granted it earlier. Wrong are
 //!
-//! * *double hold*: an `acquire` completed while another client held the lock for sure; or the same client, unless its lease
-//!   is what it renews;
+//! * *double hold*: an `acquire` completed, its lease not being over by then, while another client held the lock for sure; or the
+//!   same client, unless its lease is what it renews;
 //! * *not owner*: a `release` succeeded of a client that cannot have held the lock;
 //! * *token not increasing*: an `acquire` returned no larger a token than one that had completed before it was invoked; or *token
 //!   reused*: the same as any other.
@@ -57,6 +57,12 @@ struct Hold {
     until: Option<u64>,
 }
 
+impl Hold {
+    fn is_over(&self, now: u64) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Token {
     number: u64,
@@ -74,14 +80,19 @@ impl Lock {
             until: lease.map(|lease| operation.invoked_at.saturating_add(lease)),
         };
         self.possible.insert(operation.process);
-        let before = self.holder.replace(hold).filter(|before| before.until.is_none_or(|until| now < until));
-        let other = before.filter(|before| before.process != hold.process || before.until.is_none());
-        let held_twice = other.and_then(|other| double_hold(event, other));
+        let held_twice = if hold.is_over(now) { None } else { self.hold(event, hold, now) };
         let token = match output {
             Value::Int(number) => self.token(event, Token { number, acquire: event.op }),
             _ => None,
         };
         held_twice.or(token)
+    }
+
+    /// Takes the place of the holder before; wrong if that one still holds it.
+    fn hold(&mut self, event: Heard<'_>, hold: Hold, now: u64) -> Option<Anomaly> {
+        let before = self.holder.replace(hold).filter(|before| !before.is_over(now))?;
+        let renews = before.process == hold.process && before.until.is_some();
+        if renews { None } else { double_hold(event, before) }
     }
 
     fn token(&mut self, event: Heard<'_>, token: Token) -> Option<Anomaly> {
@@ -149,7 +160,7 @@ mod tests {
     use super::super::testing::*;
     use crate::{
         family::Family,
-        history::{Completion, History, Value},
+        history::{Completion, History, OpId, Value},
     };
 
     const FAMILY: Family = Family::Lock;
@@ -173,6 +184,9 @@ mod tests {
         check(FAMILY, "0 acquire 3\n0 ok nil\n1 acquire 3\n1 ok nil", "valid");
         only(FAMILY, "0 acquire 4\n0 ok nil\n1 acquire 3\n1 ok nil", "double-hold");
         check(FAMILY, "0 acquire 9\n0 ok nil\n0 acquire 9\n0 ok nil", "valid");
+        // The answer comes when its lease is over already, and another has the lock; this other keeps it.
+        check(FAMILY, "0 acquire 2\n1 acquire 9\n1 ok nil\n0 ok nil", "valid");
+        only(FAMILY, "0 acquire 2\n1 acquire 9\n1 ok nil\n0 ok nil\n0 acquire 9\n0 ok nil", "double-hold");
     }
 
     #[test]
@@ -198,6 +212,9 @@ mod tests {
         let got = || acquires.iter().filter(|(_, one)| is_ok(one));
         let releases = |process| ops(history).filter(move |(_, one)| one.call.function == 1 && one.process == process);
         let lease = |one: &crate::history::Operation| int(one.call.input).map(|lease| one.invoked_at + lease);
+        let holds = |op: OpId, one: &crate::history::Operation| {
+            lease(one).is_none_or(|until| (completed(history, op) as u64) < until)
+        };
         let mut twice = false;
         let mut reused = false;
         let mut decreasing = false;
@@ -208,10 +225,11 @@ mod tests {
                 let mut released = releases(one.process).map(|(op, _)| invoked(history, op));
                 let is_released = released.any(|at| start < at && at < now);
                 // Who came between has the lock in its place.
-                let is_replaced = got().any(|(third, _)| (start + 1..now).contains(&completed(history, *third)));
+                let is_replaced = got()
+                    .any(|(third, one)| holds(*third, one) && (start + 1..now).contains(&completed(history, *third)));
                 let is_over = lease(one).is_some_and(|until| now as u64 >= until);
                 let renews = one.process == other.process && lease(one).is_some();
-                twice |= !is_released && !is_replaced && !is_over && !renews;
+                twice |= holds(*second, other) && !is_released && !is_replaced && !is_over && !renews;
                 let token = |one: &crate::history::Operation| match one.completion {
                     Some((Completion::Ok(Value::Int(token)), _)) => Some(token),
                     _ => None,

@@ -291,7 +291,8 @@ impl<N: Node> Core<N> {
         for node in members(victims) {
             self.struck(self.plan.steps[at].tag(), node);
             self.hosts[node].paused_by += 1;
-            if self.running == Some(node) {
+            // One that went down within its handler asks for nothing more.
+            if self.running == Some(node) && self.alive(node) {
                 self.open_outbox(node);
             }
             let host = &self.hosts[node];

@@ -82,8 +82,11 @@ impl Operations for ListAppend {
     /// What each read returned, in order.
     type Return = Vec<Vec<u64>>;
     const FUNCTIONS: &'static [&'static str] = FUNCTIONS;
-    const JUDGED_BY: &'static str = "strict serializability";
     const OPERATION: &'static str = "a transaction of reads and appends, from begin to commit";
+
+    fn judged_by(&self) -> &'static str {
+        "strict serializability"
+    }
 
     fn draw(&self, slot: &Slot<'_>, values: &mut Values) -> Call {
         let mut parts = [NO_PART; PARTS_MAX as usize];

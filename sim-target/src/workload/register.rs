@@ -58,8 +58,11 @@ impl Operations for Register {
     type Op = RegisterOp;
     type Return = Option<u64>;
     const FUNCTIONS: &'static [&'static str] = RegisterModel::FUNCTIONS;
-    const JUDGED_BY: &'static str = "linearizability";
     const OPERATION: &'static str = "one read, write or compare-and-set of one key";
+
+    fn judged_by(&self) -> &'static str {
+        "linearizability"
+    }
 
     fn draw(&self, slot: &Slot<'_>, _: &mut Values) -> Call {
         let (function, key) = (slot.function(&self.mix), self.key(slot));

@@ -1,26 +1,29 @@
 //! Sets.
 
 use murphy_checker::{
+    checkers::{ByKey, counter::View, g_set::GSet},
     history::{Call, Value, Values},
     observer::Observer,
     set::{ADD, FUNCTIONS, GrowSet, READ},
 };
 
-use super::{Asked, Operations, Slot, dealt_keys};
+use super::{Asked, Operations, Reads, Slot, dealt_keys};
 
 /// Sets under keys, to which each element is added once and from which none is removed; reads return all elements, and the
-/// last phase reads every set. Judged by linearizability, key by key.
+/// last phase reads every set. Judged by what reads promise, key by key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Set {
     /// Weights of adds and reads where the schedule has none.
     pub mix: [u8; 2],
     /// After exactly so many operations a set is left for a new one; 0: sets are never left.
     pub ops_per_key: u32,
+    /// What reads promise.
+    pub reads: Reads,
 }
 
 impl Default for Set {
     fn default() -> Self {
-        Self { mix: [4, 1], ops_per_key: 0 }
+        Self { mix: [4, 1], ops_per_key: 0, reads: Reads::Linearizable }
     }
 }
 
@@ -38,8 +41,15 @@ impl Operations for Set {
     /// The elements, in any order; of an add, whatever it returns is ignored.
     type Return = Vec<u64>;
     const FUNCTIONS: &'static [&'static str] = FUNCTIONS;
-    const JUDGED_BY: &'static str = "linearizability of a grow-only set";
     const OPERATION: &'static str = "adding one element to one set, or reading all of it";
+
+    fn judged_by(&self) -> &'static str {
+        match self.reads {
+            Reads::Linearizable => "linearizability of a grow-only set",
+            Reads::Acknowledged => "a grow-only set whose reads have all that was acknowledged",
+            Reads::Own => "a grow-only set whose reads have what their own process added",
+        }
+    }
 
     fn draw(&self, slot: &Slot<'_>, _: &mut Values) -> Call {
         let function = slot.function(&self.mix);
@@ -77,6 +87,10 @@ impl Operations for Set {
     }
 
     fn observer(&self) -> Box<dyn Observer> {
-        Box::new(GrowSet::new())
+        match self.reads {
+            Reads::Linearizable => Box::new(GrowSet::new()),
+            Reads::Acknowledged => Box::new(ByKey::new(GSet::new(View::Global))),
+            Reads::Own => Box::new(ByKey::new(GSet::new(View::Process))),
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! Pauses: time goes on, and what reaches the node waits.
 
-use murphy_sim::{Timer, What};
+use std::{collections::BTreeSet, rc::Rc};
+
+use murphy_schedule::Document;
+use murphy_sim::{Options, Run, Runner, Timer, Verdict, What, echo::Echo};
 
 use crate::probe::{MS, Probe, answer, chatter, completions, idle, messages, report, second, story, time_of};
 
@@ -74,4 +77,15 @@ fn a_message_before_whose_delivery_the_receiver_pauses_waits() {
     let outcome = second(chatter(), "before deliver Tick n1->n2 #50 pause n2 for 100ms");
     let (sent, arrivals) = &messages(&outcome)[&(1, 2, "Tick", 50)];
     assert!(arrivals[0] - sent > 100 * MS, "{sent} {arrivals:?}");
+}
+
+#[test]
+fn a_node_that_is_paused_as_it_exits_starts_again_and_answers() {
+    let text = "murphy 1\ntarget echo\nseed 0x1\nnodes 2, keys 1, ops 5\n\
+        at 100ms stop n1 drain 1ms, restart after 1us\nafter n1 stops #1 pause n1 for 10ms\n";
+    let schedule = Document::parse(text).expect("a schedule").schedule;
+    let mut runner = Runner::new(Rc::new(Echo), BTreeSet::new());
+    let outcome = runner.run(&schedule, Options::SEARCH);
+    assert!(outcome.steps.iter().all(|step| step.effects > 0));
+    assert_eq!(outcome.verdict, Verdict::Valid);
 }
