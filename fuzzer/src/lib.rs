@@ -89,6 +89,8 @@ pub mod source;
 pub use cli::cli;
 pub use harness::{Harness, HarnessError};
 pub use kit::{Check, Report, check};
+pub use murphy_checker as checker;
+pub use murphy_schedule as schedule;
 pub use murphy_sim::*;
 
 /// The targets of a binary: `targets![MyKv, MyQueue]`.

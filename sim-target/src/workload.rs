@@ -422,9 +422,87 @@ impl<N: Node> Workload<N> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use murphy_checker::{
+        history::{History, Process},
+        observer::observe,
+        verdict::Verdict,
+    };
 
     use super::*;
+
+    /// The functions of [`Counter`].
+    const READ: u8 = 0;
+    const ADD: u8 = 1;
+
+    /// Whether a counter's reads may be so: events in order, an operation each, by process and function; a number completes it.
+    fn passes(reads: Reads, events: &[(Process, u8, Option<u64>)]) -> bool {
+        let mut history = History { functions: Counter::FUNCTIONS, ..History::default() };
+        let mut open = BTreeMap::new();
+        for ((process, function, output), now) in events.iter().zip(0..) {
+            match output {
+                Some(output) => history.complete(open[process], Completion::Ok(Value::Int(*output)), now),
+                None => {
+                    let input = if *function == ADD { Value::Int(1) } else { Value::Nil };
+                    let call = Call { function: *function, key: 1, input };
+                    open.insert(*process, history.invoke(*process, call, 1, now));
+                }
+            }
+        }
+        observe(&mut *Counter { reads, ..Counter::default() }.observer(), &history) == Verdict::Valid
+    }
+
+    #[test]
+    fn reads_are_judged_by_what_they_promise() {
+        let promises = [Reads::Linearizable, Reads::Acknowledged, Reads::Own];
+        let verdicts = |events: &[_]| promises.map(|reads| passes(reads, events));
+        let added = [(0, ADD, None), (0, ADD, Some(1))];
+        let read = |process, found| [(process, READ, None), (process, READ, Some(found))];
+        assert_eq!(verdicts(&[added.as_slice(), &read(1, 1)].concat()), [true, true, true]);
+        // Another did not see what was acknowledged.
+        assert_eq!(verdicts(&[added.as_slice(), &read(1, 0)].concat()), [false, false, true]);
+        // Its own process did not.
+        assert_eq!(verdicts(&[added.as_slice(), &read(0, 0)].concat()), [false, false, false]);
+        // What is under way was seen, and then was not.
+        let under_way = [(0, ADD, None)];
+        assert_eq!(verdicts(&[under_way.as_slice(), &read(1, 1), &read(1, 0)].concat()), [false, true, true]);
+    }
+
+    #[test]
+    fn counters_grow_or_swing() {
+        let amounts = |strategy| {
+            let counter = Counter { mix: [0, 1], strategy, ..Counter::default() };
+            let of = |index| {
+                let slot =
+                    Slot { draw: fold(7, index), seed: 7, index, keys: 1, fresh: 1, observed: &[], mix: &[0; 8] };
+                let call = counter.draw(&slot, &mut Values::default());
+                match counter.op(&call, &Values::default()) {
+                    CounterOp::Add(1, amount) => amount,
+                    other => panic!("{other:?}"),
+                }
+            };
+            (0..200).map(of).collect::<Vec<i64>>()
+        };
+        assert!(amounts(Strategy::Grow).iter().all(|amount| (1..=5).contains(amount)));
+        let swings = amounts(Strategy::Swing);
+        assert!(swings.iter().all(|amount| (1001..=1100).contains(&amount.abs())));
+        assert!(swings.windows(2).all(|pair| pair[0].signum() == -pair[1].signum()));
+        let random = amounts(Strategy::Random);
+        assert!((-5..=5).filter(|amount| *amount != 0).all(|amount| random.contains(&amount)));
+    }
+
+    #[test]
+    fn a_lock_is_asked_for_with_its_lease() {
+        let asked = |function| Asked { function, key: 3, values: [None; 2], fresh: 1, other: 1 };
+        let lock = Lock { lease: Some(Duration::from_millis(2)), ..Lock::default() };
+        let call = |lock: Lock, function| lock.call(&asked(function), &mut Values::default());
+        assert_eq!(call(lock, 0).input, Value::Int(2_000_000));
+        assert_eq!(call(lock, 1).input, Value::Nil);
+        assert_eq!(call(Lock::default(), 0).input, Value::Nil);
+        assert_eq!(lock.op(&call(lock, 0), &Values::default()), LockOp::Acquire(3));
+        assert_eq!(lock.op(&call(lock, 1), &Values::default()), LockOp::Release(3));
+    }
 
     #[test]
     fn a_shuffled_pack_has_every_card_once() {
