@@ -165,7 +165,7 @@ impl Teller<'_> {
             Dependency::PredicateWr => {
                 let by = self.predicate(step.to, reason.parts[1]);
                 format!(
-                    "{other} did not find {key} by {by} (its part {second}), as nobody could before {one} {} (its part {first})",
+                    "{other} did not find {key} by {by} (its part {second}), though all that it was before {one} {} (its part {first}) fits",
                     left(&before)
                 )
             }

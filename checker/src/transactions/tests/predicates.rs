@@ -136,7 +136,8 @@ fn every_step_says_what_was_not_found() {
     assert!(told.contains(sentence) && told.contains("T1 = [rp [:> 4] {}, r x 5] by p1"), "{told}");
     let cycle = "init: {:x 5}\np0: [:delete :x] [:r :y 7]\np1: [:insert :y 7] [:rp :true {:y 7}]";
     let told = check(PLAIN, &concurrent(cycle), "G1c", "read-committed");
-    let sentence = "T2 did not find x by :true (its part 2), as nobody could before T1 deleted it (its part 1)";
+    let sentence =
+        "T2 did not find x by :true (its part 2), though all that it was before T1 deleted it (its part 1) fits";
     assert!(told.contains(sentence) && told.contains("delete x, "), "{told}");
 }
 
