@@ -27,6 +27,7 @@ use crate::{
     observer::{Observer, observe},
     sequential::NOT_SEQUENTIALLY_CONSISTENT,
     set::{self, GrowSet},
+    transactions::words,
     verdict::{Anomaly, Class, Evidence, Verdict, Waiting},
 };
 
@@ -723,12 +724,14 @@ pub(crate) fn plain(history: &History, value: Value) -> String {
 }
 
 fn plain_part(history: &History, &Micro { deed, key, value }: &Micro) -> String {
-    let key = history.names.key(key);
+    let name = history.names.key(key);
     match (deed, value) {
-        (Deed::Read, Value::Nil) => format!("r {key}"),
-        (Deed::Read, value) => format!("r {key} {}", plain(history, value)),
-        (Deed::Write, value) => format!("w {key} {}", plain(history, value)),
-        (Deed::Append, value) => format!("append {key} {}", plain(history, value)),
+        (Deed::Read, Value::Nil) => format!("r {name}"),
+        (Deed::Read, value) => format!("r {name} {}", plain(history, value)),
+        (Deed::Write, value) => format!("w {name} {}", plain(history, value)),
+        (Deed::Append, value) => format!("append {name} {}", plain(history, value)),
+        (Deed::Begin, value) => format!("begin {name} {}", plain(history, value)),
+        (Deed::Match, _) => words::search(history, &Micro { deed, key, value }),
     }
 }
 

@@ -32,7 +32,7 @@ use crate::{
     },
     observer::{Observer, observe},
     set::GrowSet,
-    transactions::{AtEnd, Objects, Options},
+    transactions::{AtEnd, Objects, Options, predicates},
     verdict::Verdict,
 };
 
@@ -97,6 +97,10 @@ fn by_key<C: Checker>(new: fn() -> C) -> impl Fn(usize) -> ByKey<C> {
     move |_| ByKey::new(new())
 }
 
+fn closed_predicate(_: usize) -> AtEnd {
+    AtEnd::new(Options::new(Objects::Predicates))
+}
+
 fn rw_register(_: usize) -> AtEnd {
     AtEnd::new(Options::new(Objects::Registers))
 }
@@ -156,6 +160,8 @@ families! {
     ListAppend "list-append" { crate::list_append::FUNCTIONS, list_append, by_event, by_name }
     /// Transactions of reads and writes of registers, for strict serializability. No search.
     RwRegister "rw-register" { crate::list_append::FUNCTIONS, rw_register, by_event, by_name }
+    /// Transactions that read registers by predicates, too: `[:rp [:= 1] {k 1}]`. All that can be found is written. No search.
+    ClosedPredicate "closed-predicate" { predicates::FUNCTIONS, closed_predicate, by_event, by_name }
     /// Jepsen's `set`: adds, and what is there at last.
     JepsenSet "jepsen-set" { crate::set::FUNCTIONS, by_key(FinalSet::default), by_event, by_name }
     /// Adds and reads: no element is lost, but reads may be stale.
@@ -204,6 +210,7 @@ impl Family {
         match self {
             Self::ListAppend => Some(Objects::Lists),
             Self::RwRegister => Some(Objects::Registers),
+            Self::ClosedPredicate => Some(Objects::Predicates),
             _ => None,
         }
     }
@@ -231,6 +238,7 @@ impl Family {
         match self {
             Self::MultiRegister | Self::RwRegister => !parts(Deed::Append),
             Self::ListAppend => !parts(Deed::Write),
+            Self::ClosedPredicate => parts(Deed::Match),
             Self::Set | Self::GrowSet | Self::List => !reads(|output| matches!(output, Value::Int(_))),
             // It takes any history, so it says nothing of what one is.
             Self::Stats => false,

@@ -10,9 +10,11 @@
 //! Nothing here knows how a history came about.
 
 mod names;
+mod predicate;
 mod values;
 
 pub use names::Names;
+pub use predicate::Predicate;
 pub use values::{Deed, Micro, Span, Values};
 
 /// A node's number, from 1.

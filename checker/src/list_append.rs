@@ -67,8 +67,8 @@ pub(crate) fn edges(history: &History) -> Vec<Edge> {
         let key = judge.reason(history, Objects::Lists, step)?.key;
         let reason = match step.dependency {
             Dependency::Ww => Reason::Appended { key },
-            Dependency::Wr => Reason::WasRead { key },
-            Dependency::Rw => Reason::Missed { key },
+            Dependency::Wr | Dependency::PredicateWr => Reason::WasRead { key },
+            Dependency::Rw | Dependency::PredicateRw => Reason::Missed { key },
             Dependency::Process | Dependency::Realtime => Reason::RealTime,
         };
         Some(Edge { from: step.from, to: step.to, reason })
@@ -261,7 +261,7 @@ fn is_internally_consistent(before: &[Micro], key: u32, items: &[u64], values: &
                 _ => return false,
             },
             Deed::Read => return rest == list_of(&part.value, values),
-            Deed::Write => {}
+            Deed::Write | Deed::Match | Deed::Begin => {}
         }
     }
     true

@@ -11,6 +11,7 @@
 //! Deliberately absent: files, and guesses at the family.
 
 mod counted;
+mod predicates;
 mod sessions;
 
 use std::collections::BTreeMap;
@@ -310,8 +311,8 @@ impl Builder {
 
     /// Whether operations are of several objects at once.
     fn spans_keys(&self) -> bool {
-        use Family::{Kafka, ListAppend, MultiRegister, RwRegister, Stats};
-        matches!(self.family, MultiRegister | ListAppend | RwRegister | Kafka | Stats)
+        use Family::{ClosedPredicate, Kafka, ListAppend, MultiRegister, RwRegister, Stats};
+        matches!(self.family, MultiRegister | ListAppend | RwRegister | ClosedPredicate | Kafka | Stats)
     }
 
     fn key_and_value<'a>(&mut self, entry: &'a Edn) -> (u32, &'a Edn) {
@@ -356,6 +357,9 @@ impl Builder {
         match (self.family, name, value) {
             (Family::OwnedMutex | Family::ReentrantMutex | Family::FencedMutex, ..) => Ok(Value::Int(process.into())),
             (_, "read" | "get" | "dequeue" | "pop" | "acquire" | "release", _) => Ok(Value::Nil),
+            (Family::ClosedPredicate, "init", value) => {
+                self.beginning(value).ok_or_else(|| wrong("a map of keys to values"))
+            }
             (_, "txn", value) => self.transaction(value).ok_or_else(|| wrong("a list of [:r key value] and the like")),
             (_, "cas", Edn::Items(pair)) if pair.len() == 2 => {
                 Ok(Value::Pair(self.number(&pair[0]), self.number(&pair[1])))
@@ -421,6 +425,9 @@ impl Builder {
 
     fn part(&mut self, part: &Edn) -> Option<Micro> {
         let Edn::Items(fields) = part else { return None };
+        if self.family == Family::ClosedPredicate {
+            return self.predicate_part(fields);
+        }
         let [deed, key, value] = &fields[..] else { return None };
         let deed = match deed.word()? {
             "r" | "read" => Deed::Read,

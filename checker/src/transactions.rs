@@ -19,6 +19,7 @@ mod observer;
 pub mod phenomena;
 pub mod picture;
 mod polygraph;
+pub mod predicates;
 mod reasons;
 mod registers;
 mod report;
@@ -36,6 +37,7 @@ use self::{
     lists::Lists,
     phenomena::{Cyclic, Phenomenon, Relation, Shape, Weak},
     polygraph::Polygraph,
+    predicates::Predicates,
     registers::Registers,
     weak::WeakLevels,
 };
@@ -96,6 +98,9 @@ pub struct Transactions {
     cycles: Cycles,
     weak: WeakLevels,
     guarantees: Guarantees,
+    predicates: Predicates,
+    /// Of a history with predicates, the same as one of registers.
+    flat: History,
     report: Report,
 }
 
@@ -108,17 +113,31 @@ impl Transactions {
     /// Judges a history.
     pub fn check(&mut self, history: &History, options: Options) -> &Report {
         self.report.clear();
-        let Self { compact, lists, registers, graph, cycles, weak, guarantees, report } = self;
-        compact.load(history, options.objects, &mut report.undecided);
-        match options.objects {
+        let Self { compact, lists, registers, graph, cycles, weak, guarantees, predicates, flat, report } = self;
+        predicates.clear();
+        let (history, objects) = match options.objects {
+            Objects::Lists | Objects::Registers => (history, options.objects),
+            Objects::Predicates => {
+                predicates.load(history, flat, report);
+                (&*flat, Objects::Registers)
+            }
+        };
+        compact.load(history, objects, &mut report.undecided);
+        predicates.drop_doubtful(compact);
+        match objects {
             Objects::Lists => {
                 lists.read(compact, history, report);
                 graph.build(compact, history, options.orders, |sink| lists.link(compact, sink));
             }
             Objects::Registers => {
                 registers.read(compact, history, options.versions, report);
-                graph.build(compact, history, options.orders, |sink| registers.link(compact, sink));
+                predicates.find(compact, registers, report);
+                graph.build(compact, history, options.orders, |sink| {
+                    registers.link(compact, sink);
+                    predicates.link(sink);
+                });
             }
+            Objects::Predicates => unreachable!("they are told as registers"),
         }
         if graph.is_empty() {
             report.undecided.push(Undecided::NoDependencies);
@@ -128,15 +147,15 @@ impl Transactions {
                 compact,
                 history,
                 level,
-                |part| match options.objects {
+                |part| match objects {
                     Objects::Lists => Some(lists.before(part.key(), part.version, compact)),
-                    Objects::Registers => registers.version_of(part),
+                    Objects::Registers | Objects::Predicates => registers.version_of(part),
                 },
                 report,
             );
         }
         if options.guarantees {
-            match options.objects {
+            match objects {
                 Objects::Lists => {
                     guarantees.check(
                         compact,
@@ -146,17 +165,18 @@ impl Transactions {
                         report,
                     );
                 }
-                Objects::Registers => {
+                Objects::Registers | Objects::Predicates => {
                     let version = |part: Part| Some(part.version).filter(|version| *version != NONE);
                     let is_earlier = |key, one, other| registers.is_earlier(key, one, other);
                     guarantees.check(compact, history, version, is_earlier, report);
                 }
             }
         }
-        cycles.find(graph, options.orders, options.steps_max, report);
-        if options.tries_orders && options.objects == Objects::Registers {
+        cycles.find(graph, options.orders, !predicates.is_empty(), options.steps_max, report);
+        if options.tries_orders && objects == Objects::Registers {
             try_orders(compact, registers, history, options, report);
         }
+        predicates.restore(report);
         report.findings.sort_by_key(|finding| finding.phenomenon);
         report
     }

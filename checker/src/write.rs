@@ -7,7 +7,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::history::{Completion, Deed, Event, History, Operation, Value, Values};
+use crate::history::{Completion, Deed, Event, History, Micro, Operation, Value, Values};
 
 /// Writes `history` as Jepsen EDN, one operation map a line; values are `[key value]`, which `jepsen.independent`
 /// partitions by. Transactions span keys and stand for themselves: `[[:r 1 [5]] [:append 1 6]]`, as Elle reads them.
@@ -59,10 +59,33 @@ struct Dialect {
     read: &'static str,
     write: &'static str,
     append: &'static str,
+    /// What words begin with, and what they and the keys of maps end with.
+    keyword: &'static str,
+    quote: &'static str,
+    /// What stands between a key and its value.
+    colon: &'static str,
 }
 
-const EDN: Dialect = Dialect { nil: "nil", separator: " ", read: ":r", write: ":w", append: ":append" };
-const JSON: Dialect = Dialect { nil: "null", separator: ",", read: "\"r\"", write: "\"w\"", append: "\"append\"" };
+const EDN: Dialect = Dialect {
+    nil: "nil",
+    separator: " ",
+    read: ":r",
+    write: ":w",
+    append: ":append",
+    keyword: ":",
+    quote: "",
+    colon: " ",
+};
+const JSON: Dialect = Dialect {
+    nil: "null",
+    separator: ",",
+    read: "\"r\"",
+    write: "\"w\"",
+    append: "\"append\"",
+    keyword: "\"",
+    quote: "\"",
+    colon: ":",
+};
 
 fn put(out: &mut impl Write, dialect: &Dialect, values: &Values, value: Value) -> fmt::Result {
     match value {
@@ -70,11 +93,16 @@ fn put(out: &mut impl Write, dialect: &Dialect, values: &Values, value: Value) -
         Value::Int(number) => write!(out, "{number}"),
         Value::Pair(first, second) => write!(out, "[{first}{}{second}]", dialect.separator),
         Value::List(span) => bracketed(out, dialect, values.items(span), |out, item| write!(out, "{item}")),
+        Value::Transaction(span) if values.parts(span).first().is_some_and(|part| part.deed == Deed::Begin) => {
+            put_map(out, dialect, values.parts(span))
+        }
         Value::Transaction(span) => bracketed(out, dialect, values.parts(span), |out, part| {
             let deed = match part.deed {
                 Deed::Read => dialect.read,
                 Deed::Write => dialect.write,
                 Deed::Append => dialect.append,
+                Deed::Match => return put_search(out, dialect, values, part),
+                Deed::Begin => dialect.read,
             };
             let separator = dialect.separator;
             write!(out, "[{deed}{separator}{}{separator}", part.key)?;
@@ -82,6 +110,35 @@ fn put(out: &mut impl Write, dialect: &Dialect, values: &Values, value: Value) -
             write!(out, "]")
         }),
     }
+}
+
+/// What objects hold: `{1 5}`, in JSON `{"1":5}`.
+fn put_map(out: &mut impl Write, dialect: &Dialect, parts: &[Micro]) -> fmt::Result {
+    write!(out, "{{")?;
+    for (at, part) in parts.iter().enumerate() {
+        let (quote, colon) = (dialect.quote, dialect.colon);
+        write!(out, "{}{quote}{}{quote}{colon}", if at == 0 { "" } else { dialect.separator }, part.key)?;
+        match part.value {
+            Value::Int(number) => write!(out, "{}", number.cast_signed())?,
+            Value::Nil | Value::Pair(..) | Value::List(_) | Value::Transaction(_) => write!(out, "{}", dialect.nil)?,
+        }
+    }
+    write!(out, "}}")
+}
+
+/// `[:rp [:= 1] {1 1}]`.
+fn put_search(out: &mut impl Write, dialect: &Dialect, values: &Values, micro: &Micro) -> fmt::Result {
+    let Some((predicate, found)) = values.searched(micro) else { return write!(out, "{}", dialect.nil) };
+    let (separator, (name, numbers)) = (dialect.separator, predicate.spelled());
+    let word = |word: &str| format!("{}{word}{}", dialect.keyword, dialect.quote);
+    let numbers: String = numbers.iter().map(|number| format!("{separator}{}", number.cast_signed())).collect();
+    let predicate = if numbers.is_empty() { word(name) } else { format!("[{}{numbers}]", word(name)) };
+    write!(out, "[{}{separator}{predicate}{separator}", word("rp"))?;
+    match found {
+        Some(found) => put_map(out, dialect, found)?,
+        None => write!(out, "{}", dialect.nil)?,
+    }
+    write!(out, "]")
 }
 
 fn bracketed<W: Write, T>(

@@ -116,6 +116,24 @@ const SKEW: &str = "\
 {:type :ok, :f :txn, :value [[:r 2 nil] [:w 1 1]], :process 1}
 ";
 
+/// The same of predicates: each inserts what the other looked for.
+const PHANTOMS: &str = "\
+{:type :invoke, :f :txn, :value [[:rp [:= 5] nil] [:insert :x 6]], :process 0}
+{:type :invoke, :f :txn, :value [[:rp [:= 6] nil] [:insert :y 5]], :process 1}
+{:type :ok, :f :txn, :value [[:rp [:= 5] {}] [:insert :x 6]], :process 0}
+{:type :ok, :f :txn, :value [[:rp [:= 6] {}] [:insert :y 5]], :process 1}
+";
+
+const PHANTOMS_TOLD: &str = "\
+invalid  phantoms.edn  (closed-predicate, 2 operations): serializable
+  not serializable; also not strict-serializable, strong-session-serializable
+    G2: 2 transactions of which each comes before the next, and the last before the first
+      T0 = [rp [:= 5] {}, w x 6] by p0
+      T1 = [rp [:= 6] {}, w y 5] by p1
+      T0 < T1: T0 did not find y by [:= 5] (its part 1), which is before T1 wrote 5 (its part 2)
+      T1 < T0: T1 did not find x by [:= 6] (its part 1), which is before T0 wrote 6 (its part 2)
+";
+
 #[test]
 fn transactions_are_judged_by_the_models_that_were_asked() {
     let place = Place::new();
@@ -141,6 +159,11 @@ invalid  skew.edn  (rw-register, 2 operations): strict-serializable
     assert_eq!((&object["verdict"], &object["not"][0]), (&"invalid".into(), &"repeatable-read".into()));
     assert_eq!(object["consistency"]["read-committed"], "valid");
     assert_eq!(object["anomalies"][0]["steps"][0]["dependency"], "rw");
+    place.write("phantoms.edn", PHANTOMS);
+    let ended = place.murphy("check phantoms.edn --consistency serializable");
+    assert_eq!((ended.code, ended.out.as_str()), (1, PHANTOMS_TOLD));
+    let ended = place.murphy("check phantoms.edn --model closed-predicate --consistency repeatable-read");
+    assert_eq!(ended.code, 0, "predicates are no items: {ended:?}");
     place.write("fork.txt", "w 1 1\nw 2 1\n=====\nw 1 2\nr 2 1\n=====\nr 1 2\nr 2 0\n");
     let ended = place.murphy("check fork.txt");
     let first = "invalid  fork.txt  (rw-register, 3 operations): causal\n";

@@ -26,6 +26,11 @@ impl Names {
         (1..i64::from(KEY_WORDS)).contains(&number)
     }
 
+    /// Whether a value is a number and no word.
+    pub(crate) fn is_number(value: u64) -> bool {
+        value >> 62 != 1
+    }
+
     /// A new key, to be called so.
     pub(crate) fn add_key(&mut self, name: String) -> u32 {
         self.keys.push(name);

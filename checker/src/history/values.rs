@@ -50,6 +50,10 @@ pub enum Deed {
     Write,
     /// It adds to the end of the list that the key holds.
     Append,
+    /// It reads what fits a [`Predicate`](super::Predicate), whatever the key: see [`Values::search`].
+    Match,
+    /// It says what the key holds before anything else happens.
+    Begin,
 }
 
 /// A part of a transaction.
@@ -59,7 +63,7 @@ pub struct Micro {
     pub deed: Deed,
     /// To which object, from 1.
     pub key: u32,
-    /// What is written or appended, or was read; `Nil` for a read whose result is not known.
+    /// What is written or appended, or was read; `Nil` for a read whose result is not known, and for a write that deletes.
     pub value: Value,
 }
 

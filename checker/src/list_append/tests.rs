@@ -203,7 +203,7 @@ fn histories() -> impl Strategy<Value = History> {
                         let len = list.len().saturating_sub(usize::from(luck > 240));
                         history.values.list(&list[..len])
                     }
-                    Deed::Append | Deed::Write => {
+                    Deed::Append | Deed::Write | Deed::Match | Deed::Begin => {
                         let Value::Int(item) = part.value else { panic!("an append has an element") };
                         seen.entry(part.key).or_default().push(item);
                         if end > 0 {

@@ -71,7 +71,7 @@ impl Model for MultiRegister {
                 after.insert(*key, *new);
                 true
             }
-            (Deed::Write | Deed::Append, _) => unknown("multi-register", call),
+            (Deed::Write | Deed::Append | Deed::Match | Deed::Begin, _) => unknown("multi-register", call),
         });
         fits.then_some(after)
     }

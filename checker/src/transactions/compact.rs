@@ -101,6 +101,7 @@ fn counts(fate: Fate, micro: &Micro, objects: Objects) -> bool {
         Deed::Read => fate == Fate::Committed,
         Deed::Write => objects == Objects::Registers,
         Deed::Append => objects == Objects::Lists,
+        Deed::Match | Deed::Begin => false,
     }
 }
 

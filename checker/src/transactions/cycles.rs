@@ -9,7 +9,7 @@
 use super::{
     compact::NONE,
     components::{Components, Next},
-    graph::{Graph, Orders, PROCESS, REALTIME, RW, SAME, WR, WW, kinds},
+    graph::{Graph, Orders, PREDICATE_RW, PREDICATE_WR, PROCESS, REALTIME, RW, SAME, WR, WW, kinds},
     phenomena::{Cyclic, Phenomenon, Relation, Shape},
     report::{Dependency, Finding, Report, Step, Undecided, Witness},
 };
@@ -51,7 +51,8 @@ struct Walk {
 /// What a kind of cycle is made of.
 #[derive(Clone, Copy, Debug)]
 struct Recipe {
-    anchor: u32,
+    /// The kinds of edges that it holds one of.
+    anchors: u32,
     /// The kinds of edges that return from the anchor.
     mask: u32,
     /// Whether no two *rw* may follow each other.
@@ -67,18 +68,28 @@ impl Cyclic {
             Relation::Process => kinds(&[PROCESS]),
             Relation::Realtime => kinds(&[PROCESS, REALTIME]),
         };
-        let (anchor, mask) = match self.shape {
-            Shape::G0 => (WW, kinds(&[WW])),
-            Shape::G1c => (WR, kinds(&[WW, WR])),
-            Shape::GSingleItem => (RW, kinds(&[WW, WR])),
-            Shape::GNonadjacentItem | Shape::G2Item => (RW, kinds(&[WW, WR, RW])),
+        let seen = kinds(&[WW, WR, PREDICATE_WR]);
+        let (anchors, mask) = match self.shape {
+            Shape::G0 => (1 << WW, kinds(&[WW])),
+            Shape::G1c => (1 << WR | 1 << PREDICATE_WR, seen),
+            Shape::GSingleItem => (1 << RW, seen),
+            Shape::GSingle => (1 << PREDICATE_RW, seen),
+            Shape::GNonadjacentItem | Shape::G2Item => (1 << RW, seen | 1 << RW),
+            Shape::GNonadjacent | Shape::G2 => (1 << PREDICATE_RW, seen | ANY_RW),
         };
-        let is_spaced = self.shape == Shape::GNonadjacentItem;
-        Recipe { anchor, mask: mask | order, is_spaced, shortest: if is_spaced { 4 } else { 2 } }
+        let is_spaced = matches!(self.shape, Shape::GNonadjacentItem | Shape::GNonadjacent);
+        Recipe { anchors, mask: mask | order, is_spaced, shortest: if is_spaced { 4 } else { 2 } }
     }
 }
 
+const ANY_RW: u32 = 1 << RW | 1 << PREDICATE_RW;
+
 impl Recipe {
+    /// Whether no cycle of the kind has several rw.
+    fn is_single(self) -> bool {
+        self.anchors & ANY_RW != 0 && self.mask & ANY_RW == 0
+    }
+
     /// Where an edge leads from a state.
     fn next(self, state: u32, (to, kind): (u32, u32), is_spaced: bool) -> Next {
         let was_rw = state & 1;
@@ -86,8 +97,8 @@ impl Recipe {
             _ if self.mask & 1 << kind == 0 => Next::Skip,
             _ if !is_spaced => Next::To(to * 2),
             SAME => Next::To(to * 2 + was_rw),
-            RW if was_rw == 1 => Next::Skip,
-            RW => Next::To(to * 2 + 1),
+            RW | PREDICATE_RW if was_rw == 1 => Next::Skip,
+            RW | PREDICATE_RW => Next::To(to * 2 + 1),
             _ => Next::To(to * 2),
         }
     }
@@ -95,11 +106,18 @@ impl Recipe {
 
 impl Cycles {
     /// Reports every kind of cycle in `graph`, with so many steps of search for each.
-    pub(super) fn find(&mut self, graph: &Graph, orders: Orders, steps_max: u64, report: &mut Report) {
+    pub(super) fn find(
+        &mut self,
+        graph: &Graph,
+        orders: Orders,
+        has_predicates: bool,
+        steps_max: u64,
+        report: &mut Report,
+    ) {
         self.all.find(graph.nodes(), |node, place| graph.edge(node, place).map_or(Next::End, |(to, _)| Next::To(to)));
         for at in 0..self.all.len() {
             self.part.load(graph, self.all.members(at));
-            self.part.find(orders, steps_max, report);
+            self.part.find(orders, has_predicates, steps_max, report);
         }
     }
 }
@@ -127,11 +145,12 @@ impl Part {
         self.walk.begin(members.len());
     }
 
-    fn find(&mut self, orders: Orders, steps_max: u64, report: &mut Report) {
+    fn find(&mut self, orders: Orders, has_predicates: bool, steps_max: u64, report: &mut Report) {
         let mut found: Vec<Cyclic> = Vec::new();
+        let can_be = |shape: &Shape| has_predicates || !shape.is_by_predicate();
         for relation in Relation::ALL {
             let counts = [true, orders.process, orders.realtime][relation as usize];
-            for shape in Shape::ALL.into_iter().filter(|_| counts) {
+            for shape in Shape::ALL.into_iter().filter(|shape| counts && can_be(shape)) {
                 let cyclic = Cyclic { shape, relation };
                 if found.iter().any(|found| found.implies(cyclic)) {
                     continue;
@@ -159,22 +178,22 @@ impl Part {
     }
 
     /// The anchors that may be part of a cycle of the kind.
-    fn anchors(&mut self, recipe: Recipe, needs_spacing: bool) -> Vec<(u32, u32)> {
-        let mask = recipe.mask | 1 << recipe.anchor;
+    fn anchors(&mut self, recipe: Recipe, needs_spacing: bool) -> Vec<(u32, u32, u32)> {
+        let mask = recipe.mask | recipe.anchors;
         let all = Recipe { mask, ..recipe };
         let mut masked = std::mem::take(&mut self.masked);
         masked.find(self.nodes.len() as u32 * 2, |state, place| match self.edges_of(state / 2).get(place as usize) {
             Some(edge) => all.next(state, *edge, needs_spacing),
             None => Next::End,
         });
-        let from_rw = u32::from(needs_spacing && recipe.anchor == RW);
+        let from_rw = u32::from(needs_spacing && recipe.anchors & ANY_RW != 0);
         let mut anchors = Vec::new();
         for node in 0..self.nodes.len() as u32 {
             let inside = self
                 .edges_of(node)
                 .iter()
-                .filter(|(to, kind)| *kind == recipe.anchor && masked.joins(node * 2, to * 2 + from_rw));
-            anchors.extend(inside.map(|(to, _)| (node, *to)));
+                .filter(|(to, kind)| recipe.anchors & 1 << kind != 0 && masked.joins(node * 2, to * 2 + from_rw));
+            anchors.extend(inside.map(|(to, kind)| (node, *kind, *to)));
         }
         self.masked = masked;
         anchors
@@ -184,14 +203,15 @@ impl Part {
     fn shortest(&mut self, cyclic: Cyclic, steps_max: u64) -> Search {
         let recipe = cyclic.recipe();
         // Of single rw there is no test but the search; they are among those with spaces.
-        let is_single = cyclic.shape == Shape::GSingleItem;
-        let spaced = Recipe { mask: recipe.mask | 1 << RW, ..recipe };
+        let is_single = recipe.is_single();
+        let also = if cyclic.shape.is_by_predicate() { ANY_RW } else { 1 << RW };
+        let spaced = Recipe { mask: recipe.mask | also, ..recipe };
         let anchors = if is_single { self.anchors(spaced, true) } else { self.anchors(recipe, recipe.is_spaced) };
         let is_certain = !is_single && !recipe.is_spaced;
         let mut best: Option<Vec<Step>> = None;
         let mut given_up = false;
         self.walk.steps = 0;
-        for (from, to) in &anchors {
+        for anchor in &anchors {
             let limit = best.as_ref().map_or(usize::MAX, Vec::len);
             if limit <= recipe.shortest {
                 break;
@@ -201,7 +221,7 @@ impl Part {
                 given_up = best.is_none();
                 break;
             }
-            if let Some(cycle) = self.cycle(recipe, *from, *to, limit).filter(|cycle| is_simple(cycle)) {
+            if let Some(cycle) = self.cycle(recipe, *anchor, limit).filter(|cycle| is_simple(cycle)) {
                 best = Some(cycle);
             }
         }
@@ -213,11 +233,11 @@ impl Part {
     }
 
     /// The shortest cycle by this anchor, if it has fewer transactions than `limit`.
-    fn cycle(&mut self, recipe: Recipe, from: u32, to: u32, limit: usize) -> Option<Vec<Step>> {
+    fn cycle(&mut self, recipe: Recipe, (from, kind, to): (u32, u32, u32), limit: usize) -> Option<Vec<Step>> {
         let start = to * 2 + u32::from(recipe.is_spaced);
         let mut walk = std::mem::take(&mut self.walk);
         let is_closed = walk.reaches(self, recipe, start, from * 2, limit);
-        let cycle = is_closed.then(|| self.steps(&walk, start, from * 2, recipe.anchor));
+        let cycle = is_closed.then(|| self.steps(&walk, start, from * 2, kind));
         self.walk = walk;
         cycle
     }
@@ -295,13 +315,7 @@ impl Walk {
 }
 
 fn dependency(kind: u32) -> Dependency {
-    match kind {
-        WW => Dependency::Ww,
-        WR => Dependency::Wr,
-        RW => Dependency::Rw,
-        PROCESS => Dependency::Process,
-        _ => Dependency::Realtime,
-    }
+    Dependency::ALL[kind as usize]
 }
 
 fn is_simple(cycle: &[Step]) -> bool {
@@ -313,14 +327,15 @@ fn is_simple(cycle: &[Step]) -> bool {
 /// What a cycle is called.
 pub(super) fn name(cycle: &[Step]) -> Cyclic {
     let has = |dependency| cycle.iter().any(|step| step.dependency == dependency);
-    let is_rw = |at: usize| cycle[at % cycle.len()].dependency == Dependency::Rw;
+    let is_rw = |at: usize| cycle[at % cycle.len()].dependency.is_rw();
     let misses = (0..cycle.len()).filter(|at| is_rw(*at)).count();
+    let by_predicate = usize::from(has(Dependency::PredicateRw));
     let shape = match misses {
-        0 if has(Dependency::Wr) => Shape::G1c,
+        0 if has(Dependency::Wr) || has(Dependency::PredicateWr) => Shape::G1c,
         0 => Shape::G0,
-        1 => Shape::GSingleItem,
-        _ if (0..cycle.len()).any(|at| is_rw(at) && is_rw(at + 1)) => Shape::G2Item,
-        _ => Shape::GNonadjacentItem,
+        1 => [Shape::GSingleItem, Shape::GSingle][by_predicate],
+        _ if (0..cycle.len()).any(|at| is_rw(at) && is_rw(at + 1)) => [Shape::G2Item, Shape::G2][by_predicate],
+        _ => [Shape::GNonadjacentItem, Shape::GNonadjacent][by_predicate],
     };
     let relation = match (has(Dependency::Process), has(Dependency::Realtime)) {
         (_, true) => Relation::Realtime,
@@ -361,7 +376,8 @@ fn add(report: &mut Report, cyclic: Cyclic, cycle: Vec<Step>) {
 /// A search passed its limit. Whether there is a cycle with spaces between its *rw* is known without one.
 fn give_up(report: &mut Report, cyclic: Cyclic, is_there: bool, steps_max: u64) {
     if is_there {
-        let spaced = Cyclic { shape: Shape::GNonadjacentItem, ..cyclic };
+        let by_predicate = usize::from(cyclic.shape.is_by_predicate());
+        let spaced = Cyclic { shape: [Shape::GNonadjacentItem, Shape::GNonadjacent][by_predicate], ..cyclic };
         report.add(Phenomenon::CycleExists(spaced), || Witness::Cycle(Vec::new()));
     }
     report.undecided.push(Undecided::Search { phenomenon: Phenomenon::Cycle(cyclic), steps_max });

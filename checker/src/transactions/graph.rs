@@ -20,8 +20,10 @@ pub(super) const WR: u32 = Dependency::Wr as u32;
 pub(super) const RW: u32 = Dependency::Rw as u32;
 pub(super) const PROCESS: u32 = Dependency::Process as u32;
 pub(super) const REALTIME: u32 = Dependency::Realtime as u32;
+pub(super) const PREDICATE_WR: u32 = Dependency::PredicateWr as u32;
+pub(super) const PREDICATE_RW: u32 = Dependency::PredicateRw as u32;
 /// What leads out of a joint or a moment.
-pub(super) const SAME: u32 = 5;
+pub(super) const SAME: u32 = 7;
 
 /// A set of kinds.
 pub(super) const fn kinds(kinds: &[u32]) -> u32 {

@@ -214,6 +214,7 @@ impl Phenomenon {
             Self::Broken(Guarantee::MonotonicWrites) => &[L::MonotonicWrites],
             Self::Broken(Guarantee::ReadYourWrites) => &[L::ReadYourWrites],
             Self::Broken(Guarantee::WritesFollowReads) => &[L::WritesFollowReads],
+            Self::PredicateReadMiss | Self::PredicateReadExtra => &[L::Serializable],
             Self::LongFork => &[L::Prefix],
             Self::CausalReverse => &[],
             Self::CommitCycle(Weak::ReadCommitted) => &[L::SessionReadCommitted],
@@ -243,13 +244,20 @@ impl Cyclic {
             (Shape::G1c, Relation::Plain) => &[L::ReadCommitted],
             (Shape::G1c, Relation::Process) => &[L::StrongSessionReadCommitted],
             (Shape::G1c, Relation::Realtime) => &[L::StrongReadCommitted],
-            (Shape::GSingleItem, Relation::Plain) => &[L::ConsistentView],
-            (Shape::GNonadjacentItem, Relation::Plain) => &[L::SnapshotIsolation],
-            (Shape::GSingleItem | Shape::GNonadjacentItem, Relation::Process) => &[L::StrongSessionSnapshotIsolation],
-            (Shape::GSingleItem | Shape::GNonadjacentItem, Relation::Realtime) => &[L::StrongSnapshotIsolation],
+            (Shape::GSingleItem | Shape::GSingle, Relation::Plain) => &[L::ConsistentView],
+            (Shape::GNonadjacentItem | Shape::GNonadjacent, Relation::Plain) => &[L::SnapshotIsolation],
+            (
+                Shape::GSingleItem | Shape::GSingle | Shape::GNonadjacentItem | Shape::GNonadjacent,
+                Relation::Process,
+            ) => &[L::StrongSessionSnapshotIsolation],
+            (
+                Shape::GSingleItem | Shape::GSingle | Shape::GNonadjacentItem | Shape::GNonadjacent,
+                Relation::Realtime,
+            ) => &[L::StrongSnapshotIsolation],
             (Shape::G2Item, Relation::Plain) => &[L::RepeatableRead],
-            (Shape::G2Item, Relation::Process) => &[L::StrongSessionSerializable],
-            (Shape::G2Item, Relation::Realtime) => &[L::StrictSerializable],
+            (Shape::G2, Relation::Plain) => &[L::Serializable],
+            (Shape::G2Item | Shape::G2, Relation::Process) => &[L::StrongSessionSerializable],
+            (Shape::G2Item | Shape::G2, Relation::Realtime) => &[L::StrictSerializable],
         }
     }
 }
@@ -297,6 +305,11 @@ mod tests {
         assert_eq!(weakest(cycle(Shape::GSingleItem, Relation::Plain)), "repeatable-read consistent-view");
         assert_eq!(weakest(cycle(Shape::G2Item, Relation::Plain)), "repeatable-read");
         assert_eq!(weakest(cycle(Shape::GSingleItem, Relation::Realtime)), "strong-snapshot-isolation");
+        assert_eq!(weakest(cycle(Shape::GSingle, Relation::Plain)), "consistent-view");
+        assert_eq!(weakest(cycle(Shape::GNonadjacent, Relation::Plain)), "snapshot-isolation");
+        assert_eq!(weakest(cycle(Shape::G2, Relation::Plain)), "serializable");
+        assert_eq!(weakest(cycle(Shape::G2, Relation::Process)), "strong-session-serializable");
+        assert_eq!(weakest(Phenomenon::PredicateReadMiss), "serializable");
     }
 
     #[test]

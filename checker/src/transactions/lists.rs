@@ -351,7 +351,7 @@ fn read_of(micro: &Micro) -> Option<Span> {
     match (micro.deed, micro.value) {
         (Deed::Read, Value::List(span)) => Some(span),
         (Deed::Read, _) => Some(Span::default()),
-        (Deed::Append | Deed::Write, _) => None,
+        (Deed::Append | Deed::Write | Deed::Match | Deed::Begin, _) => None,
     }
 }
 

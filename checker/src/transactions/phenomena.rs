@@ -34,28 +34,56 @@ pub enum Shape {
     G1c,
     /// Exactly one rw, of a single object: a transaction misses part of what it depends on.
     GSingleItem,
+    /// Exactly one rw, by a predicate.
+    GSingle,
     /// Several rw, of single objects, no two of them one after the other.
     GNonadjacentItem,
+    /// Several rw, some by a predicate, no two of them one after the other.
+    GNonadjacent,
     /// Several rw of single objects.
     G2Item,
+    /// Several rw, some by a predicate.
+    G2,
 }
 
 impl Shape {
     /// All of them, worst first.
-    pub const ALL: [Self; 5] = [Self::G0, Self::G1c, Self::GSingleItem, Self::GNonadjacentItem, Self::G2Item];
+    pub const ALL: [Self; 8] = [
+        Self::G0,
+        Self::G1c,
+        Self::GSingleItem,
+        Self::GSingle,
+        Self::GNonadjacentItem,
+        Self::GNonadjacent,
+        Self::G2Item,
+        Self::G2,
+    ];
+
+    /// Whether some rw is by a predicate.
+    pub fn is_by_predicate(self) -> bool {
+        matches!(self, Self::GSingle | Self::GNonadjacent | Self::G2)
+    }
 
     fn name(self) -> &'static str {
-        ["G0", "G1c", "G-single-item", "G-nonadjacent-item", "G2-item"][self as usize]
+        ["G0", "G1c", "G-single-item", "G-single", "G-nonadjacent-item", "G-nonadjacent", "G2-item", "G2"]
+            [self as usize]
     }
 
     /// The shapes of which this one is a special case.
-    fn implies(self) -> Option<Self> {
+    fn implies(self) -> &'static [Self] {
         match self {
-            Self::G0 => Some(Self::G1c),
-            Self::GSingleItem => Some(Self::GNonadjacentItem),
-            Self::GNonadjacentItem => Some(Self::G2Item),
-            Self::G1c | Self::G2Item => None,
+            Self::G0 => &[Self::G1c],
+            Self::GSingleItem => &[Self::GSingle, Self::GNonadjacentItem],
+            Self::GSingle => &[Self::GNonadjacent],
+            Self::GNonadjacentItem => &[Self::GNonadjacent, Self::G2Item],
+            Self::GNonadjacent | Self::G2Item => &[Self::G2],
+            Self::G1c | Self::G2 => &[],
         }
+    }
+
+    /// Whether it is `other`, or a special case of it.
+    fn is_at_least(self, other: Self) -> bool {
+        self == other || self.implies().iter().any(|milder| milder.is_at_least(other))
     }
 }
 
@@ -71,11 +99,7 @@ pub struct Cyclic {
 impl Cyclic {
     /// Whether who has found this one need not look for `other` in the same place.
     pub(crate) fn implies(self, other: Self) -> bool {
-        let mut shape = Some(self.shape);
-        while shape.is_some_and(|shape| shape != other.shape) {
-            shape = shape.and_then(Shape::implies);
-        }
-        shape.is_some() && self.relation <= other.relation
+        self.shape.is_at_least(other.shape) && self.relation <= other.relation
     }
 
     /// The name that Elle gives to a cycle of this kind which was not found, though it is known that there is one.
@@ -83,10 +107,11 @@ impl Cyclic {
         let levels = match self.shape {
             Shape::G0 => ["PL-1", "strong-session-PL-1", "strong-PL-1"],
             Shape::G1c => ["PL-2", "strong-session-PL-2", "strong-PL-2"],
-            Shape::GSingleItem | Shape::GNonadjacentItem => {
+            Shape::GSingleItem | Shape::GSingle | Shape::GNonadjacentItem | Shape::GNonadjacent => {
                 ["PL-SI", "strong-session-snapshot-isolation", "strong-snapshot-isolation"]
             }
             Shape::G2Item => ["PL-2.99", "strong-session-serializable", "PL-SS"],
+            Shape::G2 => ["PL-3", "strong-session-serializable", "PL-SS"],
         };
         format!("{}-cycle-exists", levels[self.relation as usize])
     }
@@ -149,6 +174,10 @@ pub enum Phenomenon {
     Internal,
     /// Two committed transactions read the same version and both wrote the next.
     LostUpdate,
+    /// A read by a predicate lacks an object that fits it in every version.
+    PredicateReadMiss,
+    /// A read by a predicate has a value that does not fit it.
+    PredicateReadExtra,
     /// A session's guarantee is broken.
     Broken(Guarantee),
     /// Two transactions read of two independent writes a different one each: G-nonadjacent-item of two reads and two writes.
@@ -174,9 +203,9 @@ impl Phenomenon {
             Self::FutureRead => vec![cycle(Shape::G1c, Relation::Plain)],
             Self::LostUpdate => vec![cycle(Shape::G2Item, Relation::Plain)],
             Self::Cycle(Cyclic { shape, relation }) => {
-                let milder = shape.implies().map(|shape| cycle(shape, relation));
+                let milder = shape.implies().iter().map(|shape| cycle(*shape, relation));
                 let next = Relation::ALL.iter().find(|next| **next > relation);
-                milder.into_iter().chain(next.map(|next| cycle(shape, *next))).collect()
+                milder.chain(next.map(|next| cycle(shape, *next))).collect()
             }
             Self::CommitCycle(level) => {
                 Weak::ALL.into_iter().find(|stronger| *stronger > level).map(Self::CommitCycle).into_iter().collect()
@@ -187,6 +216,8 @@ impl Phenomenon {
             | Self::G1a
             | Self::G1b
             | Self::Internal
+            | Self::PredicateReadMiss
+            | Self::PredicateReadExtra
             | Self::Broken(_)
             | Self::CycleExists(_) => vec![],
         }
@@ -215,6 +246,8 @@ impl Display for Phenomenon {
             Self::FutureRead => f.write_str("future-read"),
             Self::Internal => f.write_str("internal"),
             Self::LostUpdate => f.write_str("lost-update"),
+            Self::PredicateReadMiss => f.write_str("predicate-read-miss"),
+            Self::PredicateReadExtra => f.write_str("predicate-read-extra"),
         }
     }
 }

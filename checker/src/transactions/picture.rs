@@ -5,10 +5,7 @@ use std::{
     fmt::{self, Display, Write as _},
 };
 
-use super::{
-    report::{CommitReason, Dependency},
-    words::Told,
-};
+use super::{report::CommitReason, words::Told};
 use crate::history::OpId;
 
 /// No SVG is drawn of more transactions than these: nobody could read it.
@@ -38,8 +35,8 @@ impl Display for Place {
 fn colour(word: &str) -> &'static str {
     match word {
         "ww" => "#b3261e",
-        "wr" => "#1a5fb4",
-        "rw" => "#7b3fa0",
+        "wr" | "wr-predicate" => "#1a5fb4",
+        "rw" | "rw-predicate" => "#7b3fa0",
         "process" | "session" => "#2e7d32",
         _ => "#616161",
     }
@@ -47,13 +44,7 @@ fn colour(word: &str) -> &'static str {
 
 fn arrows(told: &Told) -> Vec<Arrow> {
     let steps = told.steps.iter().map(|told| {
-        let word = match told.step.dependency {
-            Dependency::Ww => "ww",
-            Dependency::Wr => "wr",
-            Dependency::Rw => "rw",
-            Dependency::Process => "process",
-            Dependency::Realtime => "realtime",
-        };
+        let word = told.step.dependency.name();
         Arrow { from: Place(Some(told.step.from)), to: Place(Some(told.step.to)), word }
     });
     let commits = told.commits.iter().map(|(step, _)| {

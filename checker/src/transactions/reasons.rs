@@ -41,17 +41,25 @@ pub(super) type Meeting = (Placed, Placed, bool);
 impl Transactions {
     /// What says that a step of a cycle is so, in the history that was checked last; nothing for orders of time and process.
     pub fn reason(&self, history: &History, objects: Objects, step: Step) -> Option<Reason> {
+        if matches!(step.dependency, Dependency::PredicateWr | Dependency::PredicateRw) {
+            return self.predicates.reason(step, &self.compact);
+        }
         let (one, other, is_unread) = match objects {
             Objects::Lists => self.lists.meeting(&self.compact, step),
-            Objects::Registers => self.registers.meeting(&self.compact, step),
+            Objects::Registers | Objects::Predicates => self.registers.meeting(&self.compact, step),
         }?;
-        let value = |op: OpId, place: u32| {
-            micros(history, op.0, objects).nth(place as usize).map_or(Value::Nil, |micro| micro.value)
+        let real = |op: OpId, place: u32| match objects {
+            Objects::Predicates => self.predicates.origin(op.0, place),
+            Objects::Lists | Objects::Registers => {
+                let micro = micros(history, op.0, objects).nth(place as usize);
+                (place, micro.map_or(Value::Nil, |micro| micro.value))
+            }
         };
+        let [one_real, other_real] = [real(step.from, one.0), real(step.to, other.0)];
         Some(Reason {
             key: self.compact.name(one.1.key()),
-            parts: [one.0, other.0],
-            values: [value(step.from, one.0), value(step.to, other.0)],
+            parts: [one_real.0, other_real.0],
+            values: [one_real.1, other_real.1],
             is_unread,
         })
     }
@@ -76,7 +84,7 @@ impl Lists {
                 let (later, is_unread) = self.later(write.1.key(), place, compact, to)?;
                 Some((write, later, is_unread))
             }),
-            Dependency::Process | Dependency::Realtime => None,
+            Dependency::Process | Dependency::Realtime | Dependency::PredicateWr | Dependency::PredicateRw => None,
         }
     }
 
@@ -113,7 +121,7 @@ impl Registers {
             }
             Dependency::Rw => next(true),
             Dependency::Ww => next(false),
-            Dependency::Process | Dependency::Realtime => None,
+            Dependency::Process | Dependency::Realtime | Dependency::PredicateWr | Dependency::PredicateRw => None,
         }
     }
 }

@@ -112,7 +112,7 @@ impl Registers {
     }
 
     /// The version that a register had before any write.
-    fn initial(&self, key: usize) -> u32 {
+    pub(super) fn initial(&self, key: usize) -> u32 {
         self.written + key as u32
     }
 
@@ -336,6 +336,27 @@ impl Registers {
     pub(super) fn is_earlier(&self, key: usize, one: u32, other: u32) -> bool {
         let initial = self.initial(key);
         (one == initial && other != initial) || self.pairs.binary_search(&(one, other)).is_ok()
+    }
+
+    /// Whether somebody wrote a version, which the initial one of a register nobody did.
+    pub(super) fn is_written(&self, version: u32) -> bool {
+        version < self.written
+    }
+
+    /// Whether a version of a register is known to come before another, with others in between or none.
+    pub(super) fn precedes(&self, key: usize, one: u32, other: u32) -> bool {
+        if one == self.initial(key) || other == self.initial(key) {
+            return one != other && other != self.initial(key);
+        }
+        let (mut waiting, mut seen) = (vec![one], Vec::new());
+        while let Some(version) = waiting.pop() {
+            if seen.contains(&version) {
+                continue;
+            }
+            seen.push(version);
+            waiting.extend(self.pairs_of(version).iter().map(|(_, later)| *later));
+        }
+        one != other && seen.contains(&other)
     }
 
     /// Whether no version that was written is known to come before this one.

@@ -13,6 +13,8 @@ pub enum Objects {
     Lists,
     /// Registers, written and read.
     Registers,
+    /// Registers that can be deleted, and that are read by predicates, too.
+    Predicates,
 }
 
 /// Why one transaction comes before another.
@@ -28,6 +30,10 @@ pub enum Dependency {
     Process,
     /// The other was invoked when it had completed.
     Realtime,
+    /// The other read by a predicate and did not find what its version, or a later one, hid.
+    PredicateWr,
+    /// The other wrote a version that it would have found when it read by a predicate.
+    PredicateRw,
 }
 
 /// One step around a cycle.
@@ -156,6 +162,22 @@ pub enum Holds {
     No,
     /// Neither.
     Unknown,
+}
+
+impl Dependency {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Ww, Self::Wr, Self::Rw, Self::Process, Self::Realtime, Self::PredicateWr, Self::PredicateRw];
+
+    /// Its short name.
+    pub fn name(self) -> &'static str {
+        ["ww", "wr", "rw", "process", "realtime", "wr-predicate", "rw-predicate"][self as usize]
+    }
+
+    /// Whether the other wrote over what it read, by a predicate or not.
+    pub fn is_rw(self) -> bool {
+        matches!(self, Self::Rw | Self::PredicateRw)
+    }
 }
 
 impl Report {

@@ -2,6 +2,7 @@ use super::{levels::Level, *};
 use crate::{list_append::FUNCTIONS, testing::parse_as};
 
 mod oracle;
+mod predicates;
 
 /// The names of what is wrong with the history in `text`.
 #[track_caller]

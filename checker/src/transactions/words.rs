@@ -10,7 +10,7 @@ use super::{
     reasons::Reason,
     report::{CommitReason, CommitStep, Dependency, Finding, Objects, Report, Step, Undecided, Witness},
 };
-use crate::history::{Deed, History, Micro, OpId, Value};
+use crate::history::{Deed, History, Micro, OpId, Predicate, Value};
 
 /// A finding in words. Its `Display` is the whole of it, over several lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +107,10 @@ impl Teller<'_> {
         match micro.deed {
             Deed::Read if fate != Fate::Committed => format!("r {key}"),
             Deed::Read => format!("r {key} {}", self.value(micro.value)),
+            Deed::Write if self.objects == Objects::Predicates && micro.value == Value::Nil => format!("delete {key}"),
             Deed::Write => format!("w {key} {}", self.value(micro.value)),
+            Deed::Match => search(self.history, micro),
+            Deed::Begin => format!("begin {key} {}", self.value(micro.value)),
             Deed::Append => format!("append {key} {}", self.value(micro.value)),
         }
     }
@@ -141,7 +144,7 @@ impl Teller<'_> {
         let [first, second] = reason.parts.map(|part| part + 1);
         let (did, verb) = match self.objects {
             Objects::Lists => ("appended", "append"),
-            Objects::Registers => ("wrote", "write"),
+            Objects::Registers | Objects::Predicates => ("wrote", "write"),
         };
         let last = match reason.is_unread {
             true => format!("; nobody read {after}, so it comes after all that somebody read"),
@@ -159,8 +162,29 @@ impl Teller<'_> {
             Dependency::Ww => format!(
                 "{other} {did} {after} to {key} (its part {second}) after the {verb} of {before} by {one} (its part {first}){last}"
             ),
+            Dependency::PredicateWr => {
+                let by = self.predicate(step.to, reason.parts[1]);
+                format!(
+                    "{other} did not find {key} by {by} (its part {second}), though all that it was before {one} {} (its part {first}) fits",
+                    left(&before)
+                )
+            }
+            Dependency::PredicateRw => {
+                let by = self.predicate(step.from, reason.parts[0]);
+                format!(
+                    "{one} did not find {key} by {by} (its part {first}), which is before {other} {} (its part {second})",
+                    left(&after)
+                )
+            }
             Dependency::Process | Dependency::Realtime => self.order(step),
         }
+    }
+
+    /// The predicate of a part of a transaction.
+    fn predicate(&self, op: OpId, part: u32) -> String {
+        let micro = deeds(self.history, op.0).1.get(part as usize);
+        let known = micro.and_then(|micro| self.history.values.searched(micro));
+        known.map_or_else(String::new, |(predicate, _)| predicate_in(self.history, predicate))
     }
 
     fn commit(&self, step: CommitStep) -> String {
@@ -230,6 +254,12 @@ impl Teller<'_> {
             Phenomenon::FutureRead => format!("T{op} read {value} of {key} before it wrote that itself"),
             Phenomenon::LostUpdate => format!("T{op} and T{other} both wrote {key} after they read {value} of it"),
             Phenomenon::Internal => format!("T{op} read {key} otherwise than it had read or written it itself"),
+            Phenomenon::PredicateReadMiss => {
+                format!("T{op} did not find {key}, though every version of it fits the predicate")
+            }
+            Phenomenon::PredicateReadExtra => {
+                format!("T{op} found {value} of {key}, which does not fit the predicate")
+            }
             Phenomenon::Broken(guarantee) => {
                 let (did, before) = match guarantee {
                     Guarantee::MonotonicReads => ("read", "read"),
@@ -247,6 +277,32 @@ impl Teller<'_> {
             | Phenomenon::CycleExists(_) => phenomenon.to_string(),
         }
     }
+}
+
+/// What a write did: `wrote 5`, or `deleted it`.
+fn left(value: &str) -> String {
+    if value == "nil" { "deleted it".to_owned() } else { format!("wrote {value}") }
+}
+
+/// A predicate as files have it: `[:mod 2 0]`.
+fn predicate_in(history: &History, predicate: Predicate) -> String {
+    let (word, numbers) = predicate.spelled();
+    let numbers: Vec<String> = numbers.iter().map(|number| format!(" {}", history.names.number(*number))).collect();
+    if numbers.is_empty() { format!(":{word}") } else { format!("[:{word}{}]", numbers.concat()) }
+}
+
+/// A read by a predicate with what it found: `rp :true {k1 5}`.
+pub(crate) fn search(history: &History, micro: &Micro) -> String {
+    let Some((predicate, found)) = history.values.searched(micro) else { return "rp".to_owned() };
+    let predicate = predicate_in(history, predicate);
+    let Some(found) = found else { return format!("rp {predicate}") };
+    let value = |value: Value| match value {
+        Value::Int(number) => history.names.number(number),
+        Value::Nil | Value::Pair(..) | Value::List(_) | Value::Transaction(_) => "nil".to_owned(),
+    };
+    let found: Vec<String> =
+        found.iter().map(|read| format!("{} {}", history.names.key(read.key), value(read.value))).collect();
+    format!("rp {predicate} {{{}}}", found.join(", "))
 }
 
 /// The transactions of a step.

@@ -11,7 +11,7 @@ use murphy_checker::{
     history::History,
     read::Format,
     transactions::{
-        Dependency, Finding, Holds, Objects, Options, Orders, Report, STEPS_MAX, Transactions, VersionOrders,
+        Finding, Holds, Objects, Options, Orders, Report, STEPS_MAX, Transactions, VersionOrders,
         levels::{Level, Levels},
         phenomena::Relation,
         picture,
@@ -219,17 +219,10 @@ impl Judged {
 fn finding(told: &Told) -> Value {
     let transactions = told.transactions.iter().map(|(op, did)| json!({ "index": op.0, "did": did }));
     let steps = told.steps.iter().map(|told| {
-        let dependency = match told.step.dependency {
-            Dependency::Ww => "ww",
-            Dependency::Wr => "wr",
-            Dependency::Rw => "rw",
-            Dependency::Process => "process",
-            Dependency::Realtime => "realtime",
-        };
         json!({
             "from": told.step.from.0,
             "to": told.step.to.0,
-            "dependency": dependency,
+            "dependency": told.step.dependency.name(),
             "parts": told.reason.map(|reason| reason.parts),
             "why": told.sentence,
         })
