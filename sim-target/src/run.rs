@@ -15,6 +15,7 @@ use crate::{
     draw::{Keying, Purpose, mix},
     hooks::Hooked,
     inject::{Moment, Plan, StepReport},
+    invariant::Invariant,
     invariants::Watch,
     marks::{self, Broken},
     network::Fate,
@@ -95,6 +96,8 @@ pub trait Run {
     /// The clauses of the target's invariants that no run so far has found true or false, each with the name of its invariant: what
     /// they name is perhaps misspelt.
     fn undecided(&self) -> Vec<(String, String)>;
+    /// Judges these as well in every run from now on, beside the target's own. A snapshot taken before does not serve any more.
+    fn judge(&mut self, invariants: &[Invariant]);
 }
 
 /// A target whose type need not be known.
@@ -178,6 +181,8 @@ pub struct Runner<T: Target> {
     cores: Vec<Core<T::Node>>,
     nodes: Vec<Option<T::Node>>,
     properties: Vec<Property<T::Node>>,
+    /// Judged beside the target's own.
+    invariants: Vec<Invariant>,
     members: Vec<NodeId>,
     /// The kind of each node.
     kinds: Vec<&'static str>,
@@ -218,6 +223,7 @@ impl<T: Target> Runner<T> {
             cores,
             nodes: Vec::new(),
             properties,
+            invariants: Vec::new(),
             members: Vec::new(),
             kinds: Vec::new(),
             addresses: Vec::new(),
@@ -260,6 +266,7 @@ impl<T: Target> Run for Runner<T> {
 
     fn run_keeping(&mut self, schedule: &Schedule, options: Options, events: &[u64]) -> Vec<Snapshot> {
         let (target, bugs, mut kept) = (self.target.clone(), self.bugs.clone(), Vec::new());
+        let invariants = self.invariants.clone();
         let (mut world, outcome) = self.world(schedule.header.seed);
         world.begin(schedule, options);
         let core = &mut *world.core;
@@ -277,7 +284,8 @@ impl<T: Target> Run for Runner<T> {
             // What hooks remember is theirs, and has no copy.
             if !over && world.core.hooks.is_none() && fork(world.nodes, &mut nodes).is_some() {
                 let (target, bugs, events, core) = (target.clone(), bugs.clone(), outcome.events, world.core.save());
-                kept.push(Snapshot::new(Taken { target, bugs, options, events, nodes, core }));
+                let invariants = invariants.clone();
+                kept.push(Snapshot::new(Taken { target, bugs, invariants, options, events, nodes, core }));
             }
         }
         over = over || world.play(options.events_max, &mut outcome.events);
@@ -288,7 +296,7 @@ impl<T: Target> Run for Runner<T> {
     fn resume(&mut self, snapshot: &Snapshot, schedule: &Schedule, options: Options) -> Result<&Outcome, Refused> {
         let taken: Option<&Taken<T::Node, T>> = snapshot.taken.downcast_ref();
         let taken = taken.filter(|taken| Rc::ptr_eq(&taken.target, &self.target) && taken.bugs == self.bugs);
-        let taken = taken.ok_or(Refused::Target)?;
+        let taken = taken.filter(|taken| taken.invariants == self.invariants).ok_or(Refused::Target)?;
         if taken.options != options {
             return Err(Refused::Options);
         }
@@ -309,6 +317,13 @@ impl<T: Target> Run for Runner<T> {
         // What one workload does not decide another may.
         let undecided = watches.map(|watch| clauses(watch)).reduce(|a, b| &a & &b);
         undecided.unwrap_or_default().into_iter().collect()
+    }
+
+    fn judge(&mut self, invariants: &[Invariant]) {
+        self.invariants.extend_from_slice(invariants);
+        for core in &mut self.cores {
+            core.watch = Watch::new([self.target.invariants(), self.invariants.clone()].concat());
+        }
     }
 }
 
