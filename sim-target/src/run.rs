@@ -17,6 +17,7 @@ use crate::{
     inject::{Moment, Plan, StepReport},
     invariant::Invariant,
     invariants::Watch,
+    limits::Limits,
     marks::{self, Broken},
     network::Fate,
     node::{Input, Node, NodeId},
@@ -194,7 +195,8 @@ impl<T: Target> Runner<T> {
     /// A runner of `target` with these planted bugs in force.
     ///
     /// # Panics
-    /// If the target names no workload, has no nodes or, with spares, more than 16, or two of its names have one hash.
+    /// If the target names no workload, has no nodes or, with spares, more than 16, two of its names have one hash, or one of its
+    /// limits is for messages of a kind that there is not.
     pub fn new(target: Rc<T>, bugs: BTreeSet<String>) -> Self {
         panics::install_hook();
         let about = Rc::new(target.about());
@@ -215,6 +217,7 @@ impl<T: Target> Runner<T> {
         for core in &mut cores {
             core.hooks = target.hooks();
             core.watch = Watch::new(target.invariants());
+            core.limits = Limits::new(&target.limits(), T::Node::KINDS);
         }
         let properties = target.properties();
         Self {
@@ -421,7 +424,7 @@ impl<T: Target> World<'_, T> {
         core.violate(marks::broken().map(|broken| broken_mark(0, broken)));
         outcome.verdict = match core.violation.take() {
             Some(anomaly) => Verdict::Invalid(anomaly),
-            None if over => core.observer.finish(&core.history),
+            None if over => core.judge_whole(),
             None => Verdict::Unknown(Budget::Events),
         };
         outcome.time = core.now;

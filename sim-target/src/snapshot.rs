@@ -23,6 +23,7 @@ use crate::{
     inject::{DiskRules, Facts, Plan, Resources, sorts_by_clock},
     invariant::Invariant,
     invariants::Watch,
+    limits::Limits,
     marks::{self, Tally},
     network::Network,
     node::{Node, RequestId},
@@ -186,6 +187,7 @@ saved! {
         reads: ClockReads,
         fresh_marks: Vec<u16>,
         watch: Option<Box<Watch>>,
+        limits: Option<Box<Limits>>,
     }
     otherwise {
         about,
