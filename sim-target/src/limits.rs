@@ -1,4 +1,5 @@
-//! What nodes may not log, what they must log, and how many messages they may send in how short a time.
+//! What nodes may not log, what they must log, how many messages they may send in how short a time, and how long they may take to
+//! answer while nothing is wrong.
 //!
 //! Judged while a run goes on, but for what must be logged, which its end shows. Deliberately absent: what a node says through
 //! `tracing`, which nobody listens to unless a trace is kept.
@@ -7,8 +8,10 @@ use std::{collections::VecDeque, time::Duration};
 
 use murphy_checker::{
     checkers::{log_patterns::LogPatterns, message_rate::MESSAGE_RATE},
+    history::OpId,
     verdict::{Anomaly, Class, Evidence, Verdict},
 };
+use murphy_schedule::{FaultKind, Header};
 
 use crate::{
     core::{Core, number},
@@ -16,6 +19,8 @@ use crate::{
     trace::What,
 };
 
+/// An operation took longer than it may.
+const SLOW: &str = "slow-operation";
 /// No node logged what one must.
 const LOG_MISSING: &str = "log-missing";
 
@@ -46,6 +51,15 @@ pub enum Limit {
         /// In so short a time.
         within: Duration,
     },
+    /// An operation of a client completes within this time, however it ends, if nothing disturbs it: no step of the schedule is in
+    /// force until then, nor has been for `calm` before it was invoked, every node is up, and the header leaves links, processors,
+    /// memory and disks as they are: `slow-operation`.
+    Answers {
+        /// So long may it take.
+        within: Duration,
+        /// So long after its start, or after the end of a step, the system needs to settle.
+        calm: Duration,
+    },
 }
 
 /// The limits of a target, and what the present run has come to.
@@ -55,6 +69,14 @@ pub(crate) struct Limits {
     forbids: bool,
     required: Vec<Required>,
     rates: Vec<Rate>,
+    latencies: Vec<Latency>,
+}
+
+/// How long an operation may take, and after how long a calm, in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+struct Latency {
+    within: u64,
+    calm: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -81,17 +103,18 @@ impl Limits {
     /// # Panics
     /// If a limit names a kind of message that there is not.
     pub(crate) fn new(limits: &[Limit], kinds: &[&'static str]) -> Option<Box<Self>> {
-        let (mut forbidden, mut required, mut rates) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut forbidden, mut required, mut rates, mut latencies) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for limit in limits {
             match *limit {
                 Limit::NeverLogs(text) => forbidden.push(text),
                 Limit::Logs(text) => required.push(Required { text: text.to_lowercase(), logged: false }),
                 Limit::Sends { kind, most, within } => rates.push(Rate::new(kind, most, within, kinds)),
+                Limit::Answers { within, calm } => latencies.push(Latency { within: nanos(within), calm: nanos(calm) }),
             }
         }
         let forbids = !forbidden.is_empty();
-        let limits = Self { forbidden: LogPatterns::new(&forbidden), forbids, required, rates };
-        (forbids || !limits.required.is_empty() || !limits.rates.is_empty()).then(|| Box::new(limits))
+        let limits = Self { forbidden: LogPatterns::new(&forbidden), forbids, required, rates, latencies };
+        (limits.reads_logs() || !limits.rates.is_empty() || !limits.latencies.is_empty()).then(|| Box::new(limits))
     }
 
     pub(crate) fn reset(&mut self) {
@@ -131,7 +154,7 @@ impl Rate {
                 panic!("a limit is for messages of kind `{name}`, expected one of {}", kinds.join(", "))
             })
         };
-        let within = u64::try_from(within.as_nanos()).unwrap_or(u64::MAX);
+        let within = nanos(within);
         Self { kind: kind.map(index), name: kind.unwrap_or("any kind"), most: most as usize, within, sent: Vec::new() }
     }
 
@@ -161,6 +184,10 @@ impl Rate {
     }
 }
 
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
 fn breach(name: &'static str, sentence: String) -> Anomaly {
     Anomaly {
         class: Class::Invariant,
@@ -179,6 +206,38 @@ impl<N: Node> Core<N> {
         let broken = self.limits.as_mut().and_then(|limits| limits.logged(number(me), &line));
         self.note(Some(me), |_| What::Log(line));
         self.violate(broken);
+    }
+
+    /// An operation has completed.
+    pub(crate) fn judge_latency(&mut self, op: OpId) {
+        let latencies = self.limits.iter().flat_map(|limits| &limits.latencies);
+        let invoked = self.history.operations[op.0 as usize].invoked_at;
+        let took = self.now - invoked;
+        let mut slow = latencies.filter(|latency| took > latency.within).peekable();
+        if slow.peek().is_none() || !self.is_undisturbed() {
+            return;
+        }
+        let calm = invoked.checked_sub(self.last_disturbed());
+        if let Some(Latency { within, .. }) = slow.find(|latency| calm.is_some_and(|calm| calm >= latency.calm)) {
+            let [took, within] = [took, *within].map(|nanos| nanos as f64 / 1e6);
+            let sentence =
+                format!("operation {} took {took:.3} ms while nothing was wrong, more than {within} ms", op.0);
+            let evidence = Evidence::Operations { operations: vec![op], sentence };
+            self.violate(Some(Anomaly { class: Class::Invariant, name: SLOW.into(), evidence }));
+        }
+    }
+
+    /// When a step was in force last; 0 if none ever was.
+    fn last_disturbed(&self) -> u64 {
+        let steps = self.plan.steps.iter().filter(|planned| planned.step().fault.kind() != FaultKind::Note);
+        steps.filter_map(|planned| planned.last_in_force(self.now)).max().unwrap_or_default()
+    }
+
+    /// Whether every node is up, and the header leaves the world as it is.
+    fn is_undisturbed(&self) -> bool {
+        let Header { jitter, loss, duplication, within, between, latencies, cpu, memory, disk, .. } = Header::default();
+        let plain = Header { jitter, loss, duplication, within, between, latencies, cpu, memory, disk, ..self.header };
+        self.header == plain && self.hosts.iter().all(|host| host.up)
     }
 
     /// What a run that has come to its end shows.

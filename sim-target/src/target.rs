@@ -52,7 +52,8 @@ pub trait Target: 'static {
         Vec::new()
     }
 
-    /// What its nodes may not log, what one must log, and how many messages a node may send in how short a time. None if not said.
+    /// What its nodes may not log, what one must log, how many messages a node may send in how short a time, and how
+    /// long an operation may take while nothing is wrong. None if not said.
     fn limits(&self) -> Vec<Limit> {
         Vec::new()
     }

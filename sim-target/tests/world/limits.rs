@@ -133,3 +133,40 @@ fn what_was_logged_and_sent_by_a_snapshot_counts() {
 fn a_limit_for_messages_that_there_are_not_is_refused() {
     runner(idle(), &[Limit::Sends { kind: Some("Tack"), most: 1, within: Duration::from_secs(1) }]);
 }
+
+/// Takes 30 ms for each request.
+fn slow() -> Probe {
+    fn on(node: &mut ProbeNode, input: Input<ProbeNode>, cx: &mut Cx<'_>) {
+        if let Input::Request { .. } = input {
+            cx.spend(Duration::from_millis(30));
+        }
+        answer(node, input, cx);
+    }
+    Probe { on, ..idle() }
+}
+
+#[test]
+fn an_operation_may_take_so_long_while_nothing_is_wrong() {
+    let verdict = |millis, calm, steps: &str| {
+        let limit = Limit::Answers { within: Duration::from_millis(millis), calm: Duration::from_millis(calm) };
+        let header = SECOND.replace("ops 0", "ops 20");
+        let outcome = runner(slow(), &[limit]).run(&schedule(&format!("{header}{steps}")), Options::SEARCH).clone();
+        let told = outcome.verdict.anomaly().map(|anomaly| explain(&outcome.history, anomaly).summary);
+        (outcome.verdict.anomaly().map(|anomaly| anomaly.name.to_string()), told.unwrap_or_default(), outcome.time / MS)
+    };
+    assert_eq!(verdict(60, 0, "").0, None);
+    let (name, told, at) = verdict(20, 0, "");
+    assert_eq!(name.as_deref(), Some("slow-operation"));
+    assert!(
+        told.starts_with("operation 0 took 3") && told.ends_with("while nothing was wrong, more than 20 ms"),
+        "{told}"
+    );
+    assert!(at < 500, "it is told at once");
+    assert!(verdict(20, 500, "").2 > 500, "the system needs some time to begin");
+    let step = "at 0s block n1->n2 for 1s";
+    let (name, _, at) = verdict(20, 0, step);
+    assert!(name.is_some() && at > 1000, "while a step is in force, nobody complains");
+    assert_eq!(verdict(20, 5000, step).0, None, "nor so long after it");
+    let crashed = "at 0s crash n1";
+    assert_eq!(verdict(20, 5000, crashed).0, None);
+}
