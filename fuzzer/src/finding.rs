@@ -8,16 +8,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use murphy_checker::{explain, verdict::Anomaly, write};
+use murphy_checker::{explain, invariant, verdict::Anomaly, write};
 use murphy_schedule::{Document, Schedule, Vocabulary, shrink};
 use murphy_sim::Outcome;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::{harness::Harness, minimize::HARMLESS, picture};
+use crate::{
+    harness::{BadInvariants, Harness},
+    minimize::HARMLESS,
+    picture,
+};
 
 /// The version of the key's definition.
 const KEY_VERSION: &str = "v1";
+/// The file of invariants that were judged beside the target's own.
+const INVARIANTS: &str = "invariants.inv";
 /// The version of this crate, which is that of its checkers.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -34,6 +40,8 @@ pub struct Finding {
     pub outcome: Outcome,
     /// Kinds of faults in order, with the roles of those they struck: what makes this finding different from another.
     pub skeleton: String,
+    /// The invariants that were judged beside the target's own, as they were written.
+    pub invariants: String,
     document: String,
     kinds_of_traffic: Vec<&'static str>,
 }
@@ -84,6 +92,9 @@ pub enum FolderError {
         /// The file of text.
         text: PathBuf,
     },
+    /// The invariants that were judged cannot be read.
+    #[error(transparent)]
+    Invariants(#[from] BadInvariants),
 }
 
 impl FolderError {
@@ -124,6 +135,7 @@ impl Finding {
         Some(Self {
             target: harness.name().to_string(),
             skeleton: skeleton(&outcome, roles),
+            invariants: harness.invariants().to_string(),
             document: harness.document(schedule).to_string(),
             kinds_of_traffic: picture::background(&outcome),
             schedule: schedule.clone(),
@@ -221,11 +233,12 @@ impl Finding {
     fn readme(&self, command: &str) -> String {
         let (class, name, key) = (self.anomaly.class.name(), &self.anomaly.name, self.key());
         format!(
-            "# {name} in {target}\n\n{sentence}\n\nClass `{class}`. The schedule, minimal:\n\n```text\n{text}```\n\n\
+            "# {name} in {target}\n\n{sentence}\n\nClass `{class}`{with}. The schedule, minimal:\n\n```text\n{text}```\n\n\
              Who did what, up to the violation:\n\n```text\n{picture}```\n\n\
              ```\n{command} show {key}          this, with the explanation\n{command} replay {key} -v     step by step\n\
              {command} min {key}           minimize again\n```\n",
             target = self.target,
+            with = if self.invariants.is_empty() { "" } else { ", with `invariants.inv` judged" },
             sentence = self.sentence(),
             text = self.text(),
             picture = self.picture(40),
@@ -301,6 +314,9 @@ impl Finding {
         };
         put("schedule.murphy", self.document.as_bytes())?;
         put("input.bin", &self.schedule.to_bytes())?;
+        if !self.invariants.is_empty() {
+            put(INVARIANTS, self.invariants.as_bytes())?;
+        }
         put("meta.json", pretty(&self.meta_json(provenance)).as_bytes())?;
         put("verdict.json", pretty(&self.verdict_json()).as_bytes())?;
         put("explain.txt", self.explanation().as_bytes())?;
@@ -336,12 +352,14 @@ pub struct Entry {
     pub document: Document,
     /// Its `meta.json`, if that can be read.
     pub meta: Option<Value>,
+    /// The invariants that are to be judged beside the target's own, as they were written.
+    pub invariants: Option<String>,
 }
 
 /// Reads the schedule of a folder, and makes sure that text and bytes agree.
 ///
 /// # Errors
-/// If a file is missing or unreadable, or the two forms disagree. A text with mistakes is an error of its own, which the
+/// If a file is missing or unreadable, the two forms disagree, or its invariants have a mistake. A text with mistakes is an error of its own, which the
 /// caller reports; it comes back as the inner `Err` with the text.
 pub fn read_folder(path: &Path) -> Result<Result<Entry, crate::source::Mistakes>, FolderError> {
     let (text_path, bytes_path) = (path.join("schedule.murphy"), path.join("input.bin"));
@@ -355,7 +373,20 @@ pub fn read_folder(path: &Path) -> Result<Result<Entry, crate::source::Mistakes>
         return Err(FolderError::Disagree { bytes: bytes_path, text: text_path });
     }
     let meta = fs::read(path.join("meta.json")).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    Ok(Ok(Entry { path: path.to_path_buf(), document, meta }))
+    let invariants = read_invariants(&path.join(INVARIANTS))?;
+    Ok(Ok(Entry { path: path.to_path_buf(), document, meta, invariants }))
+}
+
+/// The invariants of a folder; none if it has no such file.
+fn read_invariants(path: &Path) -> Result<Option<String>, FolderError> {
+    let text = match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(FolderError::io("read", path))?,
+    };
+    match invariant::parse(&text) {
+        Ok(_) => Ok(Some(text)),
+        Err(error) => Err(BadInvariants { path: path.to_path_buf(), text, error }.into()),
+    }
 }
 
 /// Kinds of effective faults in the order in which they began, with the roles of those they struck, each once, so that the size

@@ -1,7 +1,8 @@
 //! One target, with its planted bugs, ready to run schedules: bytes → schedule → run → verdict.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
+use murphy_checker::invariant::{self, Invariant, InvariantError};
 use murphy_schedule::{Document, Schedule, Vocabulary};
 use murphy_sim::{About, AnyTarget, Options, Outcome, Run};
 use thiserror::Error;
@@ -33,12 +34,28 @@ fn expected(known: &[String]) -> String {
     if known.is_empty() { "none: it has no bugs to plant".to_string() } else { format!("one of {}", known.join(", ")) }
 }
 
+/// A file of invariants with a mistake, and its text.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{}:{error}", path.display())]
+pub struct BadInvariants {
+    /// The file.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: String,
+    /// What is wrong with it.
+    pub error: InvariantError,
+}
+
 /// A target with its planted bugs, ready to run schedules.
 pub struct Harness {
     name: String,
     about: About,
     vocabulary: Vocabulary,
     runner: Box<dyn Run>,
+    /// Judged beside the target's own.
+    invariants: Vec<Invariant>,
+    /// The same as they were written.
+    invariants_text: String,
 }
 
 impl Harness {
@@ -66,7 +83,38 @@ impl Harness {
             return Err(HarnessError::UnknownBug { target: about.name.to_string(), found: found.clone(), known });
         }
         let name = std::iter::once(about.name).chain(bugs.iter().map(String::as_str)).collect::<Vec<_>>().join("+");
-        Ok(Self { name, about, vocabulary: target.vocabulary(), runner: target.runner(&bugs) })
+        let (vocabulary, runner) = (target.vocabulary(), target.runner(&bugs));
+        Ok(Self { name, about, vocabulary, runner, invariants: Vec::new(), invariants_text: String::new() })
+    }
+
+    /// Judges the invariants of `text`, which is an `.inv` file, in every run from now on, beside the target's own. Findings keep
+    /// them. Those that are judged already are not judged twice.
+    ///
+    /// # Errors
+    /// If the text has a mistake.
+    pub fn judge(&mut self, text: &str) -> Result<(), InvariantError> {
+        let known = self.invariants.len();
+        for invariant in invariant::parse(text)? {
+            if !self.invariants.contains(&invariant) {
+                self.invariants.push(invariant);
+            }
+        }
+        if known < self.invariants.len() {
+            self.runner.judge(&self.invariants[known..]);
+            let end = if text.ends_with('\n') { "" } else { "\n" };
+            self.invariants_text += &format!("{text}{end}");
+        }
+        Ok(())
+    }
+
+    /// Judges the invariants of a folder, which whoever read the folder has found without a mistake.
+    pub(crate) fn judge_again(&mut self, text: &str) {
+        self.judge(text).expect("whoever read the folder has read its invariants");
+    }
+
+    /// The invariants that are judged beside the target's own, as they were written.
+    pub fn invariants(&self) -> &str {
+        &self.invariants_text
     }
 
     /// The target's name with its planted bugs: `raft-kv+B1`.

@@ -4,7 +4,7 @@
 //! murphy::check(murphy::echo::Echo).execs(200).run();
 //! ```
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use murphy_checker::verdict::Verdict;
 use murphy_schedule::{Dice, mutate};
@@ -13,7 +13,12 @@ use murphy_sim::{
     marks::{self, Site},
 };
 
-use crate::{finding::Finding, harness::Harness, minimize::minimize};
+use crate::{
+    finding::{self, Entry, Finding},
+    harness::Harness,
+    minimize::minimize,
+    source,
+};
 
 /// The runs that minimizing may take in a test.
 const BUDGET: u64 = 4000;
@@ -21,7 +26,34 @@ const BUDGET: u64 = 4000;
 /// Sets up a bounded search on `target`.
 pub fn check<T: Target>(target: T) -> Check {
     let target = Box::new(Shared::new(target));
-    Check { target, bugs: BTreeSet::new(), seed: 1, execs: 1000, marks: false }
+    Check { target, bugs: BTreeSet::new(), seed: 1, execs: 1000, marks: false, invariants: Vec::new() }
+}
+
+/// Runs every finding in the folder `crashes` that was filed for `target`, with the invariants that it was judged by, and returns
+/// how many there are: a test that a bug stays fixed.
+///
+/// # Panics
+/// If a finding still breaks a promise, or its folder cannot be read.
+pub fn regress<T: Target>(target: T, crashes: &Path) -> usize {
+    let targets: [Box<dyn AnyTarget>; 1] = [Box::new(Shared::new(target))];
+    let name = targets[0].about().name;
+    let entries = source::folders(crashes).into_iter().map(|folder| read(&folder));
+    let ours = entries.filter(|entry| entry.document.target.split('+').next() == Some(name));
+    ours.map(|entry| keep(&targets, &entry)).count()
+}
+
+fn read(folder: &Path) -> Entry {
+    let entry = finding::read_folder(folder).unwrap_or_else(|error| panic!("{error}"));
+    entry.unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+/// Fails if the finding still breaks a promise.
+fn keep(targets: &[Box<dyn AnyTarget>], entry: &Entry) {
+    let mut harness = Harness::new(targets, &entry.document.target).unwrap_or_else(|error| panic!("{error}"));
+    entry.invariants.iter().for_each(|text| harness.judge_again(text));
+    if let Some(finding) = Finding::new(&mut harness, &entry.document.schedule) {
+        panic!("{}: {}\n\n{}", entry.path.display(), finding.sentence(), finding.text());
+    }
 }
 
 /// A bounded search.
@@ -31,6 +63,7 @@ pub struct Check {
     seed: u64,
     execs: u64,
     marks: bool,
+    invariants: Vec<String>,
 }
 
 /// What a bounded search gave.
@@ -67,6 +100,12 @@ impl Check {
         self
     }
 
+    /// Judges the invariants of an `.inv` file beside the target's own.
+    pub fn invariants(mut self, text: &str) -> Self {
+        self.invariants.push(text.to_string());
+        self
+    }
+
     /// Has [`run`](Self::run) fail if there is a mark in the target's code that no run hit: a `sometimes!` whose condition never
     /// held, a place that was never reached, an `always!` that was never evaluated.
     pub fn require_marks(mut self) -> Self {
@@ -80,10 +119,13 @@ impl Check {
     /// The minimized finding, and how many schedules it took.
     ///
     /// # Panics
-    /// If the target has no such bug to plant, or is not deterministic.
+    /// If the target has no such bug to plant, or is not deterministic, or its [invariants](Self::invariants) have a mistake.
     pub fn search(&self) -> Result<Report, (Box<Finding>, u64)> {
         let mut harness =
             Harness::with_bugs(&*self.target, self.bugs.clone()).unwrap_or_else(|error| panic!("{error}"));
+        for text in &self.invariants {
+            harness.judge(text).unwrap_or_else(|error| panic!("invariants: {error}"));
+        }
         let (mut dice, mut report) = (Dice::new(self.seed), Report::default());
         let mut hit = vec![false; marks::names().len()];
         while report.execs < self.execs {

@@ -87,8 +87,8 @@ pub mod source;
 
 #[cfg(feature = "cli")]
 pub use cli::cli;
-pub use harness::{Harness, HarnessError};
-pub use kit::{Check, Report, check};
+pub use harness::{BadInvariants, Harness, HarnessError};
+pub use kit::{Check, Report, check, regress};
 pub use murphy_checker as checker;
 pub use murphy_schedule as schedule;
 pub use murphy_sim::*;

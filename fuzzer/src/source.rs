@@ -235,6 +235,8 @@ pub struct Source {
     pub document: Document,
     /// The folder of the finding, if it came from one and nothing of it was said anew.
     pub entry: Option<finding::Entry>,
+    /// The invariants that its folder has it judged by, beside the target's own, as they were written.
+    pub invariants: Option<String>,
 }
 
 /// Finds the schedule that `word` means: a folder, a file, `-`, `latest`, or a key in `crashes` or its beginning.
@@ -248,7 +250,7 @@ pub fn open(word: &str, crashes: &Path, reading: &Reading) -> Result<Source, Sou
     }
     // Neither a key nor a folder's name has one of these: a file is meant, perhaps one that is missing.
     if word == "-" || word.contains(['/', '.']) || path.exists() {
-        return reading.file(path).map(|file| Source { document: file.document, entry: None });
+        return reading.file(path).map(|file| Source { document: file.document, entry: None, invariants: None });
     }
     open_folder(&lookup(word, crashes)?, reading)
 }
@@ -257,7 +259,8 @@ fn open_folder(path: &Path, reading: &Reading) -> Result<Source, SourceError> {
     let entry = finding::read_folder(path)?.map_err(SourceError::Mistakes)?;
     let mut document = entry.document.clone();
     reading.adapt(&mut document)?;
-    Ok(Source { document, entry: Some(entry).filter(|_| reading.set.is_empty()) })
+    let invariants = entry.invariants.clone();
+    Ok(Source { document, entry: Some(entry).filter(|_| reading.set.is_empty()), invariants })
 }
 
 /// The folder in `crashes` whose key begins with `word`.

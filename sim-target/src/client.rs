@@ -370,6 +370,7 @@ impl<N: Node> Core<N> {
         self.note(None, |_| What::Complete(op));
         self.occurs(Occurred::Completed(op));
         self.intercept(Side::After, None, Hooked::Complete { op, call, completion });
+        self.judge_latency(op);
         if let Some(value) = seen_value(&call, &completion) {
             self.clients.observed[call.key as usize] = value;
         }

@@ -238,7 +238,7 @@ impl<N: Node> Context<'_, N> {
         self.core.event(self.me, name, value);
     }
 
-    /// A line for the trace. Costs nothing when no trace is recorded.
+    /// A line for the trace, and for the target's [limits](crate::Target::limits) of what is logged. Costs nothing when there is neither.
     pub fn log(&mut self, line: Arguments<'_>) {
         self.core.log(self.me, line);
     }

@@ -24,6 +24,7 @@ use crate::{
     hooks::{Hooked, Hooks},
     inject::{DiskRules, Facts, Moment, Plan, Resources},
     invariants::{Occurred, Watch},
+    limits::Limits,
     marks,
     network::Network,
     node::{Node, ReplyTo, RequestId, Timer},
@@ -316,6 +317,8 @@ pub(crate) struct Core<N: Node> {
     pub(crate) hooks: Option<Box<dyn Hooks<N>>>,
     /// What judges the target's invariants, if it has any.
     pub(crate) watch: Option<Box<Watch>>,
+    /// What nodes may log and send, if the target says.
+    pub(crate) limits: Option<Box<Limits>>,
     pub(crate) seen: Seen,
     pub(crate) signals: Signals,
     /// A node went down while the present event was handled.
@@ -360,6 +363,7 @@ impl<N: Node> Core<N> {
             numbers: Numbers::default(),
             hooks: None,
             watch: None,
+            limits: None,
             seen: Seen::new(),
             signals: Signals::default(),
             went_down: false,
@@ -397,6 +401,9 @@ impl<N: Node> Core<N> {
         }
         if let Some(watch) = &mut self.watch {
             watch.reset();
+        }
+        if let Some(limits) = &mut self.limits {
+            limits.reset();
         }
         self.seen.reset();
         self.signals.states.clear();
@@ -547,7 +554,8 @@ impl<N: Node> Core<N> {
     /// Whether nobody is told of messages of this kind, or keeps account of them.
     #[inline]
     pub(crate) fn goes_untold(&self, kind: usize) -> bool {
-        let told = self.trace.is_some() || self.hooks.is_some() || self.awaits_message(kind);
+        let told =
+            self.trace.is_some() || self.hooks.is_some() || self.awaits_message(kind) || self.counts_messages(kind);
         !told && !self.network.buffers.clocks_matter
     }
 
@@ -609,6 +617,7 @@ impl<N: Node> Core<N> {
             chance,
         });
         self.intercept(Side::After, Some(me), Hooked::Send { to: number(to), kind, message: &message });
+        self.count_message(me, kind);
         let ending = self.network.fate.ending;
         let kind = if self.network.fate.is_damaged() { N::kind(&message) } else { kind };
         self.post(me, to, kind, session, arrives, message);
@@ -836,13 +845,13 @@ impl<N: Node> Core<N> {
     }
 
     pub(crate) fn log(&mut self, me: usize, line: Arguments<'_>) {
-        if self.trace.is_none() || !self.alive(me) {
+        if !self.hears_logs() || !self.alive(me) {
             return;
         }
         if self.hosts[me].outbox.is_open() {
             return self.put_off(me, Deed::Log(line.to_string()));
         }
-        self.note(Some(me), |_| What::Log(line.to_string()));
+        self.log_now(me, line.to_string());
     }
 
     /// Keeps the first anomaly; it ends the run.

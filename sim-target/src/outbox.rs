@@ -290,7 +290,7 @@ impl<N: Node> Core<N> {
             Deed::Exit => self.exit_now(me),
             Deed::Disk(operation) => self.operate_now(me, operation),
             Deed::Agree { what, key, value } => self.agree_now(me, what, key, value),
-            Deed::Log(line) => self.note(Some(me), |_| What::Log(line)),
+            Deed::Log(line) => self.log_now(me, line),
             Deed::Event(name, value) => self.event_now(me, name, value),
             Deed::Say(what) => self.note(Some(me), |_| what),
             Deed::Mark(hit) => marks::happen(hit),

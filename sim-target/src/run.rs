@@ -15,7 +15,9 @@ use crate::{
     draw::{Keying, Purpose, mix},
     hooks::Hooked,
     inject::{Moment, Plan, StepReport},
+    invariant::Invariant,
     invariants::Watch,
+    limits::Limits,
     marks::{self, Broken},
     network::Fate,
     node::{Input, Node, NodeId},
@@ -95,6 +97,8 @@ pub trait Run {
     /// The clauses of the target's invariants that no run so far has found true or false, each with the name of its invariant: what
     /// they name is perhaps misspelt.
     fn undecided(&self) -> Vec<(String, String)>;
+    /// Judges these as well in every run from now on, beside the target's own. A snapshot taken before does not serve any more.
+    fn judge(&mut self, invariants: &[Invariant]);
 }
 
 /// A target whose type need not be known.
@@ -178,6 +182,8 @@ pub struct Runner<T: Target> {
     cores: Vec<Core<T::Node>>,
     nodes: Vec<Option<T::Node>>,
     properties: Vec<Property<T::Node>>,
+    /// Judged beside the target's own.
+    invariants: Vec<Invariant>,
     members: Vec<NodeId>,
     /// The kind of each node.
     kinds: Vec<&'static str>,
@@ -189,7 +195,8 @@ impl<T: Target> Runner<T> {
     /// A runner of `target` with these planted bugs in force.
     ///
     /// # Panics
-    /// If the target names no workload, has no nodes or, with spares, more than 16, or two of its names have one hash.
+    /// If the target names no workload, has no nodes or, with spares, more than 16, two of its names have one hash, or one of its
+    /// limits is for messages of a kind that there is not.
     pub fn new(target: Rc<T>, bugs: BTreeSet<String>) -> Self {
         panics::install_hook();
         let about = Rc::new(target.about());
@@ -210,6 +217,7 @@ impl<T: Target> Runner<T> {
         for core in &mut cores {
             core.hooks = target.hooks();
             core.watch = Watch::new(target.invariants());
+            core.limits = Limits::new(&target.limits(), T::Node::KINDS);
         }
         let properties = target.properties();
         Self {
@@ -218,6 +226,7 @@ impl<T: Target> Runner<T> {
             cores,
             nodes: Vec::new(),
             properties,
+            invariants: Vec::new(),
             members: Vec::new(),
             kinds: Vec::new(),
             addresses: Vec::new(),
@@ -260,6 +269,7 @@ impl<T: Target> Run for Runner<T> {
 
     fn run_keeping(&mut self, schedule: &Schedule, options: Options, events: &[u64]) -> Vec<Snapshot> {
         let (target, bugs, mut kept) = (self.target.clone(), self.bugs.clone(), Vec::new());
+        let invariants = self.invariants.clone();
         let (mut world, outcome) = self.world(schedule.header.seed);
         world.begin(schedule, options);
         let core = &mut *world.core;
@@ -277,7 +287,8 @@ impl<T: Target> Run for Runner<T> {
             // What hooks remember is theirs, and has no copy.
             if !over && world.core.hooks.is_none() && fork(world.nodes, &mut nodes).is_some() {
                 let (target, bugs, events, core) = (target.clone(), bugs.clone(), outcome.events, world.core.save());
-                kept.push(Snapshot::new(Taken { target, bugs, options, events, nodes, core }));
+                let invariants = invariants.clone();
+                kept.push(Snapshot::new(Taken { target, bugs, invariants, options, events, nodes, core }));
             }
         }
         over = over || world.play(options.events_max, &mut outcome.events);
@@ -288,7 +299,7 @@ impl<T: Target> Run for Runner<T> {
     fn resume(&mut self, snapshot: &Snapshot, schedule: &Schedule, options: Options) -> Result<&Outcome, Refused> {
         let taken: Option<&Taken<T::Node, T>> = snapshot.taken.downcast_ref();
         let taken = taken.filter(|taken| Rc::ptr_eq(&taken.target, &self.target) && taken.bugs == self.bugs);
-        let taken = taken.ok_or(Refused::Target)?;
+        let taken = taken.filter(|taken| taken.invariants == self.invariants).ok_or(Refused::Target)?;
         if taken.options != options {
             return Err(Refused::Options);
         }
@@ -309,6 +320,13 @@ impl<T: Target> Run for Runner<T> {
         // What one workload does not decide another may.
         let undecided = watches.map(|watch| clauses(watch)).reduce(|a, b| &a & &b);
         undecided.unwrap_or_default().into_iter().collect()
+    }
+
+    fn judge(&mut self, invariants: &[Invariant]) {
+        self.invariants.extend_from_slice(invariants);
+        for core in &mut self.cores {
+            core.watch = Watch::new([self.target.invariants(), self.invariants.clone()].concat());
+        }
     }
 }
 
@@ -406,7 +424,7 @@ impl<T: Target> World<'_, T> {
         core.violate(marks::broken().map(|broken| broken_mark(0, broken)));
         outcome.verdict = match core.violation.take() {
             Some(anomaly) => Verdict::Invalid(anomaly),
-            None if over => core.observer.finish(&core.history),
+            None if over => core.judge_whole(),
             None => Verdict::Unknown(Budget::Events),
         };
         outcome.time = core.now;

@@ -21,7 +21,9 @@ use crate::{
     core::{ClockReads, Core, Event, Host, Phase},
     draw::Keying,
     inject::{DiskRules, Facts, Plan, Resources, sorts_by_clock},
+    invariant::Invariant,
     invariants::Watch,
+    limits::Limits,
     marks::{self, Tally},
     network::Network,
     node::{Node, RequestId},
@@ -65,7 +67,7 @@ impl fmt::Debug for Snapshot {
 /// Why a snapshot does not serve: the schedule has to run from its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// It was taken from another target, or with other bugs planted.
+    /// It was taken from another target, with other bugs planted, or while other invariants were judged.
     Target,
     /// It was taken under other options.
     Options,
@@ -98,6 +100,7 @@ impl std::error::Error for Refused {}
 pub(crate) struct Taken<N: Node, T> {
     pub(crate) target: Rc<T>,
     pub(crate) bugs: BTreeSet<String>,
+    pub(crate) invariants: Vec<Invariant>,
     pub(crate) options: Options,
     pub(crate) events: u64,
     pub(crate) nodes: Vec<Option<N>>,
@@ -184,6 +187,7 @@ saved! {
         reads: ClockReads,
         fresh_marks: Vec<u16>,
         watch: Option<Box<Watch>>,
+        limits: Option<Box<Limits>>,
     }
     otherwise {
         about,

@@ -11,6 +11,7 @@ use crate::{
     disk::FileCodec,
     hooks::Hooks,
     invariant::Invariant,
+    limits::Limit,
     marks::{self, Kind},
     network::Network,
     node::{Node, NodeId},
@@ -48,6 +49,12 @@ pub trait Target: 'static {
     /// What must hold of what nodes [expose](Node::expose), in the language of [`invariant`](crate::invariant) or in Rust. An
     /// invariant that is broken ends the run, with a report of the state.
     fn invariants(&self) -> Vec<Invariant> {
+        Vec::new()
+    }
+
+    /// What its nodes may not log, what one must log, how many messages a node may send in how short a time, and how
+    /// long an operation may take while nothing is wrong. None if not said.
+    fn limits(&self) -> Vec<Limit> {
         Vec::new()
     }
 

@@ -56,6 +56,7 @@ const DIFFERS: &str =
 pub(super) fn fuzz(targets: &[Box<dyn AnyTarget>], arguments: &FuzzArguments, json: bool) -> Result<Exit, Failure> {
     let name = std::iter::once(&arguments.target).chain(&arguments.bug).cloned().collect::<Vec<_>>().join("+");
     let mut harness = Harness::new(targets, &name)?;
+    super::judge(&mut harness, &arguments.invariants)?;
     let corpus = arguments
         .corpus
         .clone()
@@ -71,7 +72,9 @@ pub(super) fn fuzz(targets: &[Box<dyn AnyTarget>], arguments: &FuzzArguments, js
         say(&differs(&mut harness, &schedule));
         return Ok(Exit::Nondeterminism);
     }
-    if !json {
+    if json {
+        settings.tell_undecided(&harness);
+    } else {
         settings.greet(&harness);
     }
     if arguments.jobs > 1 {
@@ -103,6 +106,14 @@ impl Settings {
         ));
         say(&format!("  determinism check: {PROOF} schedules, two runs each, traces equal"));
         harness.undecided().iter().for_each(|what| say(&format!("  {what}")));
+    }
+
+    /// Names the invariants that nothing has decided, once for all workers.
+    fn tell_undecided(&self, harness: &Harness) {
+        let undecided = harness.undecided();
+        if !self.arguments.worker && !undecided.is_empty() {
+            put(&json!({ "schema": "murphy/fuzz/1", "event": "undecided", "invariants": undecided }).to_string());
+        }
     }
 
     pub(super) fn stop_on(&self) -> StopOn {
@@ -199,6 +210,9 @@ fn run(settings: Settings, harness: Harness, seeds: Vec<Schedule>) -> Result<Exi
     let summary = result.map_err(|error| Failure::Corpus(error.to_string()))?;
     hunt.close(&summary, &sites);
     hunt.exit = hunt.exit.or(judge(&summary.stats));
+    if hunt.settings.arguments.require_marks {
+        hunt.exit = hunt.exit.or(tell_required(&required(&summary, &sites)));
+    }
     let interrupted = hunt.settings.interrupted.load(Ordering::SeqCst);
     Ok(hunt.exit.or(if interrupted { Exit::Interrupted } else { Exit::Clean }))
 }
@@ -219,6 +233,18 @@ fn judge(stats: &Stats) -> Exit {
 /// The sites of the target's marks that no run hit.
 fn never_hit(summary: &Summary, sites: &[&'static Site]) -> Vec<&'static Site> {
     marks::never_hit(sites, |rank| summary.marks[rank] > 0)
+}
+
+/// Those of them that a thorough campaign hits, with their places.
+fn required(summary: &Summary, sites: &[&'static Site]) -> Vec<String> {
+    let missed = never_hit(summary, sites).into_iter().filter(|site| site.kind().must_be_hit());
+    missed.map(Site::listed).collect()
+}
+
+/// Lists the marks that had to be hit and were not, if there are any.
+pub(super) fn tell_required(missed: &[String]) -> Exit {
+    missed.iter().for_each(|mark| say(&format!("  required, and never hit: {mark}")));
+    if missed.is_empty() { Exit::Clean } else { Exit::Inconclusive }
 }
 
 /// What marks are worth raising or lowering, and how far any run came.
@@ -314,7 +340,7 @@ impl Hunt {
             let mut names: Vec<&str> = never_hit(summary, sites).iter().map(|site| site.name()).collect();
             names.dedup();
             return put(&json!({
-                "schema": "murphy/fuzz/1", "event": "end", "marks_never_hit": names, "marks": tallied(summary, sites),
+                "schema": "murphy/fuzz/1", "event": "end", "marks_never_hit": names, "marks_required": required(summary, sites), "marks": tallied(summary, sites),
                 "bests": bests(summary), "faults_with_effect": kinds(summary, true), "faults_without_effect": kinds(summary, false),
             })
             .to_string());

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{
     DecodeArguments, EncodeArguments, FmtArguments, MinArguments, Output, ReplayArguments, ShowArguments, Where,
     exit::{Exit, Failure, put, put_bytes, say},
-    provenance,
+    judge, provenance,
 };
 use crate::{
     finding::{Finding, Provenance},
@@ -27,7 +27,9 @@ fn open(targets: &[Box<dyn AnyTarget>], word: &str, place: &Where) -> Result<(So
     let source = source::open(word, &place.crashes, &place.reading.reading())?;
     let named = Some(source.document.target.clone()).filter(|target| target != "any");
     let name = place.target.clone().or(named).ok_or(Failure::NoTarget)?;
-    let harness = Harness::new(targets, &name)?;
+    let mut harness = Harness::new(targets, &name)?;
+    source.invariants.iter().for_each(|text| harness.judge_again(text));
+    judge(&mut harness, &place.invariants)?;
     Ok((source, harness))
 }
 
@@ -50,6 +52,9 @@ pub(super) fn replay(targets: &[Box<dyn AnyTarget>], arguments: &ReplayArguments
         let again = harness.run(schedule);
         replayed.same &= again.trace_hash == outcome.trace_hash;
         replayed.failed += u64::from(again.verdict == outcome.verdict && again.verdict.anomaly().is_some());
+    }
+    if !arguments.place.invariants.is_empty() {
+        harness.undecided().iter().for_each(|what| say(what));
     }
     let exit = replayed.exit(&outcome.verdict);
     if json {

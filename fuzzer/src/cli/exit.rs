@@ -8,13 +8,13 @@ use std::{
 
 use miette::{GraphicalReportHandler, LabeledSpan, MietteDiagnostic, NamedSource, Report};
 use murphy_checker::{invariant::InvariantError, read::ReadError};
-use murphy_schedule::nemesis::NemesisError;
+use murphy_schedule::{Diagnostic, nemesis::NemesisError};
 use serde_json::json;
 use thiserror::Error;
 
 use crate::{
     finding::FolderError,
-    harness::HarnessError,
+    harness::{BadInvariants, HarnessError},
     source::{Mistakes, SourceError},
 };
 
@@ -60,8 +60,8 @@ pub(super) enum Failure {
     Itself(PathBuf),
     #[error("{}:{error}", path.display())]
     History { path: PathBuf, error: ReadError },
-    #[error("{}:{error}", path.display())]
-    Invariant { path: PathBuf, error: InvariantError },
+    #[error(transparent)]
+    Invariant(#[from] BadInvariants),
     #[error("{}: invariant {name:?} is judged {trigger}, of which a history knows nothing", path.display())]
     NotForHistories { path: PathBuf, name: String, trigger: String },
     #[error("{}: no model has all its functions: say `--model` with one of {}", .0.display(), .1.join(", "))]
@@ -99,15 +99,17 @@ impl Failure {
         match self {
             Self::Harness(_) | Self::NoTarget | Self::WhichTarget(_) | Self::WrongForm { .. } => Exit::Usage,
             Self::Nemesis(_) | Self::UnknownFault { .. } => Exit::Usage,
-            Self::Invariant { .. } | Self::NotForHistories { .. } => Exit::Usage,
+            Self::Invariant(_) | Self::NotForHistories { .. } => Exit::Usage,
             Self::History { .. } | Self::WhichModel(..) | Self::NotSequential { .. } => Exit::Usage,
             Self::Source(
                 SourceError::Mistakes(_)
                 | SourceError::Unknown { .. }
                 | SourceError::Ambiguous { .. }
-                | SourceError::Neither { .. },
+                | SourceError::Neither { .. }
+                | SourceError::Folder(FolderError::Invariants(_)),
             ) => Exit::Usage,
             Self::Source(SourceError::Folder(_) | SourceError::Read { .. }) => Exit::Files,
+            Self::Folder(FolderError::Invariants(_)) => Exit::Usage,
             Self::Folder(_) | Self::File { .. } | Self::Exists(_) | Self::Itself(_) => Exit::Files,
             Self::Corpus(_) | Self::Worker(..) | Self::Witness(_) | Self::Signals(_) => Exit::Files,
         }
@@ -121,6 +123,9 @@ impl Failure {
                 say(&json!({ "schema": "murphy/error/1", "error": self.to_string(), "exit": exit as i32 }).to_string())
             }
             Self::Source(SourceError::Mistakes(mistakes)) => say(render(mistakes).trim_end()),
+            Self::Invariant(bad)
+            | Self::Folder(FolderError::Invariants(bad))
+            | Self::Source(SourceError::Folder(FolderError::Invariants(bad))) => say(render_invariants(bad).trim_end()),
             _ => say(&format!("error: {self}")),
         }
         exit
@@ -158,22 +163,34 @@ pub(super) fn refused() -> Option<Failure> {
 
 /// Every mistake with the line it stands on.
 pub(super) fn render(mistakes: &Mistakes) -> String {
-    let mut text = String::new();
-    let handler = GraphicalReportHandler::new();
-    for mistake in &mistakes.diagnostics {
-        let label = LabeledSpan::at(mistake.span.clone(), format!("expected {}", mistake.expected));
+    let one = |mistake: &Diagnostic| {
         let found = if mistake.found.is_empty() { "the line ends here" } else { &format!("found `{}`", mistake.found) };
-        let mut diagnostic = MietteDiagnostic::new(found).with_label(label);
+        let mut diagnostic = MietteDiagnostic::new(found)
+            .with_label(LabeledSpan::at(mistake.span.clone(), format!("expected {}", mistake.expected)));
         if let Some(suggestion) = &mistake.suggestion {
             diagnostic = diagnostic.with_help(format!("did you mean `{suggestion}`?"));
         }
-        // Without a line break after it, what is missing at the very end would not be shown.
-        let source = NamedSource::new(mistakes.path.display().to_string(), mistakes.text.clone() + "\n");
-        let report = Report::new(diagnostic).with_source_code(source);
-        if handler.render_report(&mut text, &*report).is_err() {
-            text.push_str(&mistake.to_string());
-        }
-        text.push('\n');
-    }
-    text
+        picture(diagnostic, &mistakes.path, &mistakes.text).unwrap_or_else(|| mistake.to_string()) + "\n"
+    };
+    mistakes.diagnostics.iter().map(one).collect()
+}
+
+/// What is wrong with a file of invariants, with the line it stands on.
+fn render_invariants(bad: &BadInvariants) -> String {
+    let InvariantError { place, found, expected } = &bad.error;
+    let before: usize = bad.text.split_inclusive('\n').take(place.line.saturating_sub(1)).map(str::len).sum();
+    let line = bad.text[before..].char_indices().map(|(at, _)| at);
+    let at = before + line.chain([bad.text.len() - before]).nth(place.column.saturating_sub(1)).unwrap_or_default();
+    let label = LabeledSpan::at_offset(at, format!("expected {expected}"));
+    let diagnostic = MietteDiagnostic::new(format!("found {found}")).with_label(label);
+    picture(diagnostic, &bad.path, &bad.text).unwrap_or_else(|| bad.to_string())
+}
+
+/// A mistake, drawn into the text that it is in.
+fn picture(diagnostic: MietteDiagnostic, path: &Path, text: &str) -> Option<String> {
+    // Without a line break after it, what is missing at the very end would not be shown.
+    let source = NamedSource::new(path.display().to_string(), format!("{text}\n"));
+    let report = Report::new(diagnostic).with_source_code(source);
+    let mut drawn = String::new();
+    GraphicalReportHandler::new().render_report(&mut drawn, &*report).ok().map(|()| drawn)
 }

@@ -26,6 +26,7 @@ use exit::Exit;
 
 use crate::{
     finding::Provenance,
+    harness::{BadInvariants, Harness},
     source::{Reading, Syntax},
 };
 
@@ -111,6 +112,13 @@ struct FuzzArguments {
     /// Folder of findings.
     #[arg(long, value_name = "DIR", default_value = "crashes")]
     crashes: PathBuf,
+    /// A file of invariants, judged beside the target's own; a finding keeps it. May be repeated.
+    #[arg(long = "invariant", value_name = "FILE")]
+    invariants: Vec<PathBuf>,
+    /// End with 3 (inconclusive) and a list, if there are marks in the target's code that no run hit and that a thorough campaign would:
+    /// `sometimes!` and `reachable!` among them.
+    #[arg(long)]
+    require_marks: bool,
     /// Worker processes.
     #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
@@ -127,6 +135,9 @@ struct Where {
     /// The target, for a schedule that does not name one.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
+    /// A file of invariants, judged beside the target's own and those of the folder. May be repeated.
+    #[arg(long = "invariant", value_name = "FILE")]
+    invariants: Vec<PathBuf>,
     #[command(flatten)]
     reading: ReadingArguments,
 }
@@ -502,6 +513,15 @@ impl Exit {
         let grave = [Self::Interrupted, Self::Nondeterminism, Self::Violation, Self::Stale, Self::Inconclusive];
         grave.into_iter().find(|exit| [self, other].contains(exit)).unwrap_or(Self::Clean)
     }
+}
+
+/// Has the invariants of these files judged in every run, beside the target's own.
+fn judge(harness: &mut Harness, files: &[PathBuf]) -> Result<(), exit::Failure> {
+    for path in files {
+        let text = std::fs::read_to_string(path).map_err(exit::Failure::file("read", path))?;
+        harness.judge(&text).map_err(|error| BadInvariants { path: path.clone(), text, error })?;
+    }
+    Ok(())
 }
 
 /// How whatever is found now came about, as far as the command knows.

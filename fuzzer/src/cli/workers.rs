@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use super::{
     StopOn,
-    campaign::{Settings, describe, tell_never, tell_totals},
+    campaign::{Settings, describe, tell_never, tell_required, tell_totals},
     exit::{Exit, Failure, put},
     progress::{Line, Tally},
 };
@@ -45,6 +45,8 @@ struct Worker {
 struct Never {
     /// Marks that no worker hit; `None`: no worker has ended yet.
     marks: Option<BTreeSet<String>>,
+    /// Those of them that must be hit, with their places.
+    required: Option<BTreeSet<String>>,
     with_effect: BTreeSet<String>,
     without_effect: BTreeSet<String>,
 }
@@ -54,8 +56,8 @@ impl Never {
         let list = |field: &str| -> BTreeSet<String> {
             end[field].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_string).collect()
         };
-        let unhit = list("marks_never_hit");
-        self.marks = Some(self.marks.take().map_or_else(|| unhit.clone(), |marks| &marks & &unhit));
+        meet(&mut self.marks, list("marks_never_hit"));
+        meet(&mut self.required, list("marks_required"));
         self.with_effect.extend(list("faults_with_effect"));
         self.without_effect.extend(list("faults_without_effect"));
     }
@@ -64,10 +66,22 @@ impl Never {
         self.marks.iter().flatten().cloned().collect()
     }
 
+    fn required(&self) -> Vec<String> {
+        self.required.iter().flatten().cloned().collect()
+    }
+
     /// What did nothing in one worker may have done something in another.
     fn faults(&self) -> Vec<String> {
         self.without_effect.difference(&self.with_effect).cloned().collect()
     }
+}
+
+/// Leaves what is in both; all of `other`, if there was nothing before.
+fn meet(all: &mut Option<BTreeSet<String>>, other: BTreeSet<String>) {
+    *all = Some(match all.take() {
+        Some(before) => &before & &other,
+        None => other,
+    });
 }
 
 /// A line of a worker, or its end.
@@ -119,6 +133,9 @@ fn start(settings: &Settings, target: &str, index: u16, sender: &Sender<Report>)
     command.args(["--json", "fuzz", target, "--worker", "--seed", &seed]).arg("--crashes").arg(&arguments.crashes);
     if let Some(corpus) = &arguments.corpus {
         command.arg("--corpus").arg(corpus);
+    }
+    for path in &arguments.invariants {
+        command.arg("--invariant").arg(path);
     }
     if let Some(execs) = arguments.execs {
         let (jobs, index) = (u64::from(arguments.jobs), u64::from(index));
@@ -202,13 +219,16 @@ fn attend(settings: &Settings, workers: &mut [Worker], reports: &Receiver<Report
     }
     if settings.json {
         put(&json!({
-            "schema": "murphy/fuzz/1", "event": "end", "marks_never_hit": never.marks(),
+            "schema": "murphy/fuzz/1", "event": "end", "marks_never_hit": never.marks(), "marks_required": never.required(),
             "faults_with_effect": never.with_effect, "faults_without_effect": never.faults(),
         })
         .to_string());
     } else {
         tell_totals(&stats, tally, line.elapsed().as_secs_f64());
         tell_never(&stats, &never.marks(), &never.faults());
+    }
+    if settings.arguments.require_marks {
+        exit = exit.or(tell_required(&never.required()));
     }
     let interrupted = settings.interrupted.load(Ordering::SeqCst);
     Ok(exit.or(if interrupted { Exit::Interrupted } else { Exit::Clean }))

@@ -86,6 +86,11 @@ pub(crate) struct Planned {
 }
 
 impl Planned {
+    /// When it was in force last; `None`: it never was.
+    pub(crate) fn last_in_force(&self, now: u64) -> Option<u64> {
+        if self.active { Some(now) } else { self.ended.or(self.begun) }
+    }
+
     pub(crate) fn new(step: Step) -> Self {
         Self {
             step,

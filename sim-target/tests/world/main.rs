@@ -15,6 +15,7 @@ mod effects;
 mod handlers;
 mod hooks;
 mod invariants;
+mod limits;
 mod liveness;
 mod lives;
 mod makeup;

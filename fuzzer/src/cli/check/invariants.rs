@@ -13,14 +13,14 @@ use super::{
     super::{CheckArguments, exit::Failure},
     Part,
 };
+use crate::harness::BadInvariants;
 
 /// The invariants of all files that are named, in order.
 pub(super) fn read(arguments: &CheckArguments) -> Result<Vec<Invariant>, Failure> {
     let mut all = Vec::new();
     for path in &arguments.invariants {
         let text = fs::read_to_string(path).map_err(Failure::file("read", path))?;
-        let wrong = |error| Failure::Invariant { path: path.clone(), error };
-        let some = invariant::parse(&text).map_err(wrong)?;
+        let some = invariant::parse(&text).map_err(|error| BadInvariants { path: path.clone(), text, error })?;
         if let Some((invariant, trigger)) = invariant::history::not_for_histories(&some) {
             let (path, name, trigger) = (path.clone(), invariant.name.clone(), trigger.to_string());
             return Err(Failure::NotForHistories { path, name, trigger });
