@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: how the system came to do it, of which this crate knows nothing.
 
+mod causal;
 mod orders;
 mod sequential;
 mod timeline;
@@ -17,7 +18,7 @@ use std::{
 
 use self::orders::Hindrance;
 pub(crate) use self::orders::{Order, longest};
-pub use self::sequential::explain_sequential;
+pub use self::{causal::explain_causal, sequential::explain_sequential};
 use crate::{
     family::{Family, Specification},
     history::{Completion, Deed, Event, History, Micro, NodeId, OpId, Operation, Value},

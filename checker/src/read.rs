@@ -132,14 +132,10 @@ pub fn text(bytes: &[u8]) -> Result<&str, ReadError> {
 /// # Errors
 /// The first mistake, with its line and column.
 pub fn read(text: &str, format: Format, family: Family) -> Result<History, ReadError> {
-    let fail = |(at, message)| ReadError { place: edn::place(text, at), kind: ReadErrorKind::Syntax(message) };
-    let entries = match format {
-        Format::Edn => edn_entries(text).map_err(fail)?,
-        Format::JsonLines => json_entries(text)?,
-        Format::Json => json_array(text)?,
-        Format::Awdit | Format::Plume => return sessions::read(text, format, Builder::new(family)),
-        Format::EtcdLog => log_entries(text).map_err(fail)?,
-    };
+    if matches!(format, Format::Awdit | Format::Plume) {
+        return sessions::read(text, format, Builder::new(family));
+    }
+    let entries = entries(text, format)?;
     let tells_mismatch = format == Format::EtcdLog && family == Family::CasRegister;
     let mut builder = Builder { is_keyed: are_keyed(&entries), tells_mismatch, ..Builder::new(family) };
     if family == Family::Stats {
@@ -149,6 +145,18 @@ pub fn read(text: &str, format: Format, family: Family) -> Result<History, ReadE
         builder.entry(entry).map_err(|kind| ReadError { place: edn::place(text, *at), kind })?;
     }
     Ok(builder.history)
+}
+
+/// The operation maps of a text, and the byte where each begins; none where it has no maps.
+pub(crate) fn entries(text: &str, format: Format) -> Result<Vec<(usize, Edn)>, ReadError> {
+    let fail = |(at, message)| ReadError { place: edn::place(text, at), kind: ReadErrorKind::Syntax(message) };
+    match format {
+        Format::Edn => edn_entries(text).map_err(fail),
+        Format::JsonLines => json_entries(text),
+        Format::Json => json_array(text),
+        Format::EtcdLog => log_entries(text).map_err(fail),
+        Format::Awdit | Format::Plume => Ok(Vec::new()),
+    }
 }
 
 fn edn_entries(text: &str) -> Result<Vec<(usize, Edn)>, edn::Wrong> {
@@ -439,7 +447,7 @@ impl Builder {
 }
 
 /// A key or a value as the file has it, more or less.
-fn spelled(value: &Edn) -> String {
+pub(crate) fn spelled(value: &Edn) -> String {
     match value {
         Edn::Word(word) => word.clone(),
         Edn::Int(number) => number.to_string(),

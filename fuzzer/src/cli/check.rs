@@ -1,5 +1,6 @@
 //! `murphy check`: the checker alone, on histories of other systems.
 
+mod clocks;
 mod consistency;
 mod invariants;
 mod selection;
@@ -14,8 +15,9 @@ use std::{
 };
 
 use murphy_checker::{
+    causal,
     checkers::Figure,
-    explain::{Explanation, asked, explain_as, explain_sequential, heard},
+    explain::{Explanation, asked, explain_as, explain_causal, explain_sequential, heard},
     family::Family,
     history::{History, OpId},
     invariant::Invariant,
@@ -42,6 +44,9 @@ const SHARED: usize = 50_000;
 /// Checks histories, and says of each whether it is right.
 pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Exit, Failure> {
     let paths = expand(&arguments.histories)?;
+    if let Some(field) = &arguments.align {
+        return clocks::report(&paths, field, json);
+    }
     let invariants = invariants::read(arguments)?;
     let threads = usize::from(arguments.jobs.max(1));
     let (mut exit, mut failed, mut counts) = (Exit::Clean, None, [0; 3]);
@@ -135,12 +140,15 @@ fn by_model(
     }
     let consistency = arguments.transactions.of_operations(path)?;
     let budget = arguments.budget;
-    let verdict = if consistency == Consistency::Sequential {
-        sequential::check_as(family, &history, budget.unwrap_or(VISITS_MAX))
-            .ok_or_else(|| Failure::NotSequential { path: path.to_path_buf(), model: family.name() })?
-    } else {
-        judge(family, &history, budget.unwrap_or(CONFIGURATIONS_MAX), threads)
+    let verdict = match consistency {
+        Consistency::Sequential => sequential::check_as(family, &history, budget.unwrap_or(VISITS_MAX)),
+        Consistency::Level(_) => causal::check_as(family, &history),
+        Consistency::Linearizable => Some(judge(family, &history, budget.unwrap_or(CONFIGURATIONS_MAX), threads)),
     };
+    let verdict = verdict.ok_or_else(|| {
+        let (path, consistency) = (path.to_path_buf(), consistency.name());
+        Failure::NotJudged { path, consistency, model: family.name() }
+    })?;
     let checked = Checked { arguments, part, consistency, family, history, verdict };
     Ok((if json { checked.object(path).to_string() } else { checked.text(path) }, checked.place()))
 }
@@ -221,7 +229,11 @@ impl Checked<'_> {
 
     fn explanation(&self) -> Option<(&Anomaly, Explanation)> {
         let anomaly = self.verdict.anomaly()?;
-        let explain = if self.consistency == Consistency::Sequential { explain_sequential } else { explain_as };
+        let explain = match self.consistency {
+            Consistency::Sequential => explain_sequential,
+            Consistency::Level(_) => explain_causal,
+            Consistency::Linearizable => explain_as,
+        };
         Some((anomaly, explain(self.family, &self.history, anomaly)))
     }
 
@@ -244,8 +256,11 @@ impl Checked<'_> {
 
     /// What was judged, in a few words.
     fn subject(&self) -> String {
-        let level = if self.consistency == Consistency::Sequential { "sequential, " } else { "" };
-        self.part.subject(level, &self.history, self.arguments)
+        let level = match self.consistency {
+            Consistency::Linearizable => String::new(),
+            other => format!("{}, ", other.name()),
+        };
+        self.part.subject(&level, &self.history, self.arguments)
     }
 
     /// What was counted, each on a line that begins with its break.
