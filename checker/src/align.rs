@@ -56,7 +56,8 @@ pub fn log(text: &str, id: &str) -> Result<Log, ReadError> {
         let (Some(name), Some(time)) = (entry.get(id), entry.get("time").and_then(|time| time.int())) else { continue };
         let kind = entry.get("type").and_then(|kind| kind.word());
         let last = (!matches!(kind, Some("invoke" | "info"))).then_some(time);
-        let name = crate::read::spelled(name);
+        // One log may have as a text what another has as a word.
+        let name = name.word().map_or_else(|| name.to_string(), str::to_owned);
         let one = log.entry(name).or_insert(Interval { first: time, last });
         one.first = one.first.min(time);
         one.last = one.last.max(last);
@@ -150,6 +151,7 @@ mod tests {
         );
         check(&[CLIENT, "{\"id\": 3, \"time\": 90}"], Ok(&[zero, (None, Some(-310))]));
         check(&[CLIENT, "{:id 9 :time 90}"], Ok(&[zero, (None, None)]));
+        check(&["{:id a :time 5}", "{\"id\": \"a\", \"time\": 7}"], Ok(&[zero, (Some(2), Some(2))]));
     }
 
     #[test]

@@ -290,7 +290,10 @@ fn a_history_is_held_to_sequential_consistency_if_asked() {
     let refused = place.murphy("check set.edn --model grow-set --consistency sequential");
     refused.complains(2, &["set.edn: sequential consistency is not judged of a grow-set"]);
     let refused = place.murphy("check set.edn --model grow-set --consistency snapshot-isolation");
-    refused.complains(2, &["set.edn is no history of transactions: `--consistency` is `linearizable`, `sequential` or `causal`"]);
+    refused.complains(
+        2,
+        &["set.edn is no history of transactions: `--consistency` is `linearizable`, `sequential` or `causal`"],
+    );
     assert_eq!(place.murphy("check stale.edn --consistency sequential --json").json()[0]["consistency"], "sequential");
 }
 
@@ -413,4 +416,17 @@ fn clocks_of_logs_are_compared_by_what_several_recorded() {
     let refused = place.murphy("check client.edn server.jsonl --align req");
     refused.complains(2, &["no offsets of the clocks fit the operations a, b: they miss by 62 ms"]);
     place.murphy("check client.edn --align nothing").complains(2, &["has no entry with a time and the field"]);
+}
+
+#[test]
+fn what_else_a_file_says_of_an_operation_is_shown() {
+    let place = Place::new();
+    place.write(
+        "stale.edn",
+        stale().replace(":f :read, :value nil, :process 1}", ":f :read, :value nil, :process 1, :via \"n7\"}"),
+    );
+    let ended = place.murphy("check stale.edn");
+    assert!(ended.out.contains("  via \"n7\""), "{}", ended.out);
+    let object = &place.murphy("check stale.edn --json").json()[0];
+    assert_eq!(object["shown_by"][1]["also"]["via"], "\"n7\"");
 }

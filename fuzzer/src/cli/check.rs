@@ -7,6 +7,7 @@ mod selection;
 mod transactions;
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::Read as _,
     path::{Path, PathBuf},
@@ -19,7 +20,7 @@ use murphy_checker::{
     checkers::Figure,
     explain::{Explanation, asked, explain_as, explain_causal, explain_sequential, heard},
     family::Family,
-    history::{History, OpId},
+    history::{Event, History, OpId},
     invariant::Invariant,
     linearizability::CONFIGURATIONS_MAX,
     parts::{first, renumbered},
@@ -312,8 +313,14 @@ impl Checked<'_> {
             "heard": heard(&self.history, op),
             "invoked_ns": operation.invoked_at,
             "completed_ns": operation.completion.map(|(_, at)| at),
+            "also": also(&self.history, op),
         })
     }
+}
+
+/// What the file says of an operation beyond what a history knows, by field, as EDN; what the completion says goes first.
+fn also(history: &History, op: OpId) -> BTreeMap<&str, &str> {
+    [Event::Invoke(op), Event::Complete(op)].into_iter().flat_map(|event| history.names.notes(event)).collect()
 }
 
 fn contents(path: &Path) -> Result<Vec<u8>, Failure> {
