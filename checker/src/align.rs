@@ -126,8 +126,11 @@ fn distinct(mut names: Vec<String>) -> Vec<String> {
 mod tests {
     use super::*;
 
+    /// At least and at most.
+    type Range = (Option<i64>, Option<i64>);
+
     #[track_caller]
-    fn check(logs: &[&str], expected: Result<&[(Option<i64>, Option<i64>)], &str>) {
+    fn check(logs: &[&str], expected: Result<&[Range], &str>) {
         let logs: Vec<Log> = logs.iter().map(|text| log(text, "id").expect("it can be read")).collect();
         let found = align(&logs).map(|ahead| ahead.iter().map(|one| (one.least, one.most)).collect::<Vec<_>>());
         let expected = expected.map(<[_]>::to_vec).map_err(str::to_owned);
