@@ -45,6 +45,48 @@ impl Edn {
     }
 }
 
+/// As EDN; sets and lists are vectors.
+impl Display for Edn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nil => write!(f, "nil"),
+            Self::Bool(is) => write!(f, "{is}"),
+            Self::Int(number) => write!(f, "{number}"),
+            Self::Float(number) => write!(f, "{number:?}"),
+            Self::Text(text) => write_text(f, text),
+            Self::Word(word) => write!(f, ":{word}"),
+            Self::Items(items) => {
+                write!(f, "[")?;
+                spaced(f, items, |f, item| write!(f, "{item}"))?;
+                write!(f, "]")
+            }
+            Self::Map(entries) => {
+                write!(f, "{{")?;
+                spaced(f, entries, |f, (key, value)| write!(f, "{key} {value}"))?;
+                write!(f, "}}")
+            }
+        }
+    }
+}
+
+/// With the escapes that [`Reader`] knows.
+fn write_text(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    write!(f, "\"{}\"", escaped.replace('\t', "\\t").replace('\r', "\\r"))
+}
+
+fn spaced<T>(
+    f: &mut fmt::Formatter<'_>,
+    items: &[T],
+    each: impl Fn(&mut fmt::Formatter<'_>, &T) -> fmt::Result,
+) -> fmt::Result {
+    for (at, item) in items.iter().enumerate() {
+        write!(f, "{}", if at == 0 { "" } else { " " })?;
+        each(f, item)?;
+    }
+    Ok(())
+}
+
 /// Where in a text, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {

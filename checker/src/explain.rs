@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: how the system came to do it, of which this crate knows nothing.
 
+mod causal;
 mod orders;
 mod sequential;
 mod timeline;
@@ -17,7 +18,7 @@ use std::{
 
 use self::orders::Hindrance;
 pub(crate) use self::orders::{Order, longest};
-pub use self::sequential::explain_sequential;
+pub use self::{causal::explain_causal, sequential::explain_sequential};
 use crate::{
     family::{Family, Specification},
     history::{Completion, Deed, Event, History, Micro, NodeId, OpId, Operation, Value},
@@ -704,8 +705,16 @@ impl<'a> View<'a> {
         let mark = if op == self.dying { format!("  {}", self.mark) } else { String::new() };
         let call = cut(self.call(op), LISTED);
         let node = if node == 0 { String::new() } else { format!("n{node:<3} ") };
-        format!("p{process:<3} {node}{call:width$}  {result:4}  {:8.3} .. {completed} ms{mark}", ms(invoked_at))
+        let notes = cut(notes(self.history, op), LISTED);
+        format!("p{process:<3} {node}{call:width$}  {result:4}  {:8.3} .. {completed} ms{notes}{mark}", ms(invoked_at))
     }
+}
+
+/// What a file said of an operation beyond what a history knows: `  error :timeout`.
+fn notes(history: &History, op: OpId) -> String {
+    let events = [Event::Invoke(op), Event::Complete(op)].into_iter();
+    let notes = events.flat_map(|event| history.names.notes(event));
+    notes.map(|(field, contents)| format!("  {field} {contents}")).collect()
 }
 
 /// A value as people read it: `nil`, `5`, `1, 2`, `[1 2 3]`, `r k1 [1 2], append k2 5`.

@@ -89,6 +89,7 @@ impl History {
                 Event::Invoke(_) => {}
             }
         }
+        part.names.renumber(&numbers);
         part
     }
 }

@@ -4,6 +4,8 @@
 //! its events one by one through an [`observer::Observer`]; its answer is a [`verdict::Verdict`].
 
 pub mod agreement;
+pub mod align;
+pub mod causal;
 pub mod checkers;
 mod edn;
 pub mod explain;

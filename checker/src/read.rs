@@ -22,7 +22,7 @@ pub use crate::edn::Place;
 use crate::{
     edn::{self, Edn, Reader},
     family::Family,
-    history::{Call, Completion, Deed, History, Micro, Names, NodeId, OpId, Process, Value},
+    history::{Call, Completion, Deed, Event, History, Micro, Names, NodeId, OpId, Process, Value},
 };
 
 /// How a history is written down.
@@ -133,14 +133,10 @@ pub fn text(bytes: &[u8]) -> Result<&str, ReadError> {
 /// # Errors
 /// The first mistake, with its line and column.
 pub fn read(text: &str, format: Format, family: Family) -> Result<History, ReadError> {
-    let fail = |(at, message)| ReadError { place: edn::place(text, at), kind: ReadErrorKind::Syntax(message) };
-    let entries = match format {
-        Format::Edn => edn_entries(text).map_err(fail)?,
-        Format::JsonLines => json_entries(text)?,
-        Format::Json => json_array(text)?,
-        Format::Awdit | Format::Plume => return sessions::read(text, format, Builder::new(family)),
-        Format::EtcdLog => log_entries(text).map_err(fail)?,
-    };
+    if matches!(format, Format::Awdit | Format::Plume) {
+        return sessions::read(text, format, Builder::new(family));
+    }
+    let entries = entries(text, format)?;
     let tells_mismatch = format == Format::EtcdLog && family == Family::CasRegister;
     let mut builder = Builder { is_keyed: are_keyed(&entries), tells_mismatch, ..Builder::new(family) };
     if family == Family::Stats {
@@ -150,6 +146,18 @@ pub fn read(text: &str, format: Format, family: Family) -> Result<History, ReadE
         builder.entry(entry).map_err(|kind| ReadError { place: edn::place(text, *at), kind })?;
     }
     Ok(builder.history)
+}
+
+/// The operation maps of a text, and the byte where each begins; none where it has no maps.
+pub(crate) fn entries(text: &str, format: Format) -> Result<Vec<(usize, Edn)>, ReadError> {
+    let fail = |(at, message)| ReadError { place: edn::place(text, at), kind: ReadErrorKind::Syntax(message) };
+    match format {
+        Format::Edn => edn_entries(text).map_err(fail),
+        Format::JsonLines => json_entries(text),
+        Format::Json => json_array(text),
+        Format::EtcdLog => log_entries(text).map_err(fail),
+        Format::Awdit | Format::Plume => Ok(Vec::new()),
+    }
 }
 
 fn edn_entries(text: &str) -> Result<Vec<(usize, Edn)>, edn::Wrong> {
@@ -209,6 +217,25 @@ fn json_array(text: &str) -> Result<Vec<(usize, Edn)>, ReadError> {
     Ok(entries)
 }
 
+/// The contents of a field in EDN as JSON: words are texts, and so are the keys of objects.
+pub(crate) fn to_json(text: &str) -> serde_json::Value {
+    let form = Reader::new(text).next().ok().flatten();
+    form.map_or(serde_json::Value::Null, |(_, form)| json_of(form))
+}
+
+fn json_of(form: Edn) -> serde_json::Value {
+    let key = |key: Edn| key.word().map_or_else(|| key.to_string(), str::to_owned);
+    match form {
+        Edn::Nil => serde_json::Value::Null,
+        Edn::Bool(is) => is.into(),
+        Edn::Int(number) => number.into(),
+        Edn::Float(number) => number.into(),
+        Edn::Text(text) | Edn::Word(text) => text.into(),
+        Edn::Items(items) => items.into_iter().map(json_of).collect(),
+        Edn::Map(entries) => entries.into_iter().map(|(name, value)| (key(name), json_of(value))).collect(),
+    }
+}
+
 fn of_json(value: serde_json::Value) -> Edn {
     match value {
         serde_json::Value::Null => Edn::Nil,
@@ -261,6 +288,9 @@ fn is_type(entry: &Edn, name: &str) -> bool {
     entry.get("type").and_then(Edn::word) == Some(name)
 }
 
+/// The fields of an entry that a history has a place for, or that follow from its order.
+const KNOWN: [&str; 8] = ["index", "time", "type", "process", "node", "f", "key", "value"];
+
 struct Builder {
     family: Family,
     is_keyed: bool,
@@ -294,6 +324,7 @@ impl Builder {
             let call = self.call(function, key, value, process)?;
             let op = self.history.invoke(process, call, node(entry), time);
             self.open.insert(process, op);
+            self.note(Event::Invoke(op), entry);
             return Ok(());
         }
         let op = self.open.remove(&process);
@@ -305,8 +336,20 @@ impl Builder {
             ("ok", Some(op)) => Completion::Ok(self.output(self.history.operation(op).call, value)?),
             (other, Some(_)) => return Err(ReadErrorKind::UnknownType(other.to_owned())),
         };
-        self.history.complete(op.expect("all others have returned"), completion, time);
+        let op = op.expect("all others have returned");
+        self.history.complete(op, completion, time);
+        self.note(Event::Complete(op), entry);
         Ok(())
+    }
+
+    /// Keeps what an entry says beyond what a history knows.
+    fn note(&mut self, event: Event, entry: &Edn) {
+        let Edn::Map(fields) = entry else { return };
+        for (field, contents) in fields {
+            if let Some(field) = field.word().filter(|field| !KNOWN.contains(field)) {
+                self.history.names.add_note(event, field, contents.to_string());
+            }
+        }
     }
 
     /// Whether operations are of several objects at once.
@@ -614,6 +657,34 @@ mod tests {
         assert_eq!(text("{:f :ä}".as_bytes()), Ok("{:f :ä}"));
         let error = text(b"{:f :read}\n{:f \xc3\xa4\xff}").map_err(|error| error.to_string());
         assert_eq!(error, Err("2:6: byte 0xff is no text in UTF-8".to_owned()));
+    }
+
+    #[test]
+    fn what_else_a_file_says_is_kept_and_written_back() {
+        let text = "{:process 0 :type :invoke :f :read :value nil :debug {:at \"n1\" :tries [1 2.5]}}\n\
+            {:process 0 :type :info :f :read :value nil :error :timeout}\n\
+            {:process 1 :type :invoke :f :read :value nil}{:process 1 :type :info :f :read :value nil :error :timeout \"two words\" 7}";
+        let history = read(text, Format::Edn, Family::Register).expect("it can be read");
+        let notes = |history: &History, op| {
+            let notes = history.names.notes(Event::Complete(OpId(op))).into_iter();
+            notes.map(|(field, contents)| format!("{field} {contents}")).collect::<String>()
+        };
+        assert_eq!(notes(&history, 0), "error :timeout");
+        let edn = write::to_edn(&history);
+        assert!(edn.contains(":value [1 nil] :debug {:at \"n1\" :tries [1 2.5]}}\n"), "{edn}");
+        assert!(edn.ends_with(":error :timeout \"two words\" 7}\n"), "{edn}");
+        let json = write::to_json_lines(&history);
+        assert!(json.contains(r#""value":null,"debug":{"at":"n1","tries":[1,2.5]}}"#), "{json}");
+        assert!(json.ends_with("\"error\":\"timeout\",\"two words\":7}\n"), "{json}");
+        for (form, text) in [(Format::Edn, &edn), (Format::JsonLines, &json)] {
+            let again = read(text, form, Family::Register).expect("it can be read");
+            assert_eq!(write::to_json_lines(&again), json);
+        }
+        let part = history.filter(|operation| operation.process == 1);
+        assert_eq!(notes(&part, 0), "error :timeouttwo words 7");
+        assert!(part.names.notes(Event::Invoke(OpId(0))).is_empty());
+        // It lies beside the operations, which are no larger for it.
+        assert!(size_of::<crate::history::Operation>() <= 80);
     }
 
     /// What is written is read back as it was, in both forms.

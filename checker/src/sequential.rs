@@ -11,7 +11,7 @@
 //!
 //! Deliberately absent: judging a history while it grows.
 
-mod causal;
+pub(crate) mod causal;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,15 +99,16 @@ fn first_wrong<M: Model>(history: &History, visits_max: usize) -> Option<OpId> {
 }
 
 /// Steps that come one after the other.
-struct Lane {
-    steps: Vec<Step>,
+pub(crate) struct Lane {
+    pub(crate) steps: Vec<Step>,
     /// How many steps of another lane come before: an operation that may take effect late has a lane of its own.
     after: Option<(usize, u32)>,
 }
 
 /// One step of a process.
 #[derive(Clone, Copy)]
-struct Step {
+pub(crate) struct Step {
+    pub(crate) op: OpId,
     key: u32,
     call: Call,
     output: Option<Value>,
@@ -156,7 +157,7 @@ fn search<M: Model>(lanes: &[Lane], values: &Values, visits_max: usize) -> Optio
 }
 
 /// What each process did within the first `events` events, in order.
-fn lanes(history: &History, events: usize) -> Vec<Lane> {
+pub(crate) fn lanes(history: &History, events: usize) -> Vec<Lane> {
     let mut lanes: Vec<Lane> = Vec::new();
     let mut of_process: BTreeMap<Process, usize> = BTreeMap::new();
     let completed: BTreeSet<OpId> = history.events[..events]
@@ -176,7 +177,7 @@ fn lanes(history: &History, events: usize) -> Vec<Lane> {
             Some(Completion::Info) | None => (None, false),
         };
         let call = Call { key: 0, ..operation.call };
-        let step = Step { key: operation.call.key, call, output, must };
+        let step = Step { op, key: operation.call.key, call, output, must };
         let lane = *of_process.entry(operation.process).or_insert_with(|| {
             lanes.push(Lane { steps: Vec::new(), after: None });
             lanes.len() - 1

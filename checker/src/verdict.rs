@@ -144,7 +144,9 @@ impl Budget {
             Self::Frontier => "the search frontier passed its limit",
             Self::Steps => "the search passed its limit of steps",
             Self::Pending => "more than 64 operations were pending on one key",
-            Self::Ambiguous => "it is not known whose write some reads saw, since a value was written more than once",
+            Self::Ambiguous => {
+                "it is not known whose write some reads saw, since a value was written more than once or added to"
+            }
             Self::Events => "the run passed its limit of events",
             Self::Unread => "nothing was read that could tell",
         }

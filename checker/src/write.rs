@@ -1,13 +1,17 @@
 //! Histories as text that other tools read: Jepsen's EDN operation maps, and the same as JSON, one event a line.
 //!
 //! Every line carries the index of its event, its virtual time in nanoseconds, and the function by its name. A completion
-//! repeats what was handed in unless it returned a value, as Jepsen's clients do.
+//! repeats what was handed in unless it returned a value, as Jepsen's clients do. What else was read of an event is written back.
 //!
 //! Deliberately absent: readers, and files.
 
 use std::fmt::{self, Write};
 
-use crate::history::{Completion, Deed, Event, History, Micro, Operation, Value, Values};
+use crate::{
+    edn::Edn,
+    history::{Completion, Deed, Event, History, Micro, Operation, Value, Values},
+    read::to_json,
+};
 
 /// Writes `history` as Jepsen EDN, one operation map a line; values are `[key value]`, which `jepsen.independent`
 /// partitions by. Transactions span keys and stand for themselves: `[[:r 1 [5]] [:append 1 6]]`, as Elle reads them.
@@ -16,7 +20,7 @@ use crate::history::{Completion, Deed, Event, History, Micro, Operation, Value, 
 /// Those of `out`.
 pub fn write_edn(history: &History, out: &mut impl Write) -> fmt::Result {
     for line in lines(history) {
-        let Line { index, time, kind, operation, value } = line;
+        let Line { index, event, time, kind, operation, value } = line;
         let Operation { process, call, .. } = operation;
         let function = name(history, operation);
         write!(out, "{{:index {index} :time {time} :type :{kind} :process {process} :f :{function} ")?;
@@ -29,9 +33,18 @@ pub fn write_edn(history: &History, out: &mut impl Write) -> fmt::Result {
                 write!(out, "]")?;
             }
         }
+        for (field, contents) in history.names.notes(event) {
+            write!(out, " {} {contents}", keyword(field))?;
+        }
         writeln!(out, "}}")?;
     }
     Ok(())
+}
+
+/// A field as a keyword, or as a text if no keyword can be so.
+fn keyword(field: &str) -> String {
+    let is_word = !field.is_empty() && field.chars().all(|c| c.is_alphanumeric() || "-_/.?!*+".contains(c));
+    if is_word { format!(":{field}") } else { Edn::Text(field.to_owned()).to_string() }
 }
 
 /// Writes `history` as JSON lines: an object with `index`, `time`, `type`, `process`, `node`, `f`, `key` and `value`
@@ -41,12 +54,15 @@ pub fn write_edn(history: &History, out: &mut impl Write) -> fmt::Result {
 /// Those of `out`.
 pub fn write_json_lines(history: &History, out: &mut impl Write) -> fmt::Result {
     for line in lines(history) {
-        let Line { index, time, kind, operation, value } = line;
+        let Line { index, event, time, kind, operation, value } = line;
         let Operation { process, call, node, .. } = operation;
         let function = serde_json::Value::from(name(history, operation));
         write!(out, r#"{{"index":{index},"time":{time},"type":"{kind}","process":{process},"node":{node},"#)?;
         write!(out, r#""f":{function},"key":{},"value":"#, call.key)?;
         put(out, &JSON, &history.values, value)?;
+        for (field, contents) in history.names.notes(event) {
+            write!(out, ",{}:{}", serde_json::Value::from(field), to_json(contents))?;
+        }
         writeln!(out, "}}")?;
     }
     Ok(())
@@ -171,6 +187,7 @@ pub fn to_json_lines(history: &History) -> String {
 /// What both forms say of an event.
 struct Line<'a> {
     index: usize,
+    event: Event,
     time: u64,
     kind: &'static str,
     operation: &'a Operation,
@@ -181,7 +198,7 @@ fn lines(history: &History) -> impl Iterator<Item = Line<'_>> {
     history.events.iter().enumerate().map(|(index, &event)| match event {
         Event::Invoke(op) => {
             let operation = history.operation(op);
-            Line { index, time: operation.invoked_at, kind: "invoke", operation, value: operation.call.input }
+            Line { index, event, time: operation.invoked_at, kind: "invoke", operation, value: operation.call.input }
         }
         Event::Complete(op) => {
             let operation = history.operation(op);
@@ -192,7 +209,7 @@ fn lines(history: &History) -> impl Iterator<Item = Line<'_>> {
                 Completion::Fail => ("fail", operation.call.input),
                 Completion::Info => ("info", operation.call.input),
             };
-            Line { index, time, kind, operation, value }
+            Line { index, event, time, kind, operation, value }
         }
     })
 }

@@ -313,7 +313,10 @@ fn a_history_is_held_to_sequential_consistency_if_asked() {
     let refused = place.murphy("check set.edn --model grow-set --consistency sequential");
     refused.complains(2, &["set.edn: sequential consistency is not judged of a grow-set"]);
     let refused = place.murphy("check set.edn --model grow-set --consistency snapshot-isolation");
-    refused.complains(2, &["set.edn is no history of transactions: `--consistency` is `linearizable` or `sequential`"]);
+    refused.complains(
+        2,
+        &["set.edn is no history of transactions: `--consistency` is `linearizable`, `sequential` or `causal`"],
+    );
     assert_eq!(place.murphy("check stale.edn --consistency sequential --json").json()[0]["consistency"], "sequential");
 }
 
@@ -389,4 +392,64 @@ fn a_history_is_held_to_what_its_user_wrote_down() {
     let ended = place.murphy("--json check good.edn --invariant small.inv");
     let object: serde_json::Value = serde_json::from_str(&ended.out).expect("it is an object");
     assert_eq!((&object["verdict"], &object["broken"]["state"]["1"]["value"]), (&"invalid".into(), &"1".into()));
+}
+
+#[test]
+fn a_history_is_held_to_causal_consistency_if_asked() {
+    let place = Place::new();
+    // Another process missed the write; but what its own process wrote is its cause.
+    place.write("stale.edn", stale());
+    let ended = place.murphy("check stale.edn --consistency causal");
+    assert_eq!((ended.code, ended.out.as_str()), (0, "valid    stale.edn  (register, causal, 2 operations)\n"));
+    place.write("forgetful.edn", stale().replace(":process 1", ":process 0"));
+    let ended = place.murphy("check forgetful.edn --consistency causal");
+    assert_eq!(ended.code, 1, "{ended:?}");
+    for words in [
+        "write-before-initial-read",
+        "read(k1) -> nil by p0 found nothing, although write(k1, 1) by p0 is a cause of it",
+        "write(k1, 1) by p0 causes read(k1) -> nil by p0: its process did it before",
+    ] {
+        assert!(ended.out.contains(words), "{words} is not in {}", ended.out);
+    }
+    let object = &place.murphy("check forgetful.edn --model register --consistency causal --json").json()[0];
+    assert_eq!((&object["consistency"], &object["anomaly"]), (&"causal".into(), &"write-before-initial-read".into()));
+    let twice = GOOD.to_owned() + &GOOD.replace(":process 0", ":process 2");
+    place.write("twice.edn", twice);
+    let ended = place.murphy("check twice.edn --consistency causal");
+    assert_eq!(ended.code, 3, "{ended:?}");
+    place.write("set.edn", "{:type :invoke :f :add :value 1 :process 0}");
+    let refused = place.murphy("check set.edn --model grow-set --consistency causal");
+    refused.complains(2, &["set.edn: causal consistency is not judged of a grow-set"]);
+}
+
+#[test]
+fn clocks_of_logs_are_compared_by_what_several_recorded() {
+    let place = Place::new();
+    let client = "{:req a :type :invoke :time 100000000} {:req a :type :ok :time 119000000}";
+    place.write("client.edn", client);
+    place.write("server.jsonl", "{\"req\": \"a\", \"time\": 131000000}\n{\"note\": \"up\", \"time\": 5}\n");
+    let ended = place.murphy("check client.edn server.jsonl --align req");
+    let expected = "clock of server.jsonl is 12.000–31.000 ms ahead of client.edn\n";
+    assert_eq!((ended.code, ended.out.as_str()), (0, expected));
+    let object = &place.murphy("check client.edn server.jsonl --align req --json").json()[0];
+    assert_eq!(object["clocks"][1]["ahead_ns_least"], 12_000_000);
+    // Another request says that it is behind.
+    place.write("client.edn", format!("{client} {{:req b :type :invoke :time 200000000}}"));
+    place.write("server.jsonl", "{\"req\": \"a\", \"time\": 131000000}\n{\"req\": \"b\", \"time\": 150000000}\n");
+    let refused = place.murphy("check client.edn server.jsonl --align req");
+    refused.complains(2, &["no offsets of the clocks fit the operations a, b: they miss by 62 ms"]);
+    place.murphy("check client.edn --align nothing").complains(2, &["has no entry with a time and the field"]);
+}
+
+#[test]
+fn what_else_a_file_says_of_an_operation_is_shown() {
+    let place = Place::new();
+    place.write(
+        "stale.edn",
+        stale().replace(":f :read, :value nil, :process 1}", ":f :read, :value nil, :process 1, :via \"n7\"}"),
+    );
+    let ended = place.murphy("check stale.edn");
+    assert!(ended.out.contains("  via \"n7\""), "{}", ended.out);
+    let object = &place.murphy("check stale.edn --json").json()[0];
+    assert_eq!(object["shown_by"][1]["also"]["via"], "\"n7\"");
 }

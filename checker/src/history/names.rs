@@ -1,5 +1,9 @@
 //! What the numbers of a history stand for that was read from a file.
 
+use std::collections::BTreeMap;
+
+use super::{Event, OpId};
+
 /// What is not a number is one from here on: beyond those that files count with.
 const WORDS: u64 = 1 << 62;
 /// The same for keys.
@@ -12,6 +16,18 @@ pub struct Names {
     words: Vec<String>,
     /// Lists are the letters of texts.
     pub(crate) spells: bool,
+    /// What else is said of an event, by its operation and whether it is the completion: fields and contents, as numbers of `texts`.
+    notes: BTreeMap<(OpId, bool), Vec<[u32; 2]>>,
+    /// Each once, however many events say it.
+    texts: Vec<String>,
+    numbers: BTreeMap<String, u32>,
+}
+
+fn place(event: Event) -> (OpId, bool) {
+    match event {
+        Event::Invoke(op) => (op, false),
+        Event::Complete(op) => (op, true),
+    }
 }
 
 impl Names {
@@ -19,6 +35,39 @@ impl Names {
         self.keys.clear();
         self.words.clear();
         self.spells = false;
+        self.notes.clear();
+        self.texts.clear();
+        self.numbers.clear();
+    }
+
+    /// Notes that a file says this of an event, too: a field and its contents in EDN.
+    pub(crate) fn add_note(&mut self, event: Event, field: &str, contents: String) {
+        let note = [self.text(field.to_owned()), self.text(contents)];
+        self.notes.entry(place(event)).or_default().push(note);
+    }
+
+    fn text(&mut self, text: String) -> u32 {
+        if let Some(number) = self.numbers.get(&text) {
+            return *number;
+        }
+        let number = self.texts.len() as u32;
+        self.texts.push(text.clone());
+        self.numbers.insert(text, number);
+        number
+    }
+
+    /// The fields that a file has of an event beyond those that a history knows, with their contents in EDN.
+    pub fn notes(&self, event: Event) -> Vec<(&str, &str)> {
+        let Some(notes) = self.notes.get(&place(event)) else { return Vec::new() };
+        let text = |number: u32| self.texts[number as usize].as_str();
+        notes.iter().map(|[field, contents]| (text(*field), text(*contents))).collect()
+    }
+
+    /// The same names for operations with other numbers; those without one are left out.
+    pub(crate) fn renumber(&mut self, numbers: &[Option<OpId>]) {
+        let old = std::mem::take(&mut self.notes).into_iter();
+        let new = old.filter_map(|((op, is_end), notes)| Some(((numbers[op.0 as usize]?, is_end), notes)));
+        self.notes = new.collect();
     }
 
     /// Whether a number stands for itself as a key.

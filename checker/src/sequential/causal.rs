@@ -5,69 +5,141 @@
 //! reading, no order explains the history. (`CyclicCO`, `ThinAirRead`, `WriteCOInitRead` and `WriteCORead` of Bouajjani, Enea,
 //! Guerraoui & Hamza, 2017, "On verifying causal consistency".)
 //!
-//! It can tell where objects are read, written and compared-and-set and no value is written twice to one of them; it takes time
-//! O(n · processes · log n).
+//! It goes by the reads of which it is known whose write they saw: not by those of a value that was written twice, nor of an object
+//! that was changed by more than an assignment. It takes time O(n · lanes · log n), and memory O(n · lanes).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{Lane, Step};
 use crate::{
     history::Values,
     interner::Interner,
-    model::{Assignment, Model, Test},
+    model::{Assignment, Effect, Model, Test},
 };
 
 /// The place of a step: its lane, and how many come before it there.
-type Place = (usize, usize);
+pub(crate) type Place = (usize, usize);
 
 /// A key and a state, by number.
 type Written = (u32, u32);
 
+/// For each step of each lane, how many steps of each lane are causes of it or itself.
+type Clocks = Vec<Vec<Vec<u32>>>;
+
 #[derive(Default)]
-struct Causes {
+pub(crate) struct Causes {
     writers: BTreeMap<Written, Place>,
     readers: Vec<(Place, Written)>,
     /// The writes to a key in a lane, in order.
     writes: BTreeMap<(u32, usize), Vec<usize>>,
     init: u32,
+    /// Something else was observed, too, of which it is not known whose effect it was.
+    pub(crate) is_partial: bool,
+}
+
+/// What contradicts that causes come before effects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Contradiction {
+    /// A value was read that nothing wrote.
+    FromNowhere(Place),
+    /// This is a cause of itself.
+    Cycle(Place),
+    /// What was read had been overwritten by a cause of the reading.
+    Overwritten {
+        reader: Place,
+        /// Who wrote what was read; `None`: it was there from the start.
+        source: Option<Place>,
+        over: Place,
+    },
 }
 
 /// Whether causes alone contradict what the lanes hold. False if that is not so, and where it cannot tell.
 pub(super) fn contradict<M: Model>(lanes: &[Lane], values: &Values) -> bool {
-    let Some(causes) = Causes::gather::<M>(lanes, values) else { return false };
-    let is_from_nowhere = |written: &Written| written.1 != causes.init && !causes.writers.contains_key(written);
-    causes.readers.iter().any(|(_, written)| is_from_nowhere(written))
-        || causes.clocks(lanes).is_none_or(|clocks| causes.overwrite(&clocks))
+    Causes::gather::<M>(lanes, values).contradiction(lanes).is_some()
+}
+
+/// What is gathered step by step, before it is known which reads tell.
+#[derive(Default)]
+struct Gathering {
+    /// Keys changed by more than assignments.
+    opaque: BTreeSet<u32>,
+    /// What was written twice, or was there from the start and written again.
+    twice: BTreeSet<Written>,
+    /// What a step has found if it took effect, and what it then left.
+    maybe: Vec<(Place, Written, Written)>,
 }
 
 impl Causes {
-    /// `None`: it cannot tell.
-    fn gather<M: Model>(lanes: &[Lane], values: &Values) -> Option<Self> {
+    pub(crate) fn gather<M: Model>(lanes: &[Lane], values: &Values) -> Self {
         let mut states = Interner::<M::State>::default();
         let mut causes = Self { init: states.id(M::init()), ..Self::default() };
+        let mut gathering = Gathering::default();
         for (lane, steps) in lanes.iter().enumerate() {
-            for (at, &Step { key, call, output, must }) in steps.steps.iter().enumerate() {
-                let Some(Assignment { test, becomes }) = M::assignment(&call, output, values) else {
-                    if must { return None } else { continue }
-                };
-                if let (Test::Is(state), true) = (test, must) {
-                    causes.readers.push(((lane, at), (key, states.id(state))));
+            for (at, &Step { key, call, output, must, .. }) in steps.steps.iter().enumerate() {
+                match M::assignment(&call, output, values) {
+                    Some(Assignment { test, becomes }) => {
+                        causes.is_partial |= must && matches!(test, Test::IsNot(_));
+                        let found = if let Test::Is(state) = test { Some((key, states.id(state))) } else { None };
+                        let left = becomes.map(|state| (key, states.id(state)));
+                        causes.add(&mut gathering, (lane, at), must, found, left);
+                    }
+                    None if !must && M::effect(&call, output) == Effect::Observation => {}
+                    None => _ = gathering.opaque.insert(key),
                 }
-                let Some(state) = becomes.map(|state| states.id(state)) else { continue };
-                if state == causes.init || causes.writers.insert((key, state), (lane, at)).is_some() {
-                    return None;
-                }
-                causes.writes.entry((key, lane)).or_default().push(at);
             }
         }
-        Some(causes)
+        causes.settle(gathering);
+        causes
     }
 
-    /// For each step, how many steps of each lane are causes of it or itself; `None` if something caused itself.
-    fn clocks(&self, lanes: &[Lane]) -> Option<Vec<Vec<Vec<u32>>>> {
-        let sources: BTreeMap<Place, Place> =
-            self.readers.iter().filter_map(|(reader, written)| Some((*reader, *self.writers.get(written)?))).collect();
-        let mut clocks: Vec<Vec<Vec<u32>>> = vec![Vec::new(); lanes.len()];
+    fn add(&mut self, all: &mut Gathering, place: Place, must: bool, found: Option<Written>, left: Option<Written>) {
+        match (found, left) {
+            (Some(found), _) if must => self.readers.push((place, found)),
+            (Some(found), Some(left)) => all.maybe.push((place, found, left)),
+            _ => {}
+        }
+        let Some(written) = left else { return };
+        if written.1 == self.init || self.writers.insert(written, place).is_some() {
+            all.twice.insert(written);
+        }
+        self.writes.entry((written.0, place.0)).or_default().push(place.1);
+    }
+
+    /// Takes in what has taken effect since others saw it, and leaves out the reads that do not tell whose write they saw.
+    fn settle(&mut self, Gathering { opaque, twice, mut maybe }: Gathering) {
+        let mut seen: BTreeSet<Written> = self.readers.iter().map(|(_, written)| *written).collect();
+        while let Some(at) = maybe.iter().position(|(_, _, left)| seen.contains(left)) {
+            let (place, found, _) = maybe.swap_remove(at);
+            self.readers.push((place, found));
+            seen.insert(found);
+        }
+        let count = self.readers.len();
+        self.readers.retain(|(_, written)| !opaque.contains(&written.0) && !twice.contains(written));
+        self.is_partial |= self.readers.len() < count || !opaque.is_empty();
+    }
+
+    /// The first contradiction that is found.
+    pub(crate) fn contradiction(&self, lanes: &[Lane]) -> Option<Contradiction> {
+        let is_from_nowhere = |written: &Written| written.1 != self.init && !self.writers.contains_key(written);
+        let from_nowhere = self.readers.iter().find(|(_, written)| is_from_nowhere(written));
+        if let Some((reader, _)) = from_nowhere {
+            return Some(Contradiction::FromNowhere(*reader));
+        }
+        match self.clocks(lanes) {
+            Ok(clocks) => self.overwritten(&clocks),
+            Err(place) => Some(Contradiction::Cycle(place)),
+        }
+    }
+
+    /// Whose write each reader saw.
+    fn sources(&self) -> BTreeMap<Place, Place> {
+        self.readers.iter().filter_map(|(reader, written)| Some((*reader, *self.writers.get(written)?))).collect()
+    }
+
+    /// The clocks of all steps, or a step that caused itself.
+    fn clocks(&self, lanes: &[Lane]) -> Result<Clocks, Place> {
+        let sources = self.sources();
+        let mut clocks: Clocks = vec![Vec::new(); lanes.len()];
         let mut open: BTreeSet<usize> = (0..lanes.len()).collect();
         // Lanes that wait for a step of another.
         let mut waiting: BTreeMap<Place, Vec<usize>> = BTreeMap::new();
@@ -76,12 +148,7 @@ impl Causes {
             if at == lanes[lane].steps.len() {
                 continue;
             }
-            let before = if at == 0 {
-                lanes[lane].after.and_then(|(lane, count)| Some((lane, count.checked_sub(1)? as usize)))
-            } else {
-                Some((lane, at - 1))
-            };
-            let causes = [before, sources.get(&(lane, at)).copied()];
+            let causes = [before(lanes, (lane, at)), sources.get(&(lane, at)).copied()];
             if let Some(missing) = causes.iter().flatten().find(|(lane, at)| clocks[*lane].len() <= *at) {
                 waiting.entry(*missing).or_default().push(lane);
                 continue;
@@ -95,25 +162,83 @@ impl Causes {
             open.insert(lane);
             open.extend(waiting.remove(&(lane, at)).unwrap_or_default());
         }
-        lanes.iter().zip(&clocks).all(|(lane, clocks)| lane.steps.len() == clocks.len()).then_some(clocks)
+        let stuck = |lane: &usize| clocks[*lane].len() < lanes[*lane].steps.len();
+        let Some(mut lane) = (0..lanes.len()).find(stuck) else { return Ok(clocks) };
+        // Each lane waits for one that waits: after as many steps as there are lanes, for itself.
+        let waits_for: BTreeMap<usize, usize> =
+            waiting.iter().flat_map(|(missing, lanes)| lanes.iter().map(|lane| (*lane, missing.0))).collect();
+        for _ in 0..lanes.len() {
+            lane = waits_for[&lane];
+        }
+        Err((lane, clocks[lane].len()))
     }
 
-    /// Whether something was read that a cause of the reading had overwritten.
-    fn overwrite(&self, clocks: &[Vec<Vec<u32>>]) -> bool {
-        self.readers.iter().any(|&((reader, at), written)| {
-            let source = self.writers.get(&written);
+    /// What was read though a cause of the reading had overwritten it.
+    fn overwritten(&self, clocks: &Clocks) -> Option<Contradiction> {
+        self.readers.iter().find_map(|&(place, written)| {
+            let (reader, at) = place;
+            let source = self.writers.get(&written).copied();
             // Of the writes in a lane that are causes, the last has all others as causes.
             let last = |lane: usize| {
                 let known = clocks[reader][at][lane] as usize;
                 let writes = self.writes.get(&(written.0, lane))?;
                 let causes = &writes[..writes.partition_point(|write| *write < known)];
-                causes.iter().rev().map(|write| (lane, *write)).find(|place| *place != (reader, at))
+                causes.iter().rev().map(|write| (lane, *write)).find(|other| *other != place)
             };
-            (0..clocks.len()).filter_map(last).any(|over| match source {
+            let overwrites = |over: &Place| match source {
                 None => true,
-                Some(&(lane, write)) => over != (lane, write) && clocks[over.0][over.1][lane] as usize > write,
-            })
+                Some((lane, write)) => *over != (lane, write) && clocks[over.0][over.1][lane] as usize > write,
+            };
+            let over = (0..clocks.len()).filter_map(last).find(overwrites)?;
+            Some(Contradiction::Overwritten { reader: place, source, over })
         })
+    }
+
+    /// How one step is a cause of another, or of itself: both, and between them where the chain goes from one process to another,
+    /// which it does as seldom as possible.
+    pub(crate) fn chain(&self, lanes: &[Lane], from: Place, to: Place) -> Vec<Place> {
+        let sources = self.sources();
+        let mut next_of: BTreeMap<Place, Place> = BTreeMap::new();
+        let mut open = VecDeque::from([to]);
+        while let Some(place) = open.pop_front() {
+            let causes = [(before(lanes, place), false), (sources.get(&place).copied(), true)];
+            for (cause, is_read) in causes.into_iter().filter_map(|(cause, is_read)| Some((cause?, is_read))) {
+                if next_of.contains_key(&cause) {
+                    continue;
+                }
+                next_of.insert(cause, place);
+                if is_read { open.push_back(cause) } else { open.push_front(cause) }
+            }
+            if next_of.contains_key(&from) {
+                break;
+            }
+        }
+        let mut chain = vec![from];
+        let mut at = from;
+        while let Some(next) = next_of.get(&at).copied() {
+            chain.push(next);
+            at = next;
+            if at == to {
+                break;
+            }
+        }
+        let is_read = |one: Place, next: Place| sources.get(&next) == Some(&one);
+        let turns = |links: &[Place]| is_read(links[0], links[1]) || is_read(links[1], links[2]);
+        let kept: Vec<Place> = chain.windows(3).filter(|links| turns(links)).map(|links| links[1]).collect();
+        [&chain[..1], &kept, &chain[chain.len() - 1..]].concat()
+    }
+
+    /// Whether one step read what another wrote.
+    pub(crate) fn has_read(&self, reader: Place, writer: Place) -> bool {
+        self.sources().get(&reader) == Some(&writer)
+    }
+}
+
+/// The step before one in its process.
+fn before(lanes: &[Lane], (lane, at): Place) -> Option<Place> {
+    match at {
+        0 => lanes[lane].after.and_then(|(lane, count)| Some((lane, count.checked_sub(1)? as usize))),
+        _ => Some((lane, at - 1)),
     }
 }
 
@@ -128,7 +253,7 @@ mod tests {
     use crate::{
         history::{Call, Completion, History, Value},
         model::{CAS, Model, READ, Register, WRITE},
-        models::Counter,
+        models::{Counter, KeyValue},
         testing::parse_as,
     };
 
@@ -175,9 +300,26 @@ mod tests {
     }
 
     #[test]
-    fn it_cannot_tell_where_values_are_written_twice_or_are_no_assignments() {
-        check("p0 write 1\np0 ok\np1 write 1\np1 ok\np2 read\np2 ok 7", false);
+    fn it_goes_by_what_tells_whose_write_was_seen() {
+        let twice = "p0 write 1\np0 ok\np1 write 1\np1 ok\np1 write 2\np1 ok\np1 read\np1 ok 1";
+        check(twice, false);
+        check(&format!("{twice}\np2 read\np2 ok 7"), true);
+        check("p0 write 1\np0 info\np0 cas 1 1\np0 info\np1 read\np1 ok 1", false);
         check_as::<Counter>("p0 add 1\np0 ok\np0 read\np0 ok 7", false);
+    }
+
+    #[test]
+    fn what_may_have_been_added_is_not_from_nowhere() {
+        check_as::<KeyValue>("p0 append 1\np0 info\np1 get\np1 ok [1]", false);
+        check_as::<KeyValue>("p0 put 1\np0 info\np1 get\np1 ok [1]", false);
+        check_as::<KeyValue>("p0 put 1\np0 fail\np1 get\np1 ok [1]", true);
+    }
+
+    #[test]
+    fn what_others_saw_has_taken_effect_and_found_what_it_says() {
+        let text = "p0 write 1\np0 ok\np0 write 2\np0 ok\np1 read\np1 ok 2\np1 cas 1 3\np1 info";
+        check(text, false);
+        check(&format!("{text}\np2 read\np2 ok 3"), true);
     }
 
     proptest! {

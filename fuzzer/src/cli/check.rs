@@ -1,11 +1,13 @@
 //! `murphy check`: the checker alone, on histories of other systems.
 
+mod clocks;
 mod consistency;
 mod invariants;
 mod selection;
 mod transactions;
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::Read as _,
     path::{Path, PathBuf},
@@ -14,10 +16,11 @@ use std::{
 };
 
 use murphy_checker::{
+    causal,
     checkers::Figure,
-    explain::{Explanation, asked, explain_as, explain_sequential, heard},
+    explain::{Explanation, asked, explain_as, explain_causal, explain_sequential, heard},
     family::Family,
-    history::{History, OpId},
+    history::{Event, History, OpId},
     invariant::Invariant,
     linearizability::CONFIGURATIONS_MAX,
     parts::{first, renumbered},
@@ -42,6 +45,9 @@ const SHARED: usize = 50_000;
 /// Checks histories, and says of each whether it is right.
 pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Exit, Failure> {
     let paths = expand(&arguments.histories)?;
+    if let Some(field) = &arguments.align {
+        return clocks::report(&paths, field, json);
+    }
     let invariants = invariants::read(arguments)?;
     let threads = usize::from(arguments.jobs.max(1));
     let (mut exit, mut failed, mut counts) = (Exit::Clean, None, [0; 3]);
@@ -135,12 +141,15 @@ fn by_model(
     }
     let consistency = arguments.transactions.of_operations(path)?;
     let budget = arguments.budget;
-    let verdict = if consistency == Consistency::Sequential {
-        sequential::check_as(family, &history, budget.unwrap_or(VISITS_MAX))
-            .ok_or_else(|| Failure::NotSequential { path: path.to_path_buf(), model: family.name() })?
-    } else {
-        judge(family, &history, budget.unwrap_or(CONFIGURATIONS_MAX), threads)
+    let verdict = match consistency {
+        Consistency::Sequential => sequential::check_as(family, &history, budget.unwrap_or(VISITS_MAX)),
+        Consistency::Level(_) => causal::check_as(family, &history),
+        Consistency::Linearizable => Some(judge(family, &history, budget.unwrap_or(CONFIGURATIONS_MAX), threads)),
     };
+    let verdict = verdict.ok_or_else(|| {
+        let (path, consistency) = (path.to_path_buf(), consistency.name());
+        Failure::NotJudged { path, consistency, model: family.name() }
+    })?;
     let checked = Checked { arguments, part, consistency, family, history, verdict };
     Ok((if json { checked.object(path).to_string() } else { checked.text(path) }, checked.place()))
 }
@@ -221,7 +230,11 @@ impl Checked<'_> {
 
     fn explanation(&self) -> Option<(&Anomaly, Explanation)> {
         let anomaly = self.verdict.anomaly()?;
-        let explain = if self.consistency == Consistency::Sequential { explain_sequential } else { explain_as };
+        let explain = match self.consistency {
+            Consistency::Sequential => explain_sequential,
+            Consistency::Level(_) => explain_causal,
+            Consistency::Linearizable => explain_as,
+        };
         Some((anomaly, explain(self.family, &self.history, anomaly)))
     }
 
@@ -244,8 +257,11 @@ impl Checked<'_> {
 
     /// What was judged, in a few words.
     fn subject(&self) -> String {
-        let level = if self.consistency == Consistency::Sequential { "sequential, " } else { "" };
-        self.part.subject(level, &self.history, self.arguments)
+        let level = match self.consistency {
+            Consistency::Linearizable => String::new(),
+            other => format!("{}, ", other.name()),
+        };
+        self.part.subject(&level, &self.history, self.arguments)
     }
 
     /// What was counted, each on a line that begins with its break.
@@ -297,8 +313,14 @@ impl Checked<'_> {
             "heard": heard(&self.history, op),
             "invoked_ns": operation.invoked_at,
             "completed_ns": operation.completion.map(|(_, at)| at),
+            "also": also(&self.history, op),
         })
     }
+}
+
+/// What the file says of an operation beyond what a history knows, by field, as EDN; what the completion says goes first.
+fn also(history: &History, op: OpId) -> BTreeMap<&str, &str> {
+    [Event::Invoke(op), Event::Complete(op)].into_iter().flat_map(|event| history.names.notes(event)).collect()
 }
 
 fn contents(path: &Path) -> Result<Vec<u8>, Failure> {

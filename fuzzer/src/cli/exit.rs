@@ -7,7 +7,7 @@ use std::{
 };
 
 use miette::{GraphicalReportHandler, LabeledSpan, MietteDiagnostic, NamedSource, Report};
-use murphy_checker::{invariant::InvariantError, read::ReadError};
+use murphy_checker::{align::Contradictory, invariant::InvariantError, read::ReadError};
 use murphy_schedule::{Diagnostic, nemesis::NemesisError};
 use serde_json::json;
 use thiserror::Error;
@@ -61,13 +61,15 @@ pub(super) enum Failure {
     #[error("{}:{error}", path.display())]
     History { path: PathBuf, error: ReadError },
     #[error(transparent)]
+    Clocks(#[from] Contradictory),
+    #[error(transparent)]
     Invariant(#[from] BadInvariants),
     #[error("{}: invariant {name:?} is judged {trigger}, of which a history knows nothing", path.display())]
     NotForHistories { path: PathBuf, name: String, trigger: String },
     #[error("{}: no model has all its functions: say `--model` with one of {}", .0.display(), .1.join(", "))]
     WhichModel(PathBuf, Vec<&'static str>),
-    #[error("{}: sequential consistency is not judged of a {model}", path.display())]
-    NotSequential { path: PathBuf, model: &'static str },
+    #[error("{}: {consistency} consistency is not judged of a {model}", path.display())]
+    NotJudged { path: PathBuf, consistency: &'static str, model: &'static str },
     #[error("say which target: one of {}", .0.join(", "))]
     WhichTarget(Vec<&'static str>),
     #[error("the new process that should have done the same: {0}")]
@@ -100,7 +102,7 @@ impl Failure {
             Self::Harness(_) | Self::NoTarget | Self::WhichTarget(_) | Self::WrongForm { .. } => Exit::Usage,
             Self::Nemesis(_) | Self::UnknownFault { .. } => Exit::Usage,
             Self::Invariant(_) | Self::NotForHistories { .. } => Exit::Usage,
-            Self::History { .. } | Self::WhichModel(..) | Self::NotSequential { .. } => Exit::Usage,
+            Self::Clocks(_) | Self::History { .. } | Self::WhichModel(..) | Self::NotJudged { .. } => Exit::Usage,
             Self::Source(
                 SourceError::Mistakes(_)
                 | SourceError::Unknown { .. }

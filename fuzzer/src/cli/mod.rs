@@ -460,6 +460,10 @@ struct CheckArguments {
     transactions: check::TransactionArguments,
     #[command(flatten)]
     selection: check::Selection,
+    /// Judge nothing, but say how far the clock of each file is ahead of the first's, by the operations that several have: those with
+    /// the same value of this field. A client's log comes before that of who served it.
+    #[arg(long, value_name = "FIELD", conflicts_with_all = ["model", "invariants"])]
+    align: Option<String>,
     /// Threads; the verdicts are the same.
     #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,

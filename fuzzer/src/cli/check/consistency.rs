@@ -57,9 +57,9 @@ pub(super) fn consistency() -> impl TypedValueParser<Value = Consistency> {
 pub(super) fn of_operations(asked: &[Consistency], path: &Path) -> Result<Consistency, Failure> {
     match asked {
         [] => Ok(Consistency::Linearizable),
-        [one @ (Consistency::Linearizable | Consistency::Sequential)] => Ok(*one),
+        [one @ (Consistency::Linearizable | Consistency::Sequential | Consistency::Level(Level::Causal))] => Ok(*one),
         _ => {
-            let what = "is no history of transactions: `--consistency` is `linearizable` or `sequential`";
+            let what = "is no history of transactions: `--consistency` is `linearizable`, `sequential` or `causal`";
             Err(Failure::WrongForm { path: path.to_path_buf(), what })
         }
     }

@@ -29,8 +29,8 @@ use super::{
 /// What concerns transactions only.
 #[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct TransactionArguments {
-    /// What to hold the histories to: `linearizable` or `sequential`; of transactions also any consistency models, separated by
-    /// commas [default: linearizable; of transactions strict-serializable, or causal for a history without times].
+    /// What to hold the histories to: `linearizable`, `sequential` or `causal`; of transactions also any consistency models, separated
+    /// by commas [default: linearizable; of transactions strict-serializable, or causal for a history without times].
     #[arg(long, value_name = "MODEL", value_delimiter = ',', value_parser = consistency(), hide_possible_values = true)]
     consistency: Vec<Consistency>,
     /// What orders the versions of registers, beside what must [default: writes-follow-reads].
@@ -57,7 +57,7 @@ enum VersionOrder {
 impl TransactionArguments {
     /// Whether something was asked that only transactions have an answer to.
     fn are_of_transactions(&self) -> bool {
-        let level = |one: &Consistency| matches!(one, Consistency::Level(_));
+        let level = |one: &Consistency| matches!(one, Consistency::Level(level) if *level != Level::Causal);
         self.consistency.iter().any(level) || !self.versions.is_empty() || self.graphs.is_some()
     }
 
