@@ -313,7 +313,7 @@ fn toml_within_yaml_is_pointed_at() {
         complaints(Form::Yaml, text),
         [
             "2:15 `from = \"a\"`: `:` between key and value; did you mean `from: \"a\"`?",
-            "2:36 `to = \"c\"`: `:` between key and value; did you mean `to: \"c\"`?",
+            "2:39 `to = \"c\"`: `:` between key and value; did you mean `to: \"c\"`?",
         ]
     );
 }
