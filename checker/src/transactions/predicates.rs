@@ -218,6 +218,9 @@ impl Predicates {
 
     /// Leaves out the objects of which nobody can tell who wrote what was read.
     pub(super) fn drop_doubtful(&self, compact: &mut Compact) {
+        if self.doubtful.is_empty() {
+            return;
+        }
         for key in 0..compact.keys.len() {
             compact.is_dropped[key] |= self.doubtful.contains(&compact.name(key));
         }
@@ -225,6 +228,10 @@ impl Predicates {
 
     /// Finds what follows from what was not found.
     pub(super) fn find(&mut self, compact: &Compact, registers: &Registers, report: &mut Report) {
+        // Registers alone are judged without allocating.
+        if self.searches.is_empty() {
+            return;
+        }
         let numbers: BTreeMap<u32, usize> = (0..compact.keys.len()).map(|key| (compact.name(key), key)).collect();
         let names = numbers.keys().chain(self.begin.keys()).copied();
         let names: BTreeSet<u32> = names.filter(|name| !self.doubtful.contains(name)).collect();
