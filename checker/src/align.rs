@@ -66,7 +66,7 @@ pub fn log(text: &str, id: &str) -> Result<Log, ReadError> {
 }
 
 /// The least that one clock's lead over another can be bounded by, and the operations that say so.
-type Bound = Option<(i64, Vec<String>)>;
+type Bound = Option<(i128, Vec<String>)>;
 
 /// How far the clock of each log is ahead of that of the first. What is recorded by two was served by the later one for the earlier.
 ///
@@ -81,14 +81,14 @@ pub fn align(logs: &[Log]) -> Result<Vec<Ahead>, Contradictory> {
             let (Some(one), Some(other)) = (&most[from][middle], &most[middle][to]) else { continue };
             let sum = (one.0 + other.0, [&one.1[..], &other.1].concat());
             if from == to && sum.0 < 0 {
-                return Err(Contradictory { operations: distinct(sum.1), by: -sum.0 });
+                return Err(Contradictory { operations: distinct(sum.1), by: nanos(-sum.0) });
             }
             tighten(&mut most[from][to], sum);
         }
     }
     let of = |at: usize| Ahead {
-        least: most[at][0].as_ref().map(|bound| -bound.0),
-        most: most[0][at].as_ref().map(|bound| bound.0),
+        least: most[at][0].as_ref().map(|bound| nanos(-bound.0)),
+        most: most[0][at].as_ref().map(|bound| nanos(bound.0)),
     };
     Ok(all.map(|at| if at == 0 { Ahead { least: Some(0), most: Some(0) } } else { of(at) }).collect())
 }
@@ -100,20 +100,30 @@ fn bounds(logs: &[Log]) -> Vec<Vec<Bound>> {
         for (id, outer) in &logs[asker] {
             let Some(inner) = logs[server].get(id) else { continue };
             // It was served after it was asked, and what was served was so before the answer.
-            tighten(&mut most[asker][server], (inner.first - outer.first, vec![id.clone()]));
+            tighten(&mut most[asker][server], (apart(inner.first, outer.first), vec![id.clone()]));
             if let Some(answered) = outer.last {
                 let served = inner.last.unwrap_or(inner.first);
-                tighten(&mut most[server][asker], (answered - served, vec![id.clone()]));
+                tighten(&mut most[server][asker], (apart(answered, served), vec![id.clone()]));
             }
         }
     }
     most
 }
 
-fn tighten(bound: &mut Bound, other: (i64, Vec<String>)) {
+fn tighten(bound: &mut Bound, other: (i128, Vec<String>)) {
     if bound.as_ref().is_none_or(|bound| other.0 < bound.0) {
         *bound = Some(other);
     }
+}
+
+/// How much later one time is than another: more than fits into either.
+fn apart(one: i64, other: i64) -> i128 {
+    i128::from(one) - i128::from(other)
+}
+
+/// As many nanoseconds, or the most that are counted: 292 years.
+fn nanos(time: i128) -> i64 {
+    time.clamp(i64::MIN.into(), i64::MAX.into()) as i64
 }
 
 fn distinct(mut names: Vec<String>) -> Vec<String> {
@@ -162,6 +172,13 @@ mod tests {
         let (near, far) =
             ("{:id 1 :time 1150} {:id 7 :type :invoke :time 1500} {:id 7 :type :ok :time 1520}", "{:id 7 :time 5000}");
         check(&[CLIENT, near, far], Ok(&[(Some(0), Some(0)), (Some(950), Some(1050)), (Some(4430), Some(4550))]));
+    }
+
+    #[test]
+    fn times_at_the_ends_of_what_can_be_counted_overflow_nothing() {
+        let (first, last) = ("{:id 1 :time -9223372036854775808}", "{:id 1 :time 9223372036854775807}");
+        check(&[first, last], Ok(&[(Some(0), Some(0)), (Some(i64::MAX), Some(i64::MAX))]));
+        check(&[last, first], Ok(&[(Some(0), Some(0)), (Some(i64::MIN), Some(i64::MIN))]));
     }
 
     #[test]
