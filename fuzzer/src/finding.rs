@@ -359,8 +359,8 @@ pub struct Entry {
 /// Reads the schedule of a folder, and makes sure that text and bytes agree.
 ///
 /// # Errors
-/// If a file is missing or unreadable, the two forms disagree, or its invariants have a mistake. A text with mistakes is an error of its own, which the
-/// caller reports; it comes back as the inner `Err` with the text.
+/// If a file is missing or unreadable, the two forms disagree, or its invariants have a mistake. A text with mistakes is an error
+/// of its own, which the caller reports; it comes back as the inner `Err` with the text.
 pub fn read_folder(path: &Path) -> Result<Result<Entry, crate::source::Mistakes>, FolderError> {
     let (text_path, bytes_path) = (path.join("schedule.murphy"), path.join("input.bin"));
     let text = fs::read_to_string(&text_path).map_err(FolderError::io("read", &text_path))?;

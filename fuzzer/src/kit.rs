@@ -33,10 +33,11 @@ pub fn check<T: Target>(target: T) -> Check {
 /// how many there are: a test that a bug stays fixed.
 ///
 /// # Panics
-/// If a finding still breaks a promise, or its folder cannot be read.
+/// If a finding still breaks a promise, its folder cannot be read, or there is no folder `crashes`.
 pub fn regress<T: Target>(target: T, crashes: &Path) -> usize {
     let targets: [Box<dyn AnyTarget>; 1] = [Box::new(Shared::new(target))];
     let name = targets[0].about().name;
+    assert!(crashes.is_dir(), "{} is no folder", crashes.display());
     let entries = source::folders(crashes).into_iter().map(|folder| read(&folder));
     let ours = entries.filter(|entry| entry.document.target.split('+').next() == Some(name));
     ours.map(|entry| keep(&targets, &entry)).count()
