@@ -7,7 +7,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use murphy_checker::{
-    checkers::{log_patterns::LogPatterns, message_rate::MESSAGE_RATE},
+    checkers::log_patterns::LogPatterns,
     history::OpId,
     verdict::{Anomaly, Class, Evidence, Verdict},
 };
@@ -21,6 +21,8 @@ use crate::{
 
 /// An operation took longer than it may.
 const SLOW: &str = "slow-operation";
+/// A node sent more messages in a span of time than it may.
+const FLOOD: &str = "message-flood";
 /// No node logged what one must.
 const LOG_MISSING: &str = "log-missing";
 
@@ -42,7 +44,7 @@ pub enum Limit {
     NeverLogs(&'static str),
     /// In each run that comes to its end some node logs a line that has this text, in small letters or large: `log-missing`.
     Logs(&'static str),
-    /// No node sends more messages than this in any such span of virtual time: `message-rate`.
+    /// No node sends more messages than this in any such span of virtual time: `message-flood`.
     Sends {
         /// Of which kind: one of [`Node::KINDS`]. `None`: of all together.
         kind: Option<&'static str>,
@@ -180,7 +182,7 @@ impl Rate {
     fn breached(&self, me: usize) -> Anomaly {
         let Self { name, most, within, .. } = self;
         let (node, span) = (number(me), *within as f64 / 1e6);
-        breach(MESSAGE_RATE, format!("n{node} sent more than {most} messages of {name} within {span} ms"))
+        breach(FLOOD, format!("n{node} sent more than {most} messages of {name} within {span} ms"))
     }
 }
 
@@ -242,11 +244,11 @@ impl<N: Node> Core<N> {
 
     /// What a run that has come to its end shows.
     pub(crate) fn judge_whole(&mut self) -> Verdict {
+        let missing = || self.limits.as_ref().and_then(|limits| limits.missing());
         match self.observer.finish(&self.history) {
-            Verdict::Valid => {
-                self.limits.as_ref().and_then(|limits| limits.missing()).map_or(Verdict::Valid, Verdict::Invalid)
-            }
-            other => other,
+            Verdict::Invalid(anomaly) => Verdict::Invalid(anomaly),
+            // Whatever the judge of the history does not know, what was not logged was not.
+            other => missing().map_or(other, Verdict::Invalid),
         }
     }
 

@@ -108,12 +108,12 @@ fn a_node_may_send_so_many_messages_in_so_short_a_time() {
     let sends = |kind, most, millis| [Limit::Sends { kind, most, within: Duration::from_millis(millis) }];
     // Two of each kind every ten milliseconds.
     assert_eq!(broken(chatter(), &sends(Some("Tock"), 20, 100), ""), "");
-    let flood = "message-rate: n1 sent more than 19 messages of Tock within 100 ms";
+    let flood = "message-flood: n1 sent more than 19 messages of Tock within 100 ms";
     assert_eq!(broken(chatter(), &sends(Some("Tock"), 19, 100), ""), flood);
     assert_eq!(broken(chatter(), &sends(None, 40, 100), ""), "", "each node is counted by itself");
     assert!(
         broken(chatter(), &sends(None, 39, 100), "")
-            .starts_with("message-rate: n1 sent more than 39 messages of any kind")
+            .starts_with("message-flood: n1 sent more than 39 messages of any kind")
     );
     assert_eq!(within(chatter(), &sends(None, 39, 100), "").time / MS, 100, "at the first that is too many");
 }
