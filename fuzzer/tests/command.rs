@@ -224,6 +224,19 @@ fn targets_are_listed_with_all_that_can_be_named() {
 }
 
 #[test]
+fn the_suite_of_planted_bugs_is_listed() {
+    let place = Place::new();
+    let ended = place.murphy("bench --list");
+    let line = ended.out.lines().find(|line| line.starts_with("B1")).expect("raft-kv has it");
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words, ["B1", "raft-kv", "S", "2", "linearizability", "etcd-io/etcd#741"]);
+    let objects = place.murphy("bench --list --json").json();
+    let known = objects.iter().find(|bug| bug["bug"] == "B1").expect("it is there as well");
+    assert_eq!((&known["events"], &known["breaks"]), (&2.into(), &"linearizability".into()));
+    place.murphy("bench").complains(2, &["--list"]);
+}
+
+#[test]
 fn a_key_depends_on_the_target() {
     let key = |target: &str| {
         let place = Place::new();

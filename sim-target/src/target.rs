@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, ops::RangeInclusive, time::Duration};
 
+use murphy_checker::verdict::Class;
 use murphy_schedule::{FaultKind, Vocabulary, field::Change, vocabulary::Names};
 
 use crate::{
@@ -177,6 +178,24 @@ pub struct Bug {
     pub name: &'static str,
     /// What it gets wrong, in a sentence.
     pub about: &'static str,
+    /// How many events of the environment must come together for it to show; 0: not said.
+    pub events: u8,
+    /// The kind of promise that it breaks.
+    pub breaks: Option<Class>,
+    /// Where a real system had it; empty: nowhere, or not said.
+    pub source: &'static str,
+}
+
+impl Bug {
+    /// How deep it lies: `S`hallow (at most two events), `M`edium or `D`eep (four and more); `?` if that is not said.
+    pub fn depth(&self) -> char {
+        match self.events {
+            0 => '?',
+            1..=2 => 'S',
+            3 => 'M',
+            _ => 'D',
+        }
+    }
 }
 
 /// What a target says of itself. Built by its methods; shown by `murphy targets`.
@@ -339,8 +358,13 @@ impl About {
     }
 
     /// A defect that can be planted.
-    pub fn bug(mut self, name: &'static str, about: &'static str) -> Self {
-        self.bugs.push(Bug { name, about });
+    pub fn bug(self, name: &'static str, about: &'static str) -> Self {
+        self.known_bug(Bug { name, about, events: 0, breaks: None, source: "" })
+    }
+
+    /// A defect that can be planted, and that a real system had.
+    pub fn known_bug(mut self, bug: Bug) -> Self {
+        self.bugs.push(bug);
         self
     }
 

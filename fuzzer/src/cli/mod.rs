@@ -1,5 +1,6 @@
 //! The command: arguments, exit codes, and what goes where. Data on standard output, progress on standard error.
 
+mod bench;
 mod campaign;
 mod check;
 mod commands;
@@ -70,6 +71,8 @@ enum Command {
     Decode(DecodeArguments),
     /// List what can be fuzzed.
     Targets,
+    /// The suite of planted bugs.
+    Bench(BenchArguments),
 }
 
 /// When a campaign stops of itself.
@@ -299,6 +302,13 @@ struct DoctorArguments {
 }
 
 #[derive(Clone, Debug, Args)]
+struct BenchArguments {
+    /// List the bugs that can be planted: name, target, depth, what each breaks, where a real system had it.
+    #[arg(long, required = true)]
+    list: bool,
+}
+
+#[derive(Clone, Debug, Args)]
 struct ScheduleArguments {
     #[command(subcommand)]
     command: ScheduleCommand,
@@ -505,6 +515,7 @@ pub fn cli(targets: Vec<Box<dyn AnyTarget>>) -> ! {
         Command::Encode(encode) => commands::encode(encode),
         Command::Decode(decode) => commands::decode(&targets, decode),
         Command::Targets => commands::targets(&targets, arguments.json),
+        Command::Bench(BenchArguments { list: _ }) => bench::list(&targets, arguments.json),
     };
     let exit = done.and_then(|exit| exit::refused().map_or(Ok(exit), Err));
     let exit = exit.unwrap_or_else(|failure| failure.report(arguments.json));

@@ -17,9 +17,9 @@ mod store;
 
 use std::time::Duration;
 
-use murphy_checker::history::Completion;
+use murphy_checker::{history::Completion, verdict::Class};
 use murphy_sim::{
-    About, Boot, Context, FileCodec, First, Invariant, Register, RegisterOp, Retry, Routing, Target, Transport,
+    About, Boot, Bug, Context, FileCodec, First, Invariant, Register, RegisterOp, Retry, Routing, Target, Transport,
     Workload, invariant,
 };
 
@@ -74,9 +74,27 @@ impl Target for RaftKv {
             .fail_stop("fail-stop:")
             .file("wal", FileCodec::framed(log::layout))
             .transport(Transport::Datagram)
-            .bug("A4", "answers to votes and appends leave before what they promise is durable")
-            .bug("B1", "a leader serves reads without asking a quorum whether it still leads")
-            .bug("B2", "a leader serves reads before it has committed an entry of its own term")
+            .known_bug(Bug {
+                name: "A4",
+                about: "answers to votes and appends leave before what they promise is durable",
+                events: 3,
+                breaks: Some(Class::Agreement),
+                source: "raft-rs 0223a26",
+            })
+            .known_bug(Bug {
+                name: "B1",
+                about: "a leader serves reads without asking a quorum whether it still leads",
+                events: 2,
+                breaks: Some(Class::Linearizability),
+                source: "etcd-io/etcd#741",
+            })
+            .known_bug(Bug {
+                name: "B2",
+                about: "a leader serves reads before it has committed an entry of its own term",
+                events: 3,
+                breaks: Some(Class::Linearizability),
+                source: "etcd-io/etcd#7331, raft-rs 8c95a3f",
+            })
             .marks_in(module_path!())
     }
 
