@@ -41,6 +41,20 @@ impl Deviation {
     }
 }
 
+/// By how much the clocks of a node can be wrong, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Errors {
+    pub(crate) wall: u64,
+    pub(crate) mono: u64,
+}
+
+impl Errors {
+    /// The larger of each.
+    pub(crate) fn max(self, other: Self) -> Self {
+        Self { wall: self.wall.max(other.wall), mono: self.mono.max(other.mono) }
+    }
+}
+
 /// The clocks of one node.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
@@ -117,18 +131,18 @@ impl Clock {
     }
 
     /// The most by which the clocks can become wrong if `deviation` is added for so long.
-    pub(crate) fn worst_with(&self, deviation: &Deviation, length: u64) -> u64 {
+    pub(crate) fn worst_with(&self, deviation: &Deviation, length: u64) -> Errors {
         let wall =
             self.deviations.iter().map(|other| other.worst).fold(self.bumped.unsigned_abs(), u64::saturating_add);
         let (wall_more, mono_more) = self.worst_of(deviation, length);
-        wall.saturating_add(wall_more).max(self.mono_worst.saturating_add(mono_more))
+        Errors { wall: wall.saturating_add(wall_more), mono: self.mono_worst.saturating_add(mono_more) }
     }
 
     /// The most by which the clocks can become wrong if the wall clock is moved for good.
-    pub(crate) fn worst_bumped(&self, offset: i64) -> u64 {
+    pub(crate) fn worst_bumped(&self, offset: i64) -> Errors {
         let bumped = self.bumped.saturating_add(offset).unsigned_abs();
         let wall = self.deviations.iter().map(|other| other.worst).fold(bumped, u64::saturating_add);
-        wall.max(self.mono_worst)
+        Errors { wall, mono: self.mono_worst }
     }
 
     /// The most by which a deviation of so much time makes the wall and the monotonic clock wrong. Clocks that run fast already
@@ -225,7 +239,7 @@ fn unscaled(shown: u64, rate: u64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Clock, Deviation, EPOCH, TRUE_RATE};
+    use super::{Clock, Deviation, EPOCH, Errors, TRUE_RATE};
 
     const HALF: u64 = TRUE_RATE / 2;
 
@@ -283,15 +297,16 @@ mod tests {
     fn how_wrong_clocks_can_become_adds_up_and_is_multiplied_by_those_that_run_fast() {
         let mut clock = Clock::default();
         let fast = Deviation::new(0, -7, 3 * TRUE_RATE, TRUE_RATE);
-        assert_eq!(clock.worst_with(&fast, 100), 207);
+        let errors = |wall, mono| Errors { wall, mono };
+        assert_eq!(clock.worst_with(&fast, 100), errors(207, 0));
         clock.deviate(0, fast, 100);
-        assert_eq!(clock.worst_with(&Deviation::new(1, 0, HALF, HALF), 100), 207 + 150);
+        assert_eq!(clock.worst_with(&Deviation::new(1, 0, HALF, HALF), 100), errors(207 + 150, 50));
         clock.bump(0, -1000);
-        assert_eq!((clock.worst_bumped(1000), clock.worst_bumped(-1000)), (207, 2207));
+        assert_eq!((clock.worst_bumped(1000), clock.worst_bumped(-1000)), (errors(207, 0), errors(2207, 0)));
         // What is over no longer counts, but on the monotonic clock it does.
         clock.deviate(0, Deviation::new(2, 0, TRUE_RATE, 0), 5000);
         clock.set_right(0, 0);
         clock.set_right(0, 2);
-        assert_eq!(clock.worst_bumped(1000), 5000);
+        assert_eq!(clock.worst_bumped(1000), errors(207, 5000));
     }
 }

@@ -390,12 +390,8 @@ impl Disk {
     /// `altered`: what a read returned instead.
     pub(crate) fn records(&mut self, file: File, altered: Option<&[u8]>) -> Vec<Vec<u8>> {
         let read = altered.or(self.bytes(file)).unwrap_or_default();
-        let mut records = Vec::new();
-        let mut at = 0;
-        while let Some(record) = frame(&read[at..]) {
-            at += FRAME + record.len();
-            records.push(record.to_vec());
-        }
+        let records = records_in(read);
+        let at = records.iter().map(|record| FRAME + record.len()).sum();
         if at < read.len() && at < self.length(file) {
             self.resize(file, at);
             self.sync(file);
@@ -431,6 +427,20 @@ impl Disk {
         let contents = &self.bodies[usize::from(body)];
         Listed { file, bytes: &contents.bytes, framed: contents.used_as != Use::Raw }
     }
+}
+
+/// The records in the bytes of a log, up to the first that is torn or damaged: what [`Context::records`] returns, but nothing is
+/// cut off.
+///
+/// [`Context::records`]: crate::Context::records
+pub fn records_in(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut rest = bytes;
+    let mut records = Vec::new();
+    while let Some(record) = frame(rest) {
+        rest = &rest[FRAME + record.len()..];
+        records.push(record.to_vec());
+    }
+    records
 }
 
 /// Puts a record behind its length and checksum.

@@ -47,7 +47,7 @@ pub use linkme;
 pub use causality::{Clock, Clocks, Met, happened_before};
 pub use codec::{Codec, CodecError};
 pub use context::Context;
-pub use disk::{FileCodec, Layout};
+pub use disk::{FileCodec, Layout, records_in};
 pub use draw::Keying;
 pub use hooks::{Happening, Hooked, Hooks};
 pub use inject::{StepReport, Struck};

@@ -147,8 +147,10 @@ pub struct Promise {
     pub lost_disks: Quota,
     /// Nodes whose durable data may be damaged or read back wrong.
     pub damaged_disks: Quota,
-    /// The largest error of a node's clock.
+    /// The largest error of a node's clocks.
     pub clock_error: Duration,
+    /// The largest error of a node's monotonic clock, which is all that a lease on it depends on.
+    pub monotonic_error: Duration,
 }
 
 impl Promise {
@@ -167,7 +169,8 @@ impl Promise {
 impl Default for Promise {
     /// Disks keep what they acknowledge; nothing depends on clocks.
     fn default() -> Self {
-        Self { lost_disks: Quota::None, damaged_disks: Quota::None, clock_error: Duration::MAX }
+        let (clock_error, monotonic_error) = (Duration::MAX, Duration::MAX);
+        Self { lost_disks: Quota::None, damaged_disks: Quota::None, clock_error, monotonic_error }
     }
 }
 

@@ -14,7 +14,7 @@ mod worker;
 use std::time::Duration;
 
 use murphy::{
-    About, Boot, Completion, Context, Counter, CounterOp, First, Input, Lock, LockOp, Node, NodeId, Promise, Quota,
+    About, Boot, Completion, Context, Counter, CounterOp, First, Input, Lock, LockOp, Node, NodeId, Promise,
     Routing, StateView, Target, Workload,
 };
 
@@ -147,7 +147,7 @@ impl Target for FencedCounter {
             .constant("lease", LEASE)
             .constant("patience", PATIENCE)
             // Leases hold as long as clocks run alike.
-            .survives(Promise { clock_error: Duration::ZERO, lost_disks: Quota::None, damaged_disks: Quota::None })
+            .survives(Promise { clock_error: Duration::ZERO, ..Promise::default() })
             .fail_stop("fail-stop:")
             .bug("unfenced", "the store takes the write of a worker whose lease is over")
             .bug("volatile-fence", "the store forgets at a restart under which token a counter was read")

@@ -4,9 +4,16 @@
 //! data, and wrong clocks. The step that would go beyond it is void, as a whole, and the trace says so: a history from outside the
 //! promise must not be reported as a bug. `budget off` lifts it.
 
+use std::time::Duration;
+
 use murphy_schedule::schedule;
 
-use crate::{core::Core, node::Node, target::Quota};
+use crate::{
+    clock::Errors,
+    core::Core,
+    node::Node,
+    target::{Promise, Quota},
+};
 
 /// What a step does to data that was durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,14 +54,21 @@ impl<N: Node> Core<N> {
         true
     }
 
-    /// Whether a step may have clocks be wrong by so many nanoseconds. If not it is void.
-    pub(crate) fn may_err(&mut self, nanos: u64) -> bool {
-        let most = self.about.promise.clock_error;
-        let may = self.is_budget_off() || u128::from(nanos) <= most.as_nanos();
-        if !may {
-            self.void(format_args!("the target promises to survive clocks that are wrong by at most {most:?}"));
+    /// Whether a step may have clocks be wrong by so much. If not it is void.
+    pub(crate) fn may_err(&mut self, errors: Errors) -> bool {
+        let Promise { clock_error, monotonic_error, .. } = self.about.promise;
+        let exceeds = |nanos: u64, most: Duration| u128::from(nanos) > most.as_nanos();
+        let (clocks, most) = if exceeds(errors.wall.max(errors.mono), clock_error) {
+            ("clocks", clock_error)
+        } else if exceeds(errors.mono, monotonic_error) {
+            ("monotonic clocks", monotonic_error)
+        } else {
+            return true;
+        };
+        if !self.is_budget_off() {
+            self.void(format_args!("the target promises to survive {clocks} that are wrong by at most {most:?}"));
         }
-        may
+        self.is_budget_off()
     }
 
     fn is_budget_off(&self) -> bool {

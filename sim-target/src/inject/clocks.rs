@@ -11,7 +11,7 @@ use murphy_schedule::{
 };
 
 use crate::{
-    clock::{Deviation, TRUE_RATE},
+    clock::{Deviation, Errors, TRUE_RATE},
     core::{Core, Event},
     draw::{Purpose, below, mix},
     node::Node,
@@ -55,8 +55,8 @@ impl<N: Node> Core<N> {
 
     pub(super) fn bump(&mut self, at: usize, victims: Nodes, offset: Offset) {
         let (victims, offset) = (self.select(at, victims, 0), nanos(offset));
-        let worst = members(victims).map(|node| self.hosts[node].clock.worst_bumped(offset)).max();
-        if !self.may_err(worst.unwrap_or(0)) {
+        let worst = members(victims).map(|node| self.hosts[node].clock.worst_bumped(offset));
+        if !self.may_err(worst.fold(Errors::default(), Errors::max)) {
             return;
         }
         self.remember(at, victims, 0);
@@ -115,8 +115,8 @@ impl<N: Node> Core<N> {
             return false;
         }
         let length = self.longest(at);
-        let worst = members(victims).map(|node| self.hosts[node].clock.worst_with(&of(self, node), length)).max();
-        self.may_err(worst.unwrap_or(0))
+        let worst = members(victims).map(|node| self.hosts[node].clock.worst_with(&of(self, node), length));
+        self.may_err(worst.fold(Errors::default(), Errors::max))
     }
 
     fn deviate_one(&mut self, at: usize, node: usize, deviation: Deviation) {

@@ -238,6 +238,25 @@ fn promising(error: Duration) -> Probe {
     Probe { about: about.survives(Promise { clock_error: error, ..Promise::default() }), ..ticking() }
 }
 
+#[test]
+fn a_lease_on_the_monotonic_clock_bears_any_jump_of_the_other() {
+    let about: About = ticking().about;
+    let promise = Promise { monotonic_error: Duration::from_millis(10), ..Promise::default() };
+    let probe = || Probe { about: about.clone().survives(promise), ..ticking() };
+    for (steps, expected) in [
+        ("at 100ms bump n1 behind 5s", 0),
+        ("at 100ms clock n1 rate 0.5 of wall", 0),
+        ("at 100ms clock n1 rate 0.9 for 100ms", 0),
+        ("at 100ms clock n1 rate 0.9 for 101ms", 1),
+        ("at 100ms clock n1 rate 0.9 of monotonic for 101ms", 1),
+        ("at 100ms pause n1 clocks stopped for 11ms", 1),
+    ] {
+        let outcome = second(probe(), steps);
+        let void = |what: &What| matches!(what, What::Void(why) if why.contains("monotonic clocks that are wrong by at most 10ms"));
+        assert_eq!(outcome.trace.iter().filter(|event| void(&event.what)).count(), expected, "{steps}");
+    }
+}
+
 /// How many steps were void for a target that bears clocks that are wrong by 100 ms.
 #[track_caller]
 fn void(steps: &str) -> usize {

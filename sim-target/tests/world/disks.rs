@@ -9,7 +9,12 @@ use crate::probe::{Cx, LOG, MS, Probe, ProbeNode, SECOND, answer, idle, report, 
 const DATA: File = File("data");
 const TICK: u64 = 100 * MS;
 /// Every disk may do what it wants.
-const ANYTHING: Promise = Promise { lost_disks: Quota::Any, damaged_disks: Quota::Any, clock_error: Duration::MAX };
+const ANYTHING: Promise = Promise {
+    lost_disks: Quota::Any,
+    damaged_disks: Quota::Any,
+    clock_error: Duration::MAX,
+    monotonic_error: Duration::MAX,
+};
 
 /// A record of the writer: four times the digit of its tick; the last two are its field `tail` and the value of that key.
 fn layout(bytes: &[u8]) -> Layout {

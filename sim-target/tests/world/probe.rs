@@ -19,8 +19,12 @@ pub(crate) type Cx<'a> = Context<'a, ProbeNode>;
 pub(crate) const LOG: File = File("log");
 pub(crate) const MS: u64 = 1_000_000;
 /// Every disk may be wiped.
-pub(crate) const WIPED: Promise =
-    Promise { lost_disks: Quota::Any, damaged_disks: Quota::None, clock_error: Duration::MAX };
+pub(crate) const WIPED: Promise = Promise {
+    lost_disks: Quota::Any,
+    damaged_disks: Quota::None,
+    clock_error: Duration::MAX,
+    monotonic_error: Duration::MAX,
+};
 /// How often a chatter sends.
 const PERIOD: u64 = 10 * MS;
 

@@ -11,6 +11,7 @@ use super::{
     node::{ELECTION_TIMER, HEARTBEAT_TIMER, RaftNode, Role},
     replication::Leadership,
     store::Command,
+    voters::Voters,
 };
 
 impl RaftNode {
@@ -19,7 +20,15 @@ impl RaftNode {
         sometimes!(self.role == Role::Candidate, "a vote is split");
         sometimes!(self.role == Role::PreCandidate, "a pre-vote is not won");
         self.attempts += 1;
+        let leader = self.leader;
         self.retire(cx);
+        if self.bugs.precandidate_keeps_leader {
+            self.leader = leader;
+        }
+        if !self.log.voters().contains(self.me) {
+            sometimes!(true, "a node that is no voter hears no leader");
+            return self.await_leader(cx);
+        }
         self.ask(Role::PreCandidate, cx);
         let message = Message::RequestPreVote { term: self.ballot.term + 1, last: self.log.last() };
         self.broadcast(&message, cx);
@@ -38,24 +47,47 @@ impl RaftNode {
         if !granted {
             self.enter(term, cx);
         } else if self.role == Role::PreCandidate && term == self.ballot.term + 1 && self.wins_with(from) {
-            self.campaign(cx);
+            self.campaign(false, cx);
         }
     }
 
-    fn campaign(&mut self, cx: &mut Context<'_, Self>) {
+    /// The leader hands over to this node.
+    pub(super) fn on_timeout_now(&mut self, from: NodeId, term: Term, cx: &mut Context<'_, Self>) {
+        let current = term == self.ballot.term && self.leader == Some(from);
+        sometimes!(!current, "a transfer of leadership comes too late");
+        if current && self.log.voters().contains(self.me) {
+            sometimes!(true, "leadership is transferred");
+            self.campaign(true, cx);
+        }
+    }
+
+    fn campaign(&mut self, transfer: bool, cx: &mut Context<'_, Self>) {
         self.ballot = Ballot { term: self.ballot.term + 1, vote: Some(self.me) };
         self.attempts = 0;
+        self.leader = None;
         self.ask(Role::Candidate, cx);
         // Our own vote counts like any other: it is durable before anyone can add theirs to it.
         self.save(cx);
-        let message = Message::RequestVote { term: self.ballot.term, last: self.log.last() };
+        let message = Message::RequestVote { term: self.ballot.term, last: self.log.last(), transfer };
         self.broadcast(&message, cx);
     }
 
-    pub(super) fn on_request_vote(&mut self, from: NodeId, term: Term, last: LogEnd, cx: &mut Context<'_, Self>) {
+    pub(super) fn on_request_vote(
+        &mut self,
+        from: NodeId,
+        term: Term,
+        last: LogEnd,
+        transfer: bool,
+        cx: &mut Context<'_, Self>,
+    ) {
+        // A leader that was heard so recently may hold a lease, whatever term this is.
+        if !transfer && self.silence(cx) < ELECTION_TIMEOUT {
+            sometimes!(true, "a vote is refused for the sake of a lease");
+            return cx.send(from, Message::VoteResponse { term: self.ballot.term, granted: false });
+        }
         self.enter(term, cx);
         let current = term == self.ballot.term;
-        let free = self.ballot.vote.is_none_or(|vote| vote == from);
+        let free = self.ballot.vote.is_none_or(|vote| vote == from) || self.bugs.votes_twice;
         let up_to_date = last >= self.log.last();
         let granted = current && free && up_to_date;
         sometimes!(granted, "a vote is granted");
@@ -91,6 +123,10 @@ impl RaftNode {
         cx.cancel(ELECTION_TIMER);
         cx.set(HEARTBEAT_TIMER, HEARTBEAT);
         self.leadership = Leadership::new(self.nodes, last.index + 1);
+        sometimes!(
+            self.log.voters_since() > self.commit,
+            "a leader starts with a change of voters it does not know to be committed"
+        );
         self.append(Command::Noop, cx);
         for node in self.others() {
             self.replicate(node, cx);
@@ -100,14 +136,15 @@ impl RaftNode {
     /// Votes for itself, as a (pre-)candidate.
     fn ask(&mut self, role: Role, cx: &mut Context<'_, Self>) {
         self.role = role;
-        self.votes = 1 << (self.me - 1);
+        self.votes = Voters::default().with(self.me);
         self.await_leader(cx);
     }
 
     /// Counts the vote of `from`.
     fn wins_with(&mut self, from: NodeId) -> bool {
-        self.votes |= 1 << (from - 1);
-        self.votes.count_ones() as usize >= self.quorum()
+        self.votes = self.votes.with(from);
+        let voters = self.log.voters();
+        self.votes.common(voters) >= voters.quorum()
     }
 
     fn broadcast(&self, message: &Message, cx: &mut Context<'_, Self>) {
@@ -118,7 +155,14 @@ impl RaftNode {
 
     /// Whether it leads, or has heard of a leader within the shortest election timeout.
     fn is_led(&self, cx: &Context<'_, Self>) -> bool {
-        let silence = || Duration::from_nanos(cx.mono().saturating_sub(self.heard_at));
-        self.role == Role::Leader || (self.leader.is_some() && silence() < ELECTION_TIMEOUT)
+        let is_led = |leader: NodeId| {
+            leader == self.me || self.role == Role::PreCandidate || self.silence(cx) < ELECTION_TIMEOUT
+        };
+        self.leader.is_some_and(is_led)
+    }
+
+    /// How long ago it heard of a leader, or started, which may have had it forget one.
+    fn silence(&self, cx: &Context<'_, Self>) -> Duration {
+        Duration::from_nanos(cx.mono().saturating_sub(self.heard_at))
     }
 }

@@ -1,27 +1,39 @@
 //! What a node must not forget, in memory and on its disk.
 //!
-//! The disk holds one file of records: a new term or vote, an entry, the removal of entries. Replaying any prefix of them
-//! gives a state that the node was once in, so a crash between two records, or within one, is harmless.
+//! The disk holds a snapshot, which is replaced as a whole, and behind it a file of records: a new term or vote, an entry, the
+//! removal of entries. Replaying any prefix of them gives a state that the node was once in, so a crash between two records, or
+//! within one, is harmless. When the snapshot is replaced it takes up all that the records said; they go by the number of their
+//! epoch, lest a crash before they are gone has them count twice.
 
-use murphy_sim::{Context, File, Layout, NodeId, RequestId};
+use std::rc::Rc;
+
+use murphy_sim::{Boot, Context, File, Layout, NodeId, RequestId, records_in};
 
 use super::{
-    Index, Term,
+    Bugs, Index, Term,
     message::LogEnd,
     node::RaftNode,
+    snapshot::{Snapshot, Stored},
     store::{Change, Command, Entry},
+    voters::Voters,
 };
 
 const WAL: File = File("wal");
 
-/// A record is a few 64-bit words, little-endian. The first says what it is; an entry's command shows in their number.
+/// A record is a few 64-bit words, little-endian. The first says what it is.
 const VOTE: u64 = 1;
 const ENTRY: u64 = 2;
 const TRUNCATE: u64 = 3;
-const WORDS_MAX: usize = 8;
+const EPOCH: u64 = 4;
+const WORDS_MAX: usize = 9;
+/// What an entry's command is: its fourth word.
+const NOOP: u64 = 0;
+const PUT: u64 = 1;
+const CAS: u64 = 2;
+const VOTERS: u64 = 3;
 /// The names of the words of a vote, and of an entry.
 const VOTE_FIELDS: [&str; 2] = ["term", "vote"];
-const ENTRY_FIELDS: [&str; 5] = ["index", "term", "client", "seq", "key"];
+const ENTRY_FIELDS: [&str; 6] = ["index", "term", "command", "client", "seq", "key"];
 
 /// Where the parts of a record are, for faults that aim at them.
 pub(super) fn layout(record: &[u8]) -> Layout {
@@ -32,12 +44,13 @@ pub(super) fn layout(record: &[u8]) -> Layout {
     let names: &[&'static str] = match value(0) {
         Some(VOTE) => &VOTE_FIELDS,
         Some(ENTRY) => &ENTRY_FIELDS,
+        Some(EPOCH) => &["epoch"],
         _ => &["from"],
     };
     let named = (1..many).zip(names).fold(all, |layout, (at, name)| layout.field(name, word(at)));
-    match (value(0), value(5)) {
+    match (value(0), value(6)) {
         // The new value comes last, after the one that is expected if there is one.
-        (Some(ENTRY), Some(key)) if many > 6 => named.field("value", word(many - 1)).key(key, word(many - 1)),
+        (Some(ENTRY), Some(key)) if many > 7 => named.field("value", word(many - 1)).key(key, word(many - 1)),
         _ => named,
     }
 }
@@ -49,10 +62,96 @@ pub(super) struct Ballot {
     pub(super) vote: Option<NodeId>,
 }
 
+/// A record of the log on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Record {
+    /// The first one: which file of records this is.
+    Epoch(u64),
+    Ballot(Ballot),
+    Entry(Index, Entry),
+    /// The entries from here on are removed.
+    Truncate(Index),
+}
+
+/// A record as words.
+pub(super) struct Words {
+    words: [u64; WORDS_MAX],
+    many: usize,
+}
+
+impl Words {
+    fn new<const N: usize>(of: [u64; N]) -> Self {
+        let mut words = [0; WORDS_MAX];
+        words[..N].copy_from_slice(&of);
+        Self { words, many: N }
+    }
+
+    pub(super) fn as_slice(&self) -> &[u64] {
+        &self.words[..self.many]
+    }
+}
+
+impl Record {
+    pub(super) fn words(&self) -> Words {
+        match *self {
+            Self::Epoch(epoch) => Words::new([EPOCH, epoch]),
+            Self::Ballot(Ballot { term, vote }) => Words::new([VOTE, term, vote.unwrap_or(0).into()]),
+            Self::Truncate(from) => Words::new([TRUNCATE, from]),
+            Self::Entry(index, Entry { term, command }) => match command {
+                Command::Noop => Words::new([ENTRY, index, term, NOOP]),
+                Command::Voters(voters) => Words::new([ENTRY, index, term, VOTERS, voters.bits()]),
+                Command::Change(id, Change::Put { key, value }) => {
+                    Words::new([ENTRY, index, term, PUT, id.client, id.seq, key.into(), value])
+                }
+                Command::Change(id, Change::Cas { key, expected, new }) => {
+                    Words::new([ENTRY, index, term, CAS, id.client, id.seq, key.into(), expected, new])
+                }
+            },
+        }
+    }
+
+    /// `None`: no record of ours.
+    pub(super) fn parse(words: &[u64]) -> Option<Self> {
+        let entry = |index, term, command| Self::Entry(index, Entry { term, command });
+        let change = |client, seq, change| Command::Change(RequestId { client, seq }, change);
+        Some(match *words {
+            [EPOCH, epoch] => Self::Epoch(epoch),
+            [VOTE, term, vote] => Self::Ballot(Ballot { term, vote: Some(vote as NodeId).filter(|vote| *vote != 0) }),
+            [TRUNCATE, from] => Self::Truncate(from),
+            [ENTRY, index, term, NOOP] => entry(index, term, Command::Noop),
+            [ENTRY, index, term, VOTERS, bits] => entry(index, term, Command::Voters(Voters::from_bits(bits))),
+            [ENTRY, index, term, PUT, client, seq, key, value] => {
+                entry(index, term, change(client, seq, Change::Put { key: key as u32, value }))
+            }
+            [ENTRY, index, term, CAS, client, seq, key, expected, new] => {
+                entry(index, term, change(client, seq, Change::Cas { key: key as u32, expected, new }))
+            }
+            _ => return None,
+        })
+    }
+
+    fn read(bytes: &[u8]) -> Self {
+        let mut words = [0; WORDS_MAX];
+        for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+            *word = u64::from_le_bytes(bytes.try_into().expect("chunks of 8 bytes"));
+        }
+        let many = (bytes.len() / 8).min(WORDS_MAX);
+        Self::parse(&words[..many]).unwrap_or_else(|| panic!("fail-stop: no record of ours: {bytes:?}"))
+    }
+}
+
 /// The log. Its changes gather in memory, and become durable with [`Log::save`].
 #[derive(Clone, Debug)]
 pub(super) struct Log {
+    /// What stands before the first entry.
+    base: Rc<Snapshot>,
     entries: Vec<Entry>,
+    /// Where among the entries the voters change, and what to.
+    voters: Vec<(Index, Voters)>,
+    /// The file of records that is being written.
+    epoch: u64,
+    /// It is empty: not even its epoch stands there.
+    blank: bool,
     saved: Ballot,
     /// Records that are not on disk, back to back, and where each ends.
     unsaved: Vec<u8>,
@@ -60,26 +159,58 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Reads back what an earlier incarnation saved.
-    pub(super) fn replay(cx: &mut Context<'_, RaftNode>) -> (Ballot, Self) {
-        let mut ballot = Ballot::default();
-        let mut entries = Vec::with_capacity(64);
-        for record in cx.records(WAL).expect("fail-stop: cannot read the log") {
-            let mut words = [0; WORDS_MAX];
-            for (word, bytes) in words.iter_mut().zip(record.chunks_exact(8)) {
-                *word = u64::from_le_bytes(bytes.try_into().expect("chunks of 8 bytes"));
+    /// Reads back what an earlier incarnation saved, or begins a log of a cluster of these members.
+    pub(super) fn open(boot: &Boot<'_>, bugs: Bugs, cx: &mut Context<'_, RaftNode>) -> (Ballot, Self) {
+        let stored = match Stored::read(cx) {
+            Some(stored) if !bugs.bootstraps_again => stored,
+            stored => {
+                assert!(stored.is_none(), "cannot bootstrap: this node is part of a cluster already");
+                Self::bootstrap(boot, cx)
             }
-            match words[..(record.len() / 8).min(WORDS_MAX)] {
-                [VOTE, term, vote] => ballot = Ballot { term, vote: Some(vote as NodeId).filter(|vote| *vote != 0) },
-                [TRUNCATE, from] => entries.truncate(from as usize - 1),
-                [ENTRY, index, term, ref command @ ..] => {
-                    assert_eq!(index, entries.len() as u64 + 1, "fail-stop: the log on disk has a gap");
-                    entries.push(Entry { term, command: decode(command) });
+        };
+        let mut log = Self {
+            base: stored.snapshot,
+            entries: Vec::with_capacity(64),
+            voters: Vec::new(),
+            epoch: stored.epoch + 1,
+            blank: true,
+            saved: stored.ballot,
+            unsaved: Vec::with_capacity(256),
+            ends: Vec::with_capacity(8),
+        };
+        stored.entries.into_iter().for_each(|entry| log.take(entry));
+        let ballot = log.replay(bugs, cx);
+        (ballot, log)
+    }
+
+    /// The first thing a node does: it notes who the members are. One that joins later learns it from them.
+    fn bootstrap(boot: &Boot<'_>, cx: &mut Context<'_, RaftNode>) -> Stored {
+        let members = if boot.joins { &[] } else { boot.members };
+        let snapshot = Snapshot { voters: members.iter().copied().collect(), ..Snapshot::default() };
+        Stored::write(0, Ballot::default(), &snapshot, &[], cx);
+        Stored { snapshot: Rc::new(snapshot), ..Stored::default() }
+    }
+
+    /// Takes up the records behind the snapshot, if they are newer.
+    fn replay(&mut self, bugs: Bugs, cx: &mut Context<'_, RaftNode>) -> Ballot {
+        let mut ballot = self.saved;
+        for record in read(bugs, cx) {
+            match Record::read(&record) {
+                Record::Epoch(epoch) if epoch < self.epoch => break,
+                Record::Epoch(epoch) => (self.epoch, self.blank) = (epoch, false),
+                Record::Ballot(saved) => ballot = saved,
+                Record::Truncate(from) => self.cut(from),
+                Record::Entry(index, entry) => {
+                    assert_eq!(index, self.last_index() + 1, "fail-stop: the log on disk has a gap");
+                    self.take(entry);
                 }
-                _ => panic!("fail-stop: no record of ours: {record:?}"),
             }
         }
-        (ballot, Self { entries, saved: ballot, unsaved: Vec::with_capacity(256), ends: Vec::with_capacity(8) })
+        self.saved = ballot;
+        if self.blank {
+            clear(cx);
+        }
+        ballot
     }
 
     /// Makes the ballot and all changes of the log durable. Free when there is nothing to do.
@@ -87,15 +218,13 @@ impl Log {
         if ballot == self.saved && self.ends.is_empty() {
             return;
         }
+        if std::mem::take(&mut self.blank) {
+            append(&Record::Epoch(self.epoch), cx);
+        }
         // The ballot goes first: entries of a term must not outlive the memory of having entered that term.
         if ballot != self.saved {
             self.saved = ballot;
-            let mut record = [0; 24];
-            let words = [VOTE, ballot.term, ballot.vote.unwrap_or(0).into()];
-            for (bytes, word) in record.chunks_exact_mut(8).zip(words) {
-                bytes.copy_from_slice(&word.to_le_bytes());
-            }
-            cx.append(WAL, &record).expect("fail-stop: cannot write the log");
+            append(&Record::Ballot(ballot), cx);
         }
         let mut start = 0;
         for end in self.ends.drain(..) {
@@ -106,74 +235,141 @@ impl Log {
         cx.sync(WAL).expect("fail-stop: cannot sync the log");
     }
 
+    /// Lets `snapshot` stand in place of all entries up to its end, and keeps those behind it if they go on from there. Durable at once.
+    pub(super) fn begin_with(&mut self, snapshot: Rc<Snapshot>, ballot: Ballot, cx: &mut Context<'_, RaftNode>) {
+        let end = snapshot.end;
+        let kept = if self.term_at(end.index) == Some(end.term) { end.index } else { self.last_index() };
+        self.begin(snapshot, kept, ballot, cx);
+    }
+
+    /// The same, but whatever stands behind it is left.
+    pub(super) fn begin_anew(&mut self, snapshot: Rc<Snapshot>, ballot: Ballot, cx: &mut Context<'_, RaftNode>) {
+        self.begin(snapshot, self.last_index(), ballot, cx);
+    }
+
+    /// Removes the entries up to index `upto` and puts `snapshot` in their place.
+    fn begin(&mut self, snapshot: Rc<Snapshot>, upto: Index, ballot: Ballot, cx: &mut Context<'_, RaftNode>) {
+        self.entries.drain(..(upto - self.base.end.index) as usize);
+        self.voters.retain(|(index, _)| *index > upto);
+        self.base = snapshot;
+        Stored::write(self.epoch, ballot, &self.base, &self.entries, cx);
+        clear(cx);
+        self.saved = ballot;
+        self.unsaved.clear();
+        self.ends.clear();
+        (self.epoch, self.blank) = (self.epoch + 1, true);
+    }
+
     pub(super) fn push(&mut self, entry: Entry) {
-        self.entries.push(entry);
-        let (index, term) = (self.last_index(), entry.term);
-        match entry.command {
-            Command::Noop => self.record(&[ENTRY, index, term]),
-            Command::Change(id, Change::Put { key, value }) => {
-                self.record(&[ENTRY, index, term, id.client, id.seq, key.into(), value]);
-            }
-            Command::Change(id, Change::Cas { key, expected, new }) => {
-                self.record(&[ENTRY, index, term, id.client, id.seq, key.into(), expected, new]);
-            }
-        }
+        self.take(entry);
+        self.record(&Record::Entry(self.last_index(), entry));
     }
 
     /// Removes the entries from index `from` on.
     pub(super) fn truncate(&mut self, from: Index) {
-        self.entries.truncate(from as usize - 1);
-        self.record(&[TRUNCATE, from]);
+        self.cut(from);
+        self.record(&Record::Truncate(from));
+    }
+
+    fn take(&mut self, entry: Entry) {
+        self.entries.push(entry);
+        if let Command::Voters(voters) = entry.command {
+            self.voters.push((self.last_index(), voters));
+        }
+    }
+
+    fn cut(&mut self, from: Index) {
+        self.entries.truncate((from - 1 - self.base.end.index) as usize);
+        self.voters.retain(|(index, _)| *index < from);
+    }
+
+    /// What stands before the first entry.
+    pub(super) fn base(&self) -> &Rc<Snapshot> {
+        &self.base
+    }
+
+    /// Who decides: the last word of the log counts, committed or not.
+    pub(super) fn voters(&self) -> Voters {
+        self.voters.last().map_or(self.base.voters, |(_, voters)| *voters)
+    }
+
+    /// Who decides as of an index.
+    pub(super) fn voters_at(&self, index: Index) -> Voters {
+        let until = self.voters.iter().rev().find(|(at, _)| *at <= index);
+        until.map_or(self.base.voters, |(_, voters)| *voters)
+    }
+
+    /// Where the voters last changed.
+    pub(super) fn voters_since(&self) -> Index {
+        self.voters.last().map_or(self.base.end.index, |(index, _)| *index)
     }
 
     pub(super) fn last(&self) -> LogEnd {
-        LogEnd { term: self.entries.last().map_or(0, |entry| entry.term), index: self.last_index() }
+        let LogEnd { term, .. } = self.base.end;
+        LogEnd { term: self.entries.last().map_or(term, |entry| entry.term), index: self.last_index() }
     }
 
     pub(super) fn last_index(&self) -> Index {
-        self.entries.len() as Index
+        self.base.end.index + self.entries.len() as Index
     }
 
-    /// The term of the entry at `index`, 0 for index 0, `None` past the end.
+    /// The term of the entry at `index`, 0 for index 0; `None` past the end, and before the end of the snapshot.
     pub(super) fn term_at(&self, index: Index) -> Option<Term> {
-        match index {
-            0 => Some(0),
-            _ => self.entries.get(index as usize - 1).map(|entry| entry.term),
+        let LogEnd { term, index: base } = self.base.end;
+        match index.checked_sub(base)? {
+            0 => Some(term),
+            at => self.entries.get(at as usize - 1).map(|entry| entry.term),
         }
     }
 
     /// The first index of the run of entries of one term that `index` lies in.
     pub(super) fn first_of_term_at(&self, index: Index) -> Index {
         let term = self.term_at(index);
-        let earlier = self.entries[..index as usize].iter().rev().take_while(|entry| Some(entry.term) == term);
+        let at = (index - self.base.end.index) as usize;
+        let earlier = self.entries[..at].iter().rev().take_while(|entry| Some(entry.term) == term);
         index + 1 - earlier.count() as Index
     }
 
     pub(super) fn entry(&self, index: Index) -> Entry {
-        self.entries[index as usize - 1]
+        self.entries[(index - self.base.end.index) as usize - 1]
     }
 
     /// The entries after `index`, at most `max` of them.
     pub(super) fn after(&self, index: Index, max: usize) -> &[Entry] {
-        let rest = &self.entries[index as usize..];
+        let rest = &self.entries[(index - self.base.end.index) as usize..];
         &rest[..rest.len().min(max)]
     }
 
-    fn record(&mut self, words: &[u64]) {
-        for word in words {
+    fn record(&mut self, record: &Record) {
+        for word in record.words().as_slice() {
             self.unsaved.extend_from_slice(&word.to_le_bytes());
         }
         self.ends.push(self.unsaved.len());
     }
 }
 
-fn decode(command: &[u64]) -> Command {
-    match *command {
-        [] => Command::Noop,
-        [client, seq, key, value] => Command::Change(RequestId { client, seq }, Change::Put { key: key as u32, value }),
-        [client, seq, key, expected, new] => {
-            Command::Change(RequestId { client, seq }, Change::Cas { key: key as u32, expected, new })
-        }
-        _ => panic!("fail-stop: no command of ours: {command:?}"),
+/// The records on disk. What is torn at their end was never promised to anybody, and is cut off, so that what comes next can be read.
+fn read(bugs: Bugs, cx: &mut Context<'_, RaftNode>) -> Vec<Vec<u8>> {
+    const WHY: &str = "fail-stop: cannot read the log";
+    if bugs.appends_after_a_tear {
+        return records_in(&cx.contents(WAL).expect(WHY).unwrap_or_default());
+    }
+    cx.records(WAL).expect(WHY)
+}
+
+fn append(record: &Record, cx: &mut Context<'_, RaftNode>) {
+    let mut bytes = [0; WORDS_MAX * 8];
+    let words = record.words();
+    for (bytes, word) in bytes.chunks_exact_mut(8).zip(words.as_slice()) {
+        bytes.copy_from_slice(&word.to_le_bytes());
+    }
+    cx.append(WAL, &bytes[..words.as_slice().len() * 8]).expect("fail-stop: cannot write the log");
+}
+
+/// Empties the file of records, durably: what is appended next must not be found behind old ones.
+fn clear(cx: &mut Context<'_, RaftNode>) {
+    if cx.length(WAL).is_some_and(|length| length > 0) {
+        cx.set_length(WAL, 0).expect("fail-stop: cannot empty the log");
+        cx.sync(WAL).expect("fail-stop: cannot sync the log");
     }
 }

@@ -1,9 +1,11 @@
 //! What nodes say to each other.
 
-use super::{Index, Term, store::Entry};
+use std::rc::Rc;
+
+use super::{Index, Term, snapshot::Snapshot, store::Entry};
 
 /// Where a log ends. The greater of two logs is the more up to date, in the sense of Raft's election restriction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LogEnd {
     /// Term of the last entry.
     pub term: Term,
@@ -43,6 +45,8 @@ pub enum Message {
         term: Term,
         /// Where its log ends.
         last: LogEnd,
+        /// Its leader wants it: who still hears that leader may vote all the same.
+        transfer: bool,
     },
     /// The answer to [`Message::RequestVote`].
     VoteResponse {
@@ -62,7 +66,7 @@ pub enum Message {
         /// Entries from `prev.index + 1` on.
         entries: Vec<Entry>,
     },
-    /// The answer to [`Message::AppendEntries`].
+    /// The answer to [`Message::AppendEntries`] and [`Message::InstallSnapshot`].
     AppendResponse {
         /// The follower's term.
         term: Term,
@@ -91,6 +95,18 @@ pub enum Message {
         /// The term of the answering node.
         term: Term,
     },
+    /// What a follower is sent that lacks entries which its leader no longer has.
+    InstallSnapshot {
+        /// The leader's term.
+        term: Term,
+        /// The state that stands in their place.
+        snapshot: Rc<Snapshot>,
+    },
+    /// "Be elected, at once": how a leader hands over.
+    TimeoutNow {
+        /// The leader's term.
+        term: Term,
+    },
 }
 
 impl Message {
@@ -105,6 +121,8 @@ impl Message {
         "Heartbeat",
         "HeartbeatResponse",
         "StaleTerm",
+        "InstallSnapshot",
+        "TimeoutNow",
     ];
 
     pub(super) fn kind(&self) -> usize {
@@ -118,6 +136,8 @@ impl Message {
             Self::Heartbeat { .. } => 6,
             Self::HeartbeatResponse { .. } => 7,
             Self::StaleTerm { .. } => 8,
+            Self::InstallSnapshot { .. } => 9,
+            Self::TimeoutNow { .. } => 10,
         }
     }
 }

@@ -3,16 +3,18 @@
 //! Invariants, stated as absences: nothing leaves a node before what it promises is durable (the planted A4 aside); no
 //! committed entry waits to be applied; a node that does not lead owes nobody an answer.
 
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
 
 use murphy_sim::{Boot, Capture, Context, Input, Node, NodeId, StateView, Timer, sometimes};
 
 use super::{
-    Bugs, ELECTION_TIMEOUT, Index, Term,
+    Bugs, COMPACT_AFTER, ELECTION_TIMEOUT, Index, Term,
     log::{Ballot, Log},
-    message::Message,
+    message::{LogEnd, Message},
     replication::Leadership,
+    snapshot::Snapshot,
     store::{Request, Response, Store},
+    voters::Voters,
 };
 
 pub(super) const ELECTION_TIMER: Timer = Timer(0);
@@ -33,7 +35,7 @@ pub(super) enum Role {
 #[derive(Clone, Debug)]
 pub struct RaftNode {
     pub(super) me: NodeId,
-    /// Nodes are numbered from 1 to this.
+    /// Nodes are numbered from 1 to this, whether they are voters or not.
     pub(super) nodes: NodeId,
     pub(super) bugs: Bugs,
 
@@ -44,10 +46,10 @@ pub struct RaftNode {
     pub(super) role: Role,
     /// Who leads in this term, if known.
     pub(super) leader: Option<NodeId>,
-    /// When the leader was last heard of, on this node's monotonic clock, in nanoseconds.
+    /// When a leader was last heard of, in whatever term, on this node's monotonic clock, in nanoseconds.
     pub(super) heard_at: u64,
-    /// Who has granted the vote or pre-vote under way: bit 0 is node 1.
-    pub(super) votes: u32,
+    /// Who has granted the vote or pre-vote under way.
+    pub(super) votes: Voters,
     /// Campaigns in this term since a leader was last heard of.
     pub(super) attempts: u64,
     /// The election timeout, and the term and attempt it was drawn for.
@@ -66,26 +68,28 @@ pub struct RaftNode {
 
 impl RaftNode {
     pub(super) fn start(boot: &Boot<'_>, cx: &mut Context<'_, Self>) -> Self {
-        let (ballot, log) = Log::replay(cx);
+        let bugs = Bugs::of(boot);
+        let (ballot, log) = Log::open(boot, bugs, cx);
+        sometimes!(log.base().end.index > 0, "restarted with a snapshot");
         sometimes!(log.last_index() > 0, "restarted with a log");
         sometimes!(ballot.vote.is_some_and(|vote| vote != boot.me), "restarted knowing its vote for another");
         let mut node = Self {
             me: boot.me,
-            nodes: boot.members.len() as NodeId,
-            bugs: Bugs::of(boot),
+            nodes: boot.addresses.len() as NodeId,
+            bugs,
             ballot,
-            log,
             role: Role::Follower,
             leader: None,
-            heard_at: 0,
-            votes: 0,
+            heard_at: cx.mono(),
+            votes: Voters::default(),
             attempts: 0,
             timeout: ELECTION_TIMEOUT,
             timeout_for: (Term::MAX, 0),
             has_led: false,
-            commit: 0,
-            store: Store::default(),
+            commit: log.base().end.index,
+            store: log.base().store.clone(),
             leadership: Leadership::default(),
+            log,
         };
         node.await_leader(cx);
         node
@@ -95,7 +99,7 @@ impl RaftNode {
         match message {
             Message::RequestPreVote { term, last } => self.on_request_pre_vote(from, term, last, cx),
             Message::PreVoteResponse { term, granted } => self.on_pre_vote_response(from, term, granted, cx),
-            Message::RequestVote { term, last } => self.on_request_vote(from, term, last, cx),
+            Message::RequestVote { term, last, transfer } => self.on_request_vote(from, term, last, transfer, cx),
             Message::VoteResponse { term, granted } => self.on_vote_response(from, term, granted, cx),
             Message::AppendEntries { term, prev, commit, entries } => {
                 self.on_append_entries(from, term, prev, commit, &entries, cx);
@@ -104,6 +108,8 @@ impl RaftNode {
             Message::Heartbeat { term, commit, round } => self.on_heartbeat(from, term, commit, round, cx),
             Message::HeartbeatResponse { term, round } => self.on_heartbeat_response(from, term, round, cx),
             Message::StaleTerm { term } => self.enter(term, cx),
+            Message::InstallSnapshot { term, snapshot } => self.on_install_snapshot(from, term, snapshot, cx),
+            Message::TimeoutNow { term } => self.on_timeout_now(from, term, cx),
         }
     }
 
@@ -155,15 +161,9 @@ impl RaftNode {
         }
     }
 
-    /// Every node but this one.
+    /// Every voter but this one.
     pub(super) fn others(&self) -> impl Iterator<Item = NodeId> + use<> {
-        let me = self.me;
-        (1..=self.nodes).filter(move |node| *node != me)
-    }
-
-    /// How many nodes are a majority.
-    pub(super) fn quorum(&self) -> usize {
-        usize::from(self.nodes) / 2 + 1
+        self.log.voters().without(self.me).iter()
     }
 
     pub(super) fn commit_to(&mut self, index: Index, cx: &mut Context<'_, Self>) {
@@ -172,6 +172,37 @@ impl RaftNode {
             self.commit += 1;
             self.apply(self.commit, cx);
         }
+        if self.commit >= self.log.base().end.index + COMPACT_AFTER {
+            self.compact(cx);
+        }
+    }
+
+    /// Lets a snapshot stand in place of all entries that are committed.
+    pub(super) fn compact(&mut self, cx: &mut Context<'_, Self>) {
+        let index = self.commit;
+        let term = self.log.term_at(index).expect("what is committed is in the log, or in the snapshot");
+        let (voters, store) = (self.log.voters_at(index), self.store.clone());
+        let snapshot = Snapshot { end: LogEnd { term, index }, voters, store };
+        self.log.begin_with(Rc::new(snapshot), self.ballot, cx);
+    }
+
+    /// A leader's snapshot takes the place of what this node lacks.
+    fn on_install_snapshot(&mut self, from: NodeId, term: Term, snapshot: Rc<Snapshot>, cx: &mut Context<'_, Self>) {
+        if !self.follow(from, term, cx) {
+            return;
+        }
+        let end = snapshot.end;
+        let is_known = end.index <= self.commit || self.log.term_at(end.index) == Some(end.term);
+        sometimes!(is_known, "a snapshot comes that holds nothing new");
+        sometimes!(!is_known, "a snapshot is installed");
+        if is_known && !self.bugs.snapshot_truncates {
+            self.commit_to(end.index, cx);
+        } else {
+            self.commit = end.index;
+            self.store = snapshot.store.clone();
+            self.log.begin_anew(snapshot, self.ballot, cx);
+        }
+        self.promise(from, Message::AppendResponse { term, appended: Ok(end.index) }, cx);
     }
 }
 
@@ -204,6 +235,8 @@ impl Node for RaftNode {
         state.put("term", self.ballot.term);
         state.put("last_index", self.log.last_index());
         state.put("commit", self.commit);
+        state.put("snapshot_index", self.log.base().end.index);
+        state.put("voters", self.log.voters().len() as u64);
     }
 
     fn inspect(&self, view: &mut StateView) {
@@ -220,6 +253,9 @@ impl Node for RaftNode {
             .progress(self.log.last_index())
             .fact("has committed in its term", (self.role == Role::Leader && self.has_committed_in_term()).into())
             .fact("has reads waiting", self.leadership.has_reads().into())
+            .fact("is a voter", self.log.voters().contains(self.me).into())
+            .fact("voters change", (self.log.voters_since() > self.commit).into())
+            .fact("log begins with a snapshot", (self.log.base().end.index > 0).into())
             .peer("leader or vote", self.leader.or(self.ballot.vote));
     }
 }

@@ -4,11 +4,16 @@
 //! (ReadIndex, Ongaro 2014, §6.4): that this node led after the read arrived, because a majority answered a heartbeat
 //! sent since; and that its store holds all that was committed before, because an entry of its own term is. Here a
 //! committed entry is applied at once, so the wait for the read index to be applied is over before it begins.
+//!
+//! The first is known without asking while the leader holds a *lease* (§6.4.1): a majority answered a heartbeat that was sent less
+//! than an election timeout ago, and whoever did votes for nobody before that time is over, in no term and not after a restart
+//! either. Only a transfer of leadership breaks this, so a leader that has asked for one holds no lease ever after. The lease ends a
+//! margin early, for the errors of two monotonic clocks.
 
 use murphy_sim::{Context, ReplyTo, RequestId, sometimes};
 
 use super::{
-    Index,
+    Index, LEASE,
     node::{RaftNode, Role},
     replication::Leadership,
     store::{Change, Command, Request, Response},
@@ -27,6 +32,26 @@ impl Leadership {
     pub(super) fn has_reads(&self) -> bool {
         !self.reads.is_empty()
     }
+
+    /// A heartbeat is sent at `now`, on the clock that leases are measured on.
+    pub(super) fn begin_round(&mut self, now: u64) {
+        self.round += 1;
+        self.sent.push_back(now);
+    }
+
+    /// A majority has answered all rounds up to `confirmed`: the lease goes on from when the last of them was sent.
+    fn extend_lease(&mut self, confirmed: u64) {
+        let open = (self.round - confirmed) as usize;
+        if open < self.sent.len() {
+            self.leased_at = self.sent.drain(..self.sent.len() - open).next_back();
+        }
+    }
+
+    /// Whether nobody else can lead at `now`.
+    fn holds_lease(&self, now: u64) -> bool {
+        let is_fresh = |since: u64| now.saturating_sub(since) < LEASE.as_nanos() as u64;
+        !self.handed_over && self.leased_at.is_some_and(is_fresh)
+    }
 }
 
 impl RaftNode {
@@ -35,6 +60,7 @@ impl RaftNode {
             _ if self.role != Role::Leader => cx.redirect(reply, self.leader),
             Request::Get(key) => self.read(key, reply, cx),
             Request::Change(change) => self.change(id, reply, change, cx),
+            Request::Admin(admin) => self.administer(admin, reply, cx),
         }
     }
 
@@ -53,15 +79,23 @@ impl RaftNode {
     pub(super) fn apply(&mut self, index: Index, cx: &mut Context<'_, Self>) {
         let entry = self.log.entry(index);
         cx.agree("committed entry", index, entry.digest());
-        if let Command::Change(id, change) = entry.command {
-            let response = self.store.apply(id, change);
-            if let Some((_, reply)) = self.leadership.changes.pop_front_if(|(awaited, _)| *awaited == index) {
-                cx.reply(reply, response);
+        match entry.command {
+            Command::Noop => {}
+            Command::Voters(_) => self.on_voters_committed(index, cx),
+            Command::Change(id, change) => {
+                let response = self.store.apply(id, change);
+                if let Some((_, reply)) = self.leadership.changes.pop_front_if(|(awaited, _)| *awaited == index) {
+                    cx.reply(reply, response);
+                }
             }
         }
     }
 
     fn read(&mut self, key: u32, reply: ReplyTo, cx: &mut Context<'_, Self>) {
+        if self.has_committed_in_term() && self.leadership.holds_lease(self.lease_clock(cx)) {
+            sometimes!(true, "a read is served under a lease");
+            return cx.reply(reply, Response::Value(self.store.get(key)));
+        }
         self.beat(cx);
         self.leadership.reads.push(Read { key, reply, round: self.leadership.round });
         self.serve_reads(cx);
@@ -71,7 +105,7 @@ impl RaftNode {
         if !self.leadership.has_reads() {
             return;
         }
-        let confirmed = self.reached_by_quorum(self.leadership.round, |peer| peer.round);
+        let confirmed = self.confirmed_round();
         let complete = self.has_committed_in_term();
         sometimes!(!complete, "a read waits for a commit");
         if !complete && !self.bugs.reads_before_commit_in_term {
@@ -88,12 +122,32 @@ impl RaftNode {
         });
     }
 
+    /// The last heartbeat that a majority has answered.
+    fn confirmed_round(&self) -> u64 {
+        self.reached_by_quorum(self.leadership.round, |peer| peer.round)
+    }
+
+    /// An answer to a heartbeat came.
+    pub(super) fn extend_lease(&mut self) {
+        let confirmed = self.confirmed_round();
+        self.leadership.extend_lease(confirmed);
+    }
+
+    /// The clock that leases are measured on. It must not jump.
+    pub(super) fn lease_clock(&self, cx: &Context<'_, Self>) -> u64 {
+        if self.bugs.lease_on_wall_clock { cx.wall() } else { cx.mono() }
+    }
+
     /// Leaves what clients asked of this leader. A read can be sent elsewhere; a change may be committed yet, by this node
     /// or another, so its client is told nothing.
     pub(super) fn forget_clients(&mut self, cx: &mut Context<'_, Self>) {
         sometimes!(!self.leadership.changes.is_empty(), "a leader steps down with changes unanswered");
         sometimes!(self.leadership.has_reads(), "a leader steps down with reads unanswered");
-        self.leadership.changes.clear();
+        for (_, reply) in self.leadership.changes.drain(..) {
+            if self.bugs.calls_open_changes_failed {
+                cx.refuse(reply);
+            }
+        }
         for read in self.leadership.reads.drain(..) {
             cx.redirect(read.reply, None);
         }

@@ -50,6 +50,14 @@ pub(super) struct Leadership {
     pub(super) changes: VecDeque<(Index, ReplyTo)>,
     /// Reads that were not answered yet; in the order of their rounds.
     pub(super) reads: Vec<Read>,
+    /// When each heartbeat was sent that no majority has answered yet, on the clock that leases are measured on.
+    pub(super) sent: VecDeque<u64>,
+    /// When the last one was sent that a majority has answered.
+    pub(super) leased_at: Option<u64>,
+    /// Whom to hand over to, once its log is complete.
+    pub(super) successor: Option<NodeId>,
+    /// Somebody was told to take over.
+    pub(super) handed_over: bool,
 }
 
 impl Leadership {
@@ -58,7 +66,7 @@ impl Leadership {
         Self { peers: vec![peer; nodes.into()], ..Self::default() }
     }
 
-    fn peer(&mut self, node: NodeId) -> &mut Peer {
+    pub(super) fn peer(&mut self, node: NodeId) -> &mut Peer {
         &mut self.peers[usize::from(node) - 1]
     }
 }
@@ -74,9 +82,15 @@ impl RaftNode {
     pub(super) fn replicate(&mut self, to: NodeId, cx: &mut Context<'_, Self>) {
         let round = self.leadership.round;
         let peer = self.leadership.peer(to);
-        let prev = peer.next - 1;
-        let entries = self.log.after(prev, WINDOW).to_vec();
         peer.sent_in = round;
+        let (prev, base) = (peer.next - 1, self.log.base());
+        if prev < base.end.index {
+            // It lacks what this node no longer has.
+            peer.probing = true;
+            return cx.send(to, Message::InstallSnapshot { term: self.ballot.term, snapshot: base.clone() });
+        }
+        // Until it is known where its log leaves this one, one entry is enough to find out.
+        let entries = self.log.after(prev, if peer.probing { 1 } else { WINDOW }).to_vec();
         if !peer.probing {
             peer.next += entries.len() as Index;
         }
@@ -105,6 +119,17 @@ impl RaftNode {
         if !self.follow(from, term, cx) {
             return;
         }
+        let matched = prev.index + entries.len() as Index;
+        let base = self.log.base().end;
+        // What is in the snapshot was committed, so it is what the leader has.
+        let (prev, entries) = match base.index.checked_sub(prev.index) {
+            Some(known) if known as usize > entries.len() => {
+                sometimes!(true, "old entries come that a snapshot holds");
+                return self.promise(from, Message::AppendResponse { term, appended: Ok(matched) }, cx);
+            }
+            Some(known) => (base, &entries[known as usize..]),
+            None => (prev, entries),
+        };
         if self.log.term_at(prev.index) != Some(prev.term) {
             let conflict = Conflict { prev: prev.index, next: self.next_before(prev.index) };
             return self.promise(from, Message::AppendResponse { term, appended: Err(conflict) }, cx);
@@ -121,7 +146,6 @@ impl RaftNode {
             }
             self.log.push(*entry);
         }
-        let matched = prev.index + entries.len() as Index;
         self.promise(from, Message::AppendResponse { term, appended: Ok(matched) }, cx);
         self.commit_to(commit.min(matched), cx);
     }
@@ -149,6 +173,7 @@ impl RaftNode {
                 peer.matched = peer.matched.max(index);
                 peer.next = if peer.probing { peer.matched + 1 } else { peer.next.max(peer.matched + 1) };
                 peer.probing = false;
+                self.hand_over(cx);
                 self.advance_commit(cx);
                 self.replicate_more(from, cx);
             }
@@ -169,7 +194,8 @@ impl RaftNode {
         let index = self.reached_by_quorum(self.log.last_index(), |peer| peer.matched);
         // An entry of an earlier term can be on a majority and still be overwritten (figure 8 of the Raft paper): it is
         // committed by an entry of this term above it, never by itself.
-        if index > self.commit && self.log.term_at(index) == Some(self.ballot.term) {
+        let is_of_this_term = self.log.term_at(index) == Some(self.ballot.term);
+        if index > self.commit && (is_of_this_term || self.bugs.commits_older_terms) {
             sometimes!(
                 !self.has_committed_in_term() && index > self.commit + 1,
                 "a leader commits older terms' entries"
@@ -198,7 +224,7 @@ impl RaftNode {
 
     /// Tells everybody who leads.
     pub(super) fn beat(&mut self, cx: &mut Context<'_, Self>) {
-        self.leadership.round += 1;
+        self.leadership.begin_round(self.lease_clock(cx));
         let (term, round) = (self.ballot.term, self.leadership.round);
         for node in self.others() {
             let commit = self.commit.min(self.leadership.peer(node).matched);
@@ -230,6 +256,8 @@ impl RaftNode {
         let (last, ticked_in) = (self.log.last_index(), self.leadership.ticked_in);
         let peer = self.leadership.peer(from);
         peer.round = peer.round.max(round);
+        self.extend_lease();
+        let peer = self.leadership.peer(from);
         // What was sent before the timer's last heartbeat should have been answered before it: it is taken for lost.
         if peer.matched < last && peer.sent_in < ticked_in && ticked_in <= round {
             sometimes!(true, "a leader sends entries again");
@@ -242,7 +270,7 @@ impl RaftNode {
     }
 
     /// Takes `from` for the leader of `term`, unless that is over.
-    fn follow(&mut self, from: NodeId, term: Term, cx: &mut Context<'_, Self>) -> bool {
+    pub(super) fn follow(&mut self, from: NodeId, term: Term, cx: &mut Context<'_, Self>) -> bool {
         if term < self.ballot.term {
             sometimes!(true, "a leader of the past is rejected");
             cx.send(from, Message::StaleTerm { term: self.ballot.term });
@@ -271,15 +299,15 @@ impl RaftNode {
         is_answer
     }
 
-    /// The largest number that a majority has reached, given how far this node is, and how far the others are.
+    /// The largest number that a majority of the voters has reached, given how far this node is, and how far the others are.
     pub(super) fn reached_by_quorum(&self, own: u64, of: impl Fn(&Peer) -> u64) -> u64 {
+        let voters = self.log.voters();
         let mut reached = [0; NODES_MAX];
-        let reached = &mut reached[..self.leadership.peers.len()];
-        for (number, peer) in reached.iter_mut().zip(&self.leadership.peers) {
-            *number = of(peer);
+        let reached = &mut reached[..voters.len()];
+        for (number, voter) in reached.iter_mut().zip(voters.iter()) {
+            *number = if voter == self.me { own } else { of(&self.leadership.peers[usize::from(voter) - 1]) };
         }
-        reached[usize::from(self.me) - 1] = own;
         reached.sort_unstable();
-        reached[reached.len() - self.quorum()]
+        reached[voters.len() - voters.quorum()]
     }
 }

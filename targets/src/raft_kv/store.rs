@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use murphy_sim::RequestId;
+use murphy_sim::{NodeId, RequestId};
 
-use super::Term;
+use super::{Term, snapshot::take, voters::Voters};
 
 /// What clients ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,21 @@ pub enum Request {
     Get(u32),
     /// A change of the value under a key.
     Change(Change),
+    /// What an operator asks.
+    Admin(Admin),
+}
+
+/// A change of the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admin {
+    /// Let this node be a voter.
+    Add(NodeId),
+    /// Let it be none.
+    Remove(NodeId),
+    /// Let it lead.
+    Transfer(NodeId),
+    /// Let the log be cut off.
+    Compact,
 }
 
 /// What clients hear.
@@ -24,6 +39,8 @@ pub enum Response {
     Done,
     /// The register did not hold the expected value: the change took no effect.
     Mismatch,
+    /// What the operator asks for is under way.
+    Accepted,
 }
 
 /// A change of one register.
@@ -54,6 +71,8 @@ pub enum Command {
     Noop,
     /// A client's change. A retry has the same id.
     Change(RequestId, Change),
+    /// These nodes decide, from the moment on at which it is in a log.
+    Voters(Voters),
 }
 
 /// An entry of the log.
@@ -70,6 +89,7 @@ impl Entry {
     pub(super) fn digest(&self) -> u64 {
         let words = match self.command {
             Command::Noop => [0; 6],
+            Command::Voters(voters) => [3, voters.bits(), 0, 0, 0, 0],
             Command::Change(id, Change::Put { key, value }) => [1, id.client, id.seq, key.into(), value, 0],
             Command::Change(id, Change::Cas { key, expected, new }) => {
                 [2, id.client, id.seq, key.into(), expected, new]
@@ -86,7 +106,7 @@ fn fold(hash: u64, word: u64) -> u64 {
 }
 
 /// The registers and the sessions after a prefix of the log.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Store {
     registers: BTreeMap<u32, u64>,
     /// What each change was answered, so that one asked twice is made once. Never forgotten: a copy of a request can
@@ -102,6 +122,30 @@ impl Store {
     /// What `id` was answered, if it has been applied.
     pub(super) fn answered(&self, id: RequestId) -> Option<Response> {
         self.answered.get(&id).copied()
+    }
+
+    /// Adds it to `words`.
+    pub(super) fn encode(&self, words: &mut Vec<u64>) {
+        words.push(self.registers.len() as u64);
+        words.extend(self.registers.iter().flat_map(|(key, value)| [u64::from(*key), *value]));
+        words.push(self.answered.len() as u64);
+        words.extend(
+            self.answered.iter().flat_map(|(id, response)| [id.client, id.seq, u64::from(*response == Response::Done)]),
+        );
+    }
+
+    /// Takes it from the front of `words`; `None`: there it is not.
+    pub(super) fn decode(words: &mut &[u64]) -> Option<Self> {
+        let many = take(words)?;
+        let registers = (0..many).map(|_| Some((take(words)? as u32, take(words)?))).collect::<Option<_>>()?;
+        let many = take(words)?;
+        let answer = |done| if done == 1 { Response::Done } else { Response::Mismatch };
+        let answered = (0..many).map(|_| {
+            let id = RequestId { client: take(words)?, seq: take(words)? };
+            Some((id, answer(take(words)?)))
+        });
+        let answered = answered.collect::<Option<_>>()?;
+        Some(Self { registers, answered })
     }
 
     /// Makes the change of `id`, unless it has been made before.

@@ -418,6 +418,9 @@ impl Survey {
             Duration::MAX => text.push_str("    clocks that are wrong by any time\n"),
             most => text.push_str(&format!("    clocks that are wrong by at most {most:?}\n")),
         }
+        if promise.monotonic_error < promise.clock_error {
+            text.push_str(&format!("    monotonic clocks that are wrong by at most {:?}\n", promise.monotonic_error));
+        }
         let transport = match self.about.transport {
             Transport::Datagram => "messages are datagrams",
             Transport::Stream => "messages travel on ordered streams",
@@ -449,6 +452,7 @@ impl Survey {
             "promises": {
                 "lost_disks": promise.lost_disks.to_string(), "damaged_disks": promise.damaged_disks.to_string(),
                 "clock_error_ns": u64::try_from(promise.clock_error.as_nanos()).ok(),
+                "monotonic_error_ns": u64::try_from(promise.monotonic_error.as_nanos()).ok(),
                 "recovers_within_ns": u64::try_from(self.about.recovers_within.as_nanos()).ok(),
                 "fail_stop": self.about.fail_stop,
             },
