@@ -150,7 +150,9 @@ impl<N: Node> Core<N> {
         let function = self.workload.about.functions.iter().position(|function| function == name)? as u8;
         let fresh = fresh(15, self.plan.occasion(step).into());
         let values = operation.values.map(|value| (value != 0).then_some(u64::from(value)));
-        let asked = Asked { function, key, values, fresh, other: self.clients.observed[key as usize] };
+        // A workload may have fewer objects than the schedule has keys.
+        let other = self.clients.observed.get(key as usize).copied().unwrap_or(1);
+        let asked = Asked { function, key, values, fresh, other };
         Some((self.workload.call)(&asked, &mut self.history.values))
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Each has its twin: the model without the bug, the fixed release of the crate. A twin must never be blamed.
 
+pub mod cycle;
 pub mod echo_nondet;
 pub mod omnipaxos;
 pub mod raft_kv;
@@ -20,6 +21,7 @@ pub fn deterministic() -> Vec<Box<dyn AnyTarget>> {
     vec![
         Box::new(Shared::new(omnipaxos::OmniPaxosTarget)),
         Box::new(Shared::new(raft_kv::RaftKv)),
+        Box::new(Shared::new(cycle::Cycle)),
         Box::new(Shared::new(Echo)),
     ]
 }

@@ -14,7 +14,7 @@ use super::{
     message::LogEnd,
     node::RaftNode,
     snapshot::{Snapshot, Stored},
-    store::{Change, Command, Entry},
+    store::{Change, Command, Commit, Entry},
     voters::Voters,
 };
 
@@ -25,12 +25,12 @@ const VOTE: u64 = 1;
 const ENTRY: u64 = 2;
 const TRUNCATE: u64 = 3;
 const EPOCH: u64 = 4;
-const WORDS_MAX: usize = 9;
 /// What an entry's command is: its fourth word.
 const NOOP: u64 = 0;
 const PUT: u64 = 1;
 const CAS: u64 = 2;
 const VOTERS: u64 = 3;
+const COMMIT: u64 = 4;
 /// The names of the words of a vote, and of an entry.
 const VOTE_FIELDS: [&str; 2] = ["term", "vote"];
 const ENTRY_FIELDS: [&str; 6] = ["index", "term", "command", "client", "seq", "key"];
@@ -63,7 +63,7 @@ pub(super) struct Ballot {
 }
 
 /// A record of the log on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Record {
     /// The first one: which file of records this is.
     Epoch(u64),
@@ -73,40 +73,30 @@ pub(super) enum Record {
     Truncate(Index),
 }
 
-/// A record as words.
-pub(super) struct Words {
-    words: [u64; WORDS_MAX],
-    many: usize,
-}
-
-impl Words {
-    fn new<const N: usize>(of: [u64; N]) -> Self {
-        let mut words = [0; WORDS_MAX];
-        words[..N].copy_from_slice(&of);
-        Self { words, many: N }
-    }
-
-    pub(super) fn as_slice(&self) -> &[u64] {
-        &self.words[..self.many]
-    }
-}
-
 impl Record {
-    pub(super) fn words(&self) -> Words {
-        match *self {
-            Self::Epoch(epoch) => Words::new([EPOCH, epoch]),
-            Self::Ballot(Ballot { term, vote }) => Words::new([VOTE, term, vote.unwrap_or(0).into()]),
-            Self::Truncate(from) => Words::new([TRUNCATE, from]),
-            Self::Entry(index, Entry { term, command }) => match command {
-                Command::Noop => Words::new([ENTRY, index, term, NOOP]),
-                Command::Voters(voters) => Words::new([ENTRY, index, term, VOTERS, voters.bits()]),
-                Command::Change(id, Change::Put { key, value }) => {
-                    Words::new([ENTRY, index, term, PUT, id.client, id.seq, key.into(), value])
+    /// Adds it to `words`.
+    pub(super) fn encode(&self, words: &mut Vec<u64>) {
+        match self {
+            Self::Epoch(epoch) => words.extend([EPOCH, *epoch]),
+            Self::Ballot(Ballot { term, vote }) => words.extend([VOTE, *term, vote.unwrap_or(0).into()]),
+            Self::Truncate(from) => words.extend([TRUNCATE, *from]),
+            Self::Entry(index, Entry { term, command }) => {
+                words.extend([ENTRY, *index, *term]);
+                match command {
+                    Command::Noop => words.push(NOOP),
+                    Command::Voters(voters) => words.extend([VOTERS, voters.bits()]),
+                    Command::Change(id, Change::Put { key, value }) => {
+                        words.extend([PUT, id.client, id.seq, u64::from(*key), *value]);
+                    }
+                    Command::Change(id, Change::Cas { key, expected, new }) => {
+                        words.extend([CAS, id.client, id.seq, u64::from(*key), *expected, *new]);
+                    }
+                    Command::Change(id, Change::Commit(commit)) => {
+                        words.extend([COMMIT, id.client, id.seq]);
+                        words.extend(commit.words());
+                    }
                 }
-                Command::Change(id, Change::Cas { key, expected, new }) => {
-                    Words::new([ENTRY, index, term, CAS, id.client, id.seq, key.into(), expected, new])
-                }
-            },
+            }
         }
     }
 
@@ -126,17 +116,18 @@ impl Record {
             [ENTRY, index, term, CAS, client, seq, key, expected, new] => {
                 entry(index, term, change(client, seq, Change::Cas { key: key as u32, expected, new }))
             }
+            [ENTRY, index, term, COMMIT, client, seq, ref commit @ ..] => {
+                let mut commit = commit;
+                entry(index, term, change(client, seq, Change::Commit(Commit::decode(&mut commit)?.into())))
+            }
             _ => return None,
         })
     }
 
     fn read(bytes: &[u8]) -> Self {
-        let mut words = [0; WORDS_MAX];
-        for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
-            *word = u64::from_le_bytes(bytes.try_into().expect("chunks of 8 bytes"));
-        }
-        let many = (bytes.len() / 8).min(WORDS_MAX);
-        Self::parse(&words[..many]).unwrap_or_else(|| panic!("fail-stop: no record of ours: {bytes:?}"))
+        let words: Vec<u64> =
+            bytes.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().expect("chunks of 8 bytes"))).collect();
+        Self::parse(&words).unwrap_or_else(|| panic!("fail-stop: no record of ours: {bytes:?}"))
     }
 }
 
@@ -154,7 +145,7 @@ pub(super) struct Log {
     blank: bool,
     saved: Ballot,
     /// Records that are not on disk, back to back, and where each ends.
-    unsaved: Vec<u8>,
+    unsaved: Vec<u64>,
     ends: Vec<usize>,
 }
 
@@ -175,7 +166,7 @@ impl Log {
             epoch: stored.epoch + 1,
             blank: true,
             saved: stored.ballot,
-            unsaved: Vec::with_capacity(256),
+            unsaved: Vec::with_capacity(64),
             ends: Vec::with_capacity(8),
         };
         stored.entries.into_iter().for_each(|entry| log.take(entry));
@@ -219,16 +210,16 @@ impl Log {
             return;
         }
         if std::mem::take(&mut self.blank) {
-            append(&Record::Epoch(self.epoch), cx);
+            append(&[EPOCH, self.epoch], cx);
         }
         // The ballot goes first: entries of a term must not outlive the memory of having entered that term.
         if ballot != self.saved {
             self.saved = ballot;
-            append(&Record::Ballot(ballot), cx);
+            append(&[VOTE, ballot.term, ballot.vote.unwrap_or(0).into()], cx);
         }
         let mut start = 0;
         for end in self.ends.drain(..) {
-            cx.append(WAL, &self.unsaved[start..end]).expect("fail-stop: cannot write the log");
+            append(&self.unsaved[start..end], cx);
             start = end;
         }
         self.unsaved.clear();
@@ -261,7 +252,7 @@ impl Log {
     }
 
     pub(super) fn push(&mut self, entry: Entry) {
-        self.take(entry);
+        self.take(entry.clone());
         self.record(&Record::Entry(self.last_index(), entry));
     }
 
@@ -272,10 +263,9 @@ impl Log {
     }
 
     fn take(&mut self, entry: Entry) {
+        let voters = if let Command::Voters(voters) = entry.command { Some(voters) } else { None };
         self.entries.push(entry);
-        if let Command::Voters(voters) = entry.command {
-            self.voters.push((self.last_index(), voters));
-        }
+        self.voters.extend(voters.map(|voters| (self.last_index(), voters)));
     }
 
     fn cut(&mut self, from: Index) {
@@ -330,8 +320,8 @@ impl Log {
         index + 1 - earlier.count() as Index
     }
 
-    pub(super) fn entry(&self, index: Index) -> Entry {
-        self.entries[(index - self.base.end.index) as usize - 1]
+    pub(super) fn entry(&self, index: Index) -> &Entry {
+        &self.entries[(index - self.base.end.index) as usize - 1]
     }
 
     /// The entries after `index`, at most `max` of them.
@@ -341,9 +331,7 @@ impl Log {
     }
 
     fn record(&mut self, record: &Record) {
-        for word in record.words().as_slice() {
-            self.unsaved.extend_from_slice(&word.to_le_bytes());
-        }
+        record.encode(&mut self.unsaved);
         self.ends.push(self.unsaved.len());
     }
 }
@@ -357,13 +345,10 @@ fn read(bugs: Bugs, cx: &mut Context<'_, RaftNode>) -> Vec<Vec<u8>> {
     cx.records(WAL).expect(WHY)
 }
 
-fn append(record: &Record, cx: &mut Context<'_, RaftNode>) {
-    let mut bytes = [0; WORDS_MAX * 8];
-    let words = record.words();
-    for (bytes, word) in bytes.chunks_exact_mut(8).zip(words.as_slice()) {
-        bytes.copy_from_slice(&word.to_le_bytes());
-    }
-    cx.append(WAL, &bytes[..words.as_slice().len() * 8]).expect("fail-stop: cannot write the log");
+/// Adds a record to those on disk.
+fn append(words: &[u64], cx: &mut Context<'_, RaftNode>) {
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    cx.append(WAL, &bytes).expect("fail-stop: cannot write the log");
 }
 
 /// Empties the file of records, durably: what is appended next must not be found behind old ones.

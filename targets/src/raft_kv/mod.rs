@@ -31,7 +31,7 @@ use murphy_sim::{
 pub use message::{Conflict, LogEnd, Message};
 pub use node::RaftNode;
 pub use snapshot::Snapshot;
-pub use store::{Admin, Change, Command, Entry, Request, Response};
+pub use store::{Admin, Change, Command, Commit, Entry, Request, Response};
 pub use voters::Voters;
 
 const HEARTBEAT: Duration = Duration::from_millis(50);
@@ -69,6 +69,7 @@ struct Bugs {
     calls_open_changes_failed: bool,
     appends_after_a_tear: bool,
     bootstraps_again: bool,
+    commits_what_has_changed: bool,
 }
 
 impl Bugs {
@@ -86,6 +87,7 @@ impl Bugs {
             calls_open_changes_failed: boot.bug("D6"),
             appends_after_a_tear: boot.bug("D7"),
             bootstraps_again: boot.bug("bootstrap"),
+            commits_what_has_changed: boot.bug("unvalidated"),
         }
     }
 }
@@ -239,6 +241,6 @@ fn hear(_: &RegisterOp, response: Response) -> Completion<Option<u64>> {
         Response::Value(value) => Completion::Ok(value),
         Response::Done => Completion::Ok(None),
         Response::Mismatch => Completion::Fail,
-        Response::Accepted => unreachable!("clients ask for no change of the cluster"),
+        Response::Ring(_) | Response::Accepted => unreachable!("clients ask for registers"),
     }
 }

@@ -16,16 +16,32 @@ use super::{
     Index, LEASE,
     node::{RaftNode, Role},
     replication::Leadership,
-    store::{Change, Command, Request, Response},
+    store::{Change, Command, Request, Response, Store},
 };
 
 /// A read that waits for its answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Read {
-    key: u32,
+    query: Query,
     reply: ReplyTo,
     /// The heartbeat that must be answered: the first one since the read arrived.
     round: u64,
+}
+
+/// What a read asks.
+#[derive(Clone, Copy, Debug)]
+enum Query {
+    Register(u32),
+    Ring(u32),
+}
+
+impl Query {
+    fn answer(self, store: &Store) -> Response {
+        match self {
+            Self::Register(key) => Response::Value(store.get(key)),
+            Self::Ring(size) => Response::Ring(store.ring(size)),
+        }
+    }
 }
 
 impl Leadership {
@@ -58,7 +74,12 @@ impl RaftNode {
     pub(super) fn on_request(&mut self, id: RequestId, reply: ReplyTo, request: Request, cx: &mut Context<'_, Self>) {
         match request {
             _ if self.role != Role::Leader => cx.redirect(reply, self.leader),
-            Request::Get(key) => self.read(key, reply, cx),
+            Request::Get(key) => self.read(Query::Register(key), reply, cx),
+            Request::ReadRing(size) => self.read(Query::Ring(size), reply, cx),
+            Request::Swap { start, size } => {
+                let commit = self.store.swap(start, size);
+                self.change(id, reply, Change::Commit(commit.into()), cx);
+            }
             Request::Change(change) => self.change(id, reply, change, cx),
             Request::Admin(admin) => self.administer(admin, reply, cx),
         }
@@ -79,11 +100,11 @@ impl RaftNode {
     pub(super) fn apply(&mut self, index: Index, cx: &mut Context<'_, Self>) {
         let entry = self.log.entry(index);
         cx.agree("committed entry", index, entry.digest());
-        match entry.command {
+        match &entry.command {
             Command::Noop => {}
             Command::Voters(_) => self.on_voters_committed(index, cx),
             Command::Change(id, change) => {
-                let response = self.store.apply(id, change);
+                let response = self.store.apply(index, *id, change, self.bugs);
                 if let Some((_, reply)) = self.leadership.changes.pop_front_if(|(awaited, _)| *awaited == index) {
                     cx.reply(reply, response);
                 }
@@ -91,13 +112,13 @@ impl RaftNode {
         }
     }
 
-    fn read(&mut self, key: u32, reply: ReplyTo, cx: &mut Context<'_, Self>) {
+    fn read(&mut self, query: Query, reply: ReplyTo, cx: &mut Context<'_, Self>) {
         if self.has_committed_in_term() && self.leadership.holds_lease(self.lease_clock(cx)) {
             sometimes!(true, "a read is served under a lease");
-            return cx.reply(reply, Response::Value(self.store.get(key)));
+            return cx.reply(reply, query.answer(&self.store));
         }
         self.beat(cx);
-        self.leadership.reads.push(Read { key, reply, round: self.leadership.round });
+        self.leadership.reads.push(Read { query, reply, round: self.leadership.round });
         self.serve_reads(cx);
     }
 
@@ -116,7 +137,7 @@ impl RaftNode {
             let leads = read.round <= confirmed || bugs.reads_without_quorum;
             sometimes!(read.round <= confirmed, "a read is confirmed by a quorum");
             if leads {
-                cx.reply(read.reply, Response::Value(store.get(read.key)));
+                cx.reply(read.reply, read.query.answer(store));
             }
             !leads
         });

@@ -144,7 +144,7 @@ impl RaftNode {
                 }
                 None => {}
             }
-            self.log.push(*entry);
+            self.log.push(entry.clone());
         }
         self.promise(from, Message::AppendResponse { term, appended: Ok(matched) }, cx);
         self.commit_to(commit.min(matched), cx);

@@ -68,9 +68,10 @@ impl Stored {
         snapshot.store.encode(&mut words);
         words.push(entries.len() as u64);
         for (index, entry) in (index + 1..).zip(entries) {
-            let record = Record::Entry(index, *entry).words();
-            words.push(record.as_slice().len() as u64);
-            words.extend_from_slice(record.as_slice());
+            let length = words.len();
+            words.push(0);
+            Record::Entry(index, entry.clone()).encode(&mut words);
+            words[length] = (words.len() - length - 1) as u64;
         }
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         cx.replace(FILE, &bytes).expect("fail-stop: cannot write the snapshot");

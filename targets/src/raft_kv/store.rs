@@ -1,18 +1,27 @@
-//! The replicated state machine: registers, and what was answered to whom.
+//! The replicated state machine: registers, transactions over them, and what was answered to whom.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 use murphy_sim::{NodeId, RequestId};
 
-use super::{Term, snapshot::take, voters::Voters};
+use super::{Bugs, Index, Term, snapshot::take, voters::Voters};
 
 /// What clients ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// The value under a key.
     Get(u32),
     /// A change of the value under a key.
     Change(Change),
+    /// All links of a ring of so many registers.
+    ReadRing(u32),
+    /// A transaction on a ring of `size` registers: the two behind `start` change places.
+    Swap {
+        /// Where it begins.
+        start: u32,
+        /// How many registers the ring has.
+        size: u32,
+    },
     /// What an operator asks.
     Admin(Admin),
 }
@@ -31,20 +40,22 @@ pub enum Admin {
 }
 
 /// What clients hear.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Response {
     /// The value under the key; `None` before the first write.
     Value(Option<u64>),
+    /// Each register of a ring, and the one behind it.
+    Ring(Vec<(u32, u32)>),
     /// The change took effect.
     Done,
-    /// The register did not hold the expected value: the change took no effect.
+    /// The register did not hold the expected value, or the transaction is aborted: no effect was taken.
     Mismatch,
     /// What the operator asks for is under way.
     Accepted,
 }
 
-/// A change of one register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A change of registers.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Sets it.
     Put {
@@ -62,10 +73,21 @@ pub enum Change {
         /// To what.
         new: u64,
     },
+    /// Several at once, unless what it read has changed.
+    Commit(Rc<Commit>),
+}
+
+/// What a transaction did before it is decided whether it did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Commit {
+    /// Which registers it read, and in which version: the index of the entry that wrote it last, 0 for none.
+    pub reads: Vec<(u32, Index)>,
+    /// Which registers it sets, and to what.
+    pub writes: Vec<(u32, u64)>,
 }
 
 /// What an entry of the log does once it is committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Nothing. A leader's first entry: its commit commits what earlier leaders left.
     Noop,
@@ -76,7 +98,7 @@ pub enum Command {
 }
 
 /// An entry of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The term of the leader that made it.
     pub term: Term,
@@ -87,15 +109,36 @@ pub struct Entry {
 impl Entry {
     /// A number that differs between different entries, for all that matters here.
     pub(super) fn digest(&self) -> u64 {
-        let words = match self.command {
+        let words = match &self.command {
             Command::Noop => [0; 6],
             Command::Voters(voters) => [3, voters.bits(), 0, 0, 0, 0],
-            Command::Change(id, Change::Put { key, value }) => [1, id.client, id.seq, key.into(), value, 0],
+            Command::Change(id, Change::Put { key, value }) => [1, id.client, id.seq, u64::from(*key), *value, 0],
             Command::Change(id, Change::Cas { key, expected, new }) => {
-                [2, id.client, id.seq, key.into(), expected, new]
+                [2, id.client, id.seq, u64::from(*key), *expected, *new]
             }
+            Command::Change(id, Change::Commit(commit)) => [4, id.client, id.seq, commit.digest(), 0, 0],
         };
         words.iter().fold(fold(0, self.term), |hash, word| fold(hash, *word))
+    }
+}
+
+impl Commit {
+    /// All numbers in it.
+    pub(super) fn words(&self) -> impl Iterator<Item = u64> {
+        let reads = self.reads.iter().flat_map(|(key, version)| [u64::from(*key), *version]);
+        let writes = self.writes.iter().flat_map(|(key, value)| [u64::from(*key), *value]);
+        [self.reads.len() as u64, self.writes.len() as u64].into_iter().chain(reads).chain(writes)
+    }
+
+    /// Takes it from the front of `words`; `None`: there it is not.
+    pub(super) fn decode(words: &mut &[u64]) -> Option<Self> {
+        let [reads, writes] = [take(words)?, take(words)?];
+        let mut pairs = |many| (0..many).map(|_| Some((take(words)? as u32, take(words)?))).collect::<Option<_>>();
+        Some(Self { reads: pairs(reads)?, writes: pairs(writes)? })
+    }
+
+    fn digest(&self) -> u64 {
+        self.words().fold(0, fold)
     }
 }
 
@@ -108,7 +151,8 @@ fn fold(hash: u64, word: u64) -> u64 {
 /// The registers and the sessions after a prefix of the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Store {
-    registers: BTreeMap<u32, u64>,
+    /// What each holds, and the index of the entry that wrote it.
+    registers: BTreeMap<u32, (u64, Index)>,
     /// What each change was answered, so that one asked twice is made once. Never forgotten: a copy of a request can
     /// arrive at any later time, and the numbers of a client's requests have gaps.
     answered: BTreeMap<RequestId, Response>,
@@ -116,18 +160,39 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn get(&self, key: u32) -> Option<u64> {
-        self.registers.get(&key).copied()
+        self.registers.get(&key).map(|(value, _)| *value)
+    }
+
+    /// The register behind `key` in a ring of `size`, which before the first write are in order, and the version of that link.
+    fn behind(&self, key: u32, size: u32) -> (u32, Index) {
+        self.registers.get(&key).map_or((key % size + 1, 0), |(next, version)| (*next as u32, *version))
+    }
+
+    /// Each register of a ring of `size`, and the one behind it.
+    pub(super) fn ring(&self, size: u32) -> Vec<(u32, u32)> {
+        (1..=size).map(|key| (key, self.behind(key, size).0)).collect()
+    }
+
+    /// The transaction by which the two registers behind `start` change places, as of now.
+    pub(super) fn swap(&self, start: u32, size: u32) -> Commit {
+        let (first, start_version) = self.behind(start, size);
+        let (second, first_version) = self.behind(first, size);
+        let (rest, second_version) = self.behind(second, size);
+        Commit {
+            reads: vec![(start, start_version), (first, first_version), (second, second_version)],
+            writes: vec![(start, second.into()), (second, first.into()), (first, rest.into())],
+        }
     }
 
     /// What `id` was answered, if it has been applied.
     pub(super) fn answered(&self, id: RequestId) -> Option<Response> {
-        self.answered.get(&id).copied()
+        self.answered.get(&id).cloned()
     }
 
     /// Adds it to `words`.
     pub(super) fn encode(&self, words: &mut Vec<u64>) {
         words.push(self.registers.len() as u64);
-        words.extend(self.registers.iter().flat_map(|(key, value)| [u64::from(*key), *value]));
+        words.extend(self.registers.iter().flat_map(|(key, (value, version))| [u64::from(*key), *value, *version]));
         words.push(self.answered.len() as u64);
         words.extend(
             self.answered.iter().flat_map(|(id, response)| [id.client, id.seq, u64::from(*response == Response::Done)]),
@@ -137,7 +202,8 @@ impl Store {
     /// Takes it from the front of `words`; `None`: there it is not.
     pub(super) fn decode(words: &mut &[u64]) -> Option<Self> {
         let many = take(words)?;
-        let registers = (0..many).map(|_| Some((take(words)? as u32, take(words)?))).collect::<Option<_>>()?;
+        let registers = (0..many).map(|_| Some((take(words)? as u32, (take(words)?, take(words)?))));
+        let registers = registers.collect::<Option<_>>()?;
         let many = take(words)?;
         let answer = |done| if done == 1 { Response::Done } else { Response::Mismatch };
         let answered = (0..many).map(|_| {
@@ -148,28 +214,30 @@ impl Store {
         Some(Self { registers, answered })
     }
 
-    /// Makes the change of `id`, unless it has been made before.
-    pub(super) fn apply(&mut self, id: RequestId, change: Change) -> Response {
+    /// Makes the change of `id`, which stands at `index` of the log, unless it has been made before.
+    pub(super) fn apply(&mut self, index: Index, id: RequestId, change: &Change, bugs: Bugs) -> Response {
         if let Some(response) = self.answered(id) {
             murphy_sim::sometimes!(true, "a retried change is in the log twice");
             return response;
         }
-        let response = self.change(change);
-        self.answered.insert(id, response);
+        let (writes, may): (&[(u32, u64)], bool) = match change {
+            Change::Put { key, value } => (&[(*key, *value)], true),
+            Change::Cas { key, expected, new } => (&[(*key, *new)], self.get(*key) == Some(*expected)),
+            Change::Commit(commit) => (&commit.writes, self.is_current(commit) || bugs.commits_what_has_changed),
+        };
+        if may {
+            self.registers.extend(writes.iter().map(|(key, value)| (*key, (*value, index))));
+        }
+        let response = if may { Response::Done } else { Response::Mismatch };
+        self.answered.insert(id, response.clone());
         response
     }
 
-    fn change(&mut self, change: Change) -> Response {
-        match change {
-            Change::Put { key, value } => {
-                self.registers.insert(key, value);
-                Response::Done
-            }
-            Change::Cas { key, expected, new } if self.get(key) == Some(expected) => {
-                self.registers.insert(key, new);
-                Response::Done
-            }
-            Change::Cas { .. } => Response::Mismatch,
-        }
+    /// Whether a transaction read what stands there now.
+    fn is_current(&self, commit: &Commit) -> bool {
+        let version = |key| self.registers.get(key).map_or(0, |(_, version)| *version);
+        let is_current = commit.reads.iter().all(|(key, read)| version(key) == *read);
+        murphy_sim::sometimes!(!is_current, "a transaction is aborted");
+        is_current
     }
 }
