@@ -27,7 +27,7 @@ use crate::{
     list_append::ListAppend,
     model::{Effect, Model, Register},
     models::{
-        CasRegister, Counter, FencedMutex, FifoQueue, GrowOnlyList, KeyValue, MultiRegister, Mutex, OwnedMutex,
+        CasRegister, Counter, FencedMutex, FifoQueue, GrowOnlyList, KeyValue, Map, MultiRegister, Mutex, OwnedMutex,
         ReentrantMutex, Set, Stack, UnorderedQueue,
     },
     observer::{Observer, observe},
@@ -134,6 +134,8 @@ families! {
     MultiRegister "multi-register" { MultiRegister::FUNCTIONS, search::<MultiRegister>, whole, of_model::<MultiRegister> }
     /// Get, put and append, of numbers or texts, by key.
     KeyValue "key-value" { KeyValue::FUNCTIONS, search::<KeyValue>, whole, of_model::<KeyValue> }
+    /// Get, put and delete of single values, by key.
+    Map "map" { Map::FUNCTIONS, search::<Map>, whole, of_model::<Map> }
     /// A lock that anybody releases.
     Mutex "mutex" { Mutex::FUNCTIONS, search::<Mutex>, whole, of_model::<Mutex> }
     /// A lock that its owner releases.

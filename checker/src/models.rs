@@ -14,7 +14,7 @@ mod tests;
 
 pub use collections::{FifoQueue, GrowOnlyList, Set, Stack, UnorderedQueue};
 pub use locks::{FencedMutex, Mutex, OwnedMutex, ReentrantMutex};
-pub use registers::{CasRegister, Counter, KeyValue, MultiRegister};
+pub use registers::{CasRegister, Counter, KeyValue, Map, MultiRegister};
 
 use crate::history::{Call, Value};
 

@@ -50,6 +50,7 @@ impl Judge {
             Family::CasRegister => Self::of::<models::CasRegister>(),
             Family::MultiRegister => Self::of::<models::MultiRegister>(),
             Family::KeyValue => Self::of::<models::KeyValue>(),
+            Family::Map => Self::of::<models::Map>(),
             Family::Mutex => Self::of::<models::Mutex>(),
             Family::OwnedMutex => Self::of::<models::OwnedMutex>(),
             Family::ReentrantMutex => Self::of::<models::ReentrantMutex>(),

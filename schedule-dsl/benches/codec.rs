@@ -33,6 +33,7 @@ fn words() -> Vocabulary {
         roles: Names::new(["leader", "follower"]),
         marks: Names::new(["two leaders"]),
         sites: Names::new(["small batch"]),
+        workloads: Names::new(["register", "map"]),
         functions: Names::new(["read", "write"]),
         files: Names::new(["wal", "manifest"]),
         constants: Names::new(["election_timeout", "lease"]),

@@ -597,6 +597,12 @@ impl Build {
         self.line(format!("rate {rate}"))
     }
 
+    /// Which workload of the target clients run, rather than one that the seed chooses.
+    #[must_use]
+    pub fn workload(self, name: &str) -> Self {
+        self.line(format!("workload {}", spell(name)))
+    }
+
     /// The weights of the workload's functions, up to eight.
     #[must_use]
     pub fn mix(self, weights: impl IntoIterator<Item = u8>) -> Self {

@@ -9,7 +9,7 @@
 //! header   0 version · 1 budget: bit 0 off · 2 seed u64 · 10 nodes · 11 clients · 12 keys · 13 data centres · 14 operations u16
 //!          (0 default, else n + 1) · 16 rate u16 · 18 eight weights u8 · 26 latency within · 28 chaos u16 · 30 heal u16 ·
 //!          32 settle u16 · 34 jitter u16 · 36 loss u16 · 38 duplication u16 · 40 latency between · 42 active u16 · 44 calm u16 ·
-//!          46 cpu u16 · 48 memory u16 · 50 disk u16 · 52 reserved · 64 eight groups: name u16, members u16 · 96 ten latencies
+//!          46 cpu u16 · 48 memory u16 · 50 disk u16 · 52 workload u16 · 54 reserved · 64 eight groups: name u16, members u16 · 96 ten latencies
 //!          u16 · 116 reserved
 //! step     0 fault: bits 0-6 · 1 id · 2 when: bits 0-1 mode, 2 before, 3 from, 5 edge · 3 fact: bits 0-4, 7 edge of a fault ·
 //!          4 and 8 two selectors of the fact · 12 the step referred to · 13 n · 14 name u16 · 16 delay in µs u32 ·
@@ -268,6 +268,7 @@ fn decode_header(b: &[u8; HEADER]) -> Header {
         cpu: Percent(u16_at(b, 46) % (EXACT + 1)),
         memory: Size::from_raw(u16_at(b, 48)),
         disk: Size::from_raw(u16_at(b, 50)),
+        workload: Name(u16_at(b, 52)),
     }
 }
 
@@ -305,6 +306,7 @@ fn encode_header(header: &Header) -> [u8; HEADER] {
     put_u16(&mut b, 46, header.cpu.0);
     put_u16(&mut b, 48, header.memory.raw());
     put_u16(&mut b, 50, header.disk.raw());
+    put_u16(&mut b, 52, header.workload.0);
     for (at, group) in header.groups.iter().enumerate() {
         put_u16(&mut b, 64 + 4 * at, group.name.0);
         put_u16(&mut b, 66 + 4 * at, group.members);

@@ -67,6 +67,8 @@ pub enum Line {
     Seed,
     /// `nodes 3, clients 4`
     Shape,
+    /// `workload register`
+    Workload,
     /// `mix 3 1`
     Mix,
     /// `phases chaos 4s`

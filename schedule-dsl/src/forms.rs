@@ -94,7 +94,7 @@ fn header_entries(document: &Document) -> Vec<Entry> {
     for (line, text) in header::print(&document.target, header, &document.names) {
         let Some(text) = text else { continue };
         match line {
-            Line::Version | Line::Target | Line::Seed | Line::Budget => entries.push(worded(&text)),
+            Line::Version | Line::Target | Line::Seed | Line::Workload | Line::Budget => entries.push(worded(&text)),
             Line::Shape => entries.extend(text.split(", ").map(worded)),
             Line::Mix => entries.push(("mix".to_owned(), Tree::list(text.split(' ').skip(1).map(scalar)))),
             Line::Phases | Line::Ambient | Line::Latency | Line::Resources => entries.push(items(&text)),

@@ -23,7 +23,7 @@ pub(crate) const PHASE_UNIT: u32 = 10_000;
 const JITTER_UNIT: u32 = 10;
 
 /// The words that begin a line of the header.
-pub(crate) const WORDS: [&str; 17] = [
+pub(crate) const WORDS: [&str; 18] = [
     "murphy",
     "target",
     "seed",
@@ -32,6 +32,7 @@ pub(crate) const WORDS: [&str; 17] = [
     "keys",
     "ops",
     "rate",
+    "workload",
     "mix",
     "phases",
     "ambient",
@@ -61,6 +62,7 @@ pub(crate) fn print(target: &str, header: &Header, names: &BTreeMap<Name, String
         (Line::Target, Some(format!("target {target}"))),
         (Line::Seed, Some(format!("seed {:#x}", header.seed))),
         (Line::Shape, shape(header)),
+        (Line::Workload, workload(header, &printer)),
         (Line::Mix, mix(header)),
         (Line::Phases, phases(header)),
         (Line::Ambient, ambient(header)),
@@ -69,6 +71,10 @@ pub(crate) fn print(target: &str, header: &Header, names: &BTreeMap<Name, String
     let after = [(Line::Latency, latency(header, &printer)), (Line::Resources, resources(header))];
     let groups = groups(header, &printer);
     before.into_iter().chain(groups).chain(after).collect()
+}
+
+fn workload(header: &Header, printer: &Printer<'_>) -> Option<String> {
+    (header.workload != Name::ANY).then(|| format!("workload {}", printer.name(header.workload)))
 }
 
 /// The lines of data centres and groups.
@@ -190,6 +196,7 @@ pub(crate) fn parse(cursor: &mut Cursor<'_>, target: &mut String, header: &mut H
         "seed" => {
             cursor.number(seed, "a seed such as `0x5eed` or `17`").map(|seed| header.seed = seed).map(|()| Line::Seed)
         }
+        "workload" => cursor.name("the name of a workload").map(|name| header.workload = name).map(|()| Line::Workload),
         "mix" => parse_mix(cursor, header).map(|()| Line::Mix),
         "phases" => items(cursor, header, phase).map(|()| Line::Phases),
         "ambient" => items(cursor, header, ambient_rate).map(|()| Line::Ambient),

@@ -47,6 +47,7 @@ pub struct System<'a> {
 pub fn lint(document: &Document, system: Option<System<'_>>) -> Vec<Warning> {
     let mut lint = Lint::new(document, system);
     lint.shape();
+    lint.workload();
     lint.phases();
     lint.groups();
     lint.latencies();
@@ -152,6 +153,12 @@ impl<'a> Lint<'a> {
 impl Lint<'_> {
     fn warn_of(&mut self, line: Line, what: impl Into<String>, help: impl Into<String>) {
         self.warnings.push(Warning { line, what: what.into(), help: help.into() });
+    }
+
+    fn workload(&mut self) {
+        if let Some(system) = self.system {
+            self.name(Line::Workload, "workload", &system.vocabulary.workloads, self.header().workload);
+        }
     }
 
     fn phases(&mut self) {
@@ -533,14 +540,14 @@ impl Lint<'_> {
 
 /// Names and numbers.
 impl Lint<'_> {
-    fn name(&mut self, at: usize, sort: &str, names: &Names, name: Name) {
+    fn name(&mut self, line: Line, sort: &str, names: &Names, name: Name) {
         if name == Name::ANY || names.exact(name).is_some() {
             return;
         }
         let (spelled, target) = (self.spelled(name), &self.document.target);
         let Some(means) = names.resolve(name).map(|index| names.spellings()[index].clone()) else {
             let what = format!("{target} has no {sort}s that a schedule can name: `{spelled}` means nothing");
-            return self.warn(at, what, format!("`murphy targets` lists what {target} has"));
+            return self.warn_of(line, what, format!("`murphy targets` lists what {target} has"));
         };
         let known = names.spellings().iter().map(String::as_str);
         let node = Some(spelled.to_lowercase()).filter(|word| sort == "role" && node_number(word).is_some());
@@ -549,13 +556,13 @@ impl Lint<'_> {
             None => format!("there are: {}", known.collect::<Vec<_>>().join(", ")),
         };
         let what = format!("{target} has no {sort} `{spelled}`: a run takes the next one by hash, `{means}`");
-        self.warn(at, what, help);
+        self.warn_of(line, what, help);
     }
 
     /// A name of a sort that the target's words have, if the target is known.
     fn word(&mut self, at: usize, sort: &str, names: impl Fn(&Vocabulary) -> &Names, name: Name) {
         if let Some(system) = self.system {
-            self.name(at, sort, names(system.vocabulary), name);
+            self.name(Line::Step(at), sort, names(system.vocabulary), name);
         }
     }
 

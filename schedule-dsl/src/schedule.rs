@@ -40,6 +40,8 @@ pub struct Header {
     pub ops: Option<u16>,
     /// Operations per second over all lanes; 0 spreads the slots over the chaos phase.
     pub rate: u16,
+    /// Which workload of the target clients run; [`Name::ANY`]: the seed chooses.
+    pub workload: Name,
     /// Relative weights of the workload's functions; all zero is the workload's own mix.
     pub mix: [u8; 8],
     /// Length of the phase in which faults strike, in units of 10 ms.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! file     = "murphy 1"  header lines in any order  step lines        # comments, on lines of their own or after others
-//! header   = "target" NAME | "seed" N | "mix" N… | ("nodes" | "clients" | "keys" | "ops" | "rate") N, … | "budget off"
+//! header   = "target" NAME | "seed" N | "workload" NAME | "mix" N… | ("nodes" | "clients" | "keys" | "ops" | "rate") N, … | "budget off"
 //!          | "phases" ("chaos" | "active" | "calm" | "heal" | "settle") TIME, …
 //!          | "ambient" "jitter" TIME, "loss" SHARE, "duplication" SHARE
 //!          | "dcs" N | "dc" [NAME] ["{n1,n3}"] | "group" NAME "{n1,n3}"

@@ -76,7 +76,9 @@ pub struct Vocabulary {
     pub marks: Names,
     /// Those of them that are rare branches, which a step can switch on.
     pub sites: Names,
-    /// Functions of the workload: `read`, `write`.
+    /// What clients can be doing.
+    pub workloads: Names,
+    /// Functions of the workloads: `read`, `write`.
     pub functions: Names,
     /// Files and logs that faults of a disk can name.
     pub files: Names,
@@ -93,7 +95,7 @@ pub struct Vocabulary {
 impl Vocabulary {
     /// Every spelling by its hash, for printing.
     pub fn spellings(&self) -> BTreeMap<Name, String> {
-        [&self.kinds, &self.roles, &self.marks, &self.functions, &self.files, &self.constants]
+        [&self.kinds, &self.roles, &self.marks, &self.workloads, &self.functions, &self.files, &self.constants]
             .into_iter()
             .flat_map(|names| names.spellings())
             .map(|spelling| (Name::of(spelling), spelling.clone()))

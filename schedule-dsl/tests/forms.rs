@@ -536,6 +536,7 @@ target: raft-kv
 seed: 0x5eed
 nodes: 3
 ops: 0
+workload: register
 mix: [3, 1]
 phases: {chaos: 4s, settle: 3s}
 ambient: {jitter: 1ms, loss: 1%, duplication: 1%}
@@ -568,6 +569,7 @@ murphy 1
 target raft-kv
 seed 0x5eed
 nodes 3, ops 0
+workload register
 mix 3 1
 phases chaos 4s, settle 3s
 ambient jitter 1ms, loss 1%, duplication 1%

@@ -6,7 +6,7 @@ use murphy_checker::{
     history::History,
     verdict::{Anomaly, Budget, Class, Evidence, Verdict},
 };
-use murphy_schedule::{Header, Schedule, Side, Vocabulary, field, select::NODES_MAX};
+use murphy_schedule::{Header, Name, Schedule, Side, Vocabulary, field, select::NODES_MAX};
 
 use crate::{
     address::Address,
@@ -236,13 +236,15 @@ impl<T: Target> Runner<T> {
 }
 
 impl<T: Target> Runner<T> {
-    /// The world of schedules of this seed, and where its outcome goes.
-    fn world(&mut self, seed: u64) -> (World<'_, T>, &mut Outcome) {
-        let which = mix(seed, Purpose::Workload, []) % self.cores.len() as u64;
+    /// The world of schedules with this header, and where its outcome goes.
+    fn world(&mut self, header: &Header) -> (World<'_, T>, &mut Outcome) {
+        let drawn = (mix(header.seed, Purpose::Workload, []) % self.cores.len() as u64) as usize;
+        let named = (header.workload != Name::ANY).then(|| self.cores[0].vocabulary.workloads.resolve(header.workload));
+        let which = named.flatten().unwrap_or(drawn);
         let world = World {
             target: &*self.target,
             bugs: &self.bugs,
-            core: &mut self.cores[which as usize],
+            core: &mut self.cores[which],
             nodes: &mut self.nodes,
             properties: &self.properties,
             members: &mut self.members,
@@ -255,7 +257,7 @@ impl<T: Target> Runner<T> {
 
 impl<T: Target> Run for Runner<T> {
     fn run(&mut self, schedule: &Schedule, options: Options) -> &Outcome {
-        let (mut world, outcome) = self.world(schedule.header.seed);
+        let (mut world, outcome) = self.world(&schedule.header);
         world.begin(schedule, options);
         outcome.events = 0;
         let over = world.play(options.events_max, &mut outcome.events);
@@ -270,7 +272,7 @@ impl<T: Target> Run for Runner<T> {
     fn run_keeping(&mut self, schedule: &Schedule, options: Options, events: &[u64]) -> Vec<Snapshot> {
         let (target, bugs, mut kept) = (self.target.clone(), self.bugs.clone(), Vec::new());
         let invariants = self.invariants.clone();
-        let (mut world, outcome) = self.world(schedule.header.seed);
+        let (mut world, outcome) = self.world(&schedule.header);
         world.begin(schedule, options);
         let core = &mut *world.core;
         core.facts.start(
@@ -303,7 +305,7 @@ impl<T: Target> Run for Runner<T> {
         if taken.options != options {
             return Err(Refused::Options);
         }
-        let (mut world, outcome) = self.world(schedule.header.seed);
+        let (mut world, outcome) = self.world(&schedule.header);
         let change = world.core.compare(&taken.core, schedule)?;
         world.restore(taken, &change);
         outcome.events = taken.events;

@@ -405,6 +405,7 @@ pub fn vocabulary<T: Target>(target: &T) -> Vocabulary {
         roles: Names::new(about.roles.iter().copied()),
         marks: Names::new(marks::names_in(&about.modules, Kind::triggers)),
         sites: Names::new(sites),
+        workloads: Names::new(target.workloads().iter().map(|workload| workload.about().name)),
         functions: Names::new(functions),
         files: Names::new(about.files.iter().map(|(name, _)| *name).chain(about.disks.iter().copied())),
         faults,

@@ -16,6 +16,7 @@ mod counter;
 mod cycle;
 mod list_append;
 mod lock;
+mod map;
 mod register;
 mod set;
 
@@ -23,11 +24,12 @@ pub use counter::{Counter, CounterOp, Strategy};
 pub use cycle::{Cycle, CycleOp};
 pub use list_append::{ListAppend, ListAppendPart};
 pub use lock::{Lock, LockOp};
+pub use map::{Map, MapOp};
 pub use register::{Register, RegisterOp};
 pub use set::{Set, SetOp};
 
 /// A family of operations: how they are drawn, written down and judged. [`Register`], [`Set`], [`ListAppend`], [`Counter`],
-/// [`Lock`] and [`Cycle`] are there; a bank, a queue or whatever else a system offers is one more `impl`.
+/// [`Map`], [`Lock`] and [`Cycle`] are there; a bank, a queue or whatever else a system offers is one more `impl`.
 ///
 /// What a schedule's header says (clients, keys, rate, number of operations, mix, phases) reaches every workload through
 /// [`Slot`]; what only this family knows (the length of a transaction) is a field of the type that implements it.

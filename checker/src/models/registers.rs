@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{may_be, or_nil, unknown};
 use crate::{
     history::{Call, Deed, Micro, Value, Values},
-    model::{Assignment, CAS, Effect, Model, READ, Register, Test},
+    model::{Assignment, CAS, Effect, Model, READ, Register, Seen, Test},
 };
 
 /// A [`Register`] whose compare-and-set says whether it matched: `Int(1)` or `Int(0)`, and `Nil` stands for 1. So a mismatch is
@@ -114,6 +114,47 @@ impl Model for KeyValue {
             (1, _) => Some(Assignment { test: Test::Any, becomes: Some(state(&call.input)) }),
             _ => None,
         }
+    }
+}
+
+/// What one key of a store holds: nothing at first, or a value that is put there (`put`), seen (`get`) and taken away (`delete`).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Map;
+
+impl Model for Map {
+    type State = Option<u64>;
+    const FUNCTIONS: &'static [&'static str] = &["get", "put", "delete"];
+
+    fn init() -> Self::State {
+        None
+    }
+
+    fn step(state: &Self::State, call: &Call, output: Option<Value>, _: &Values) -> Option<Self::State> {
+        match (call.function, call.input) {
+            (0, _) => may_be(output, or_nil(*state)).then_some(*state),
+            (1, Value::Int(new)) => Some(Some(new)),
+            (2, _) => Some(None),
+            _ => unknown("map", call),
+        }
+    }
+
+    fn effect(call: &Call, _: Option<Value>) -> Effect {
+        if call.function == READ { Effect::Observation } else { Effect::Overwrite }
+    }
+
+    fn assignment(call: &Call, output: Option<Value>, _: &Values) -> Option<Assignment<Self::State>> {
+        let becomes = |state| Some(Assignment { test: Test::Any, becomes: Some(state) });
+        match (call.function, call.input, output) {
+            (0, _, Some(Value::Int(found))) => Some(Assignment { test: Test::Is(Some(found)), becomes: None }),
+            (0, _, Some(Value::Nil)) => Some(Assignment { test: Test::Is(None), becomes: None }),
+            (1, Value::Int(new), _) => becomes(Some(new)),
+            (2, _, _) => becomes(None),
+            _ => None,
+        }
+    }
+
+    fn anomaly(seen: &[Seen], dying: usize) -> &'static str {
+        Register::anomaly(seen, dying)
     }
 }
 

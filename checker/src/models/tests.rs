@@ -27,6 +27,19 @@ fn a_cas_that_says_no_is_an_observation() {
 }
 
 #[test]
+fn what_was_deleted_is_not_there_and_can_be_put_again() {
+    let gone = "p0 put 1\np0 ok\np0 delete\np0 ok\np0 get\n";
+    check::<Map>(&format!("{gone}p0 ok nil"), true);
+    check::<Map>(&format!("{gone}p0 ok 1"), false);
+    check::<Map>(&format!("{gone}p0 ok nil\np1 put 1\np1 ok\np0 get\np0 ok 1"), true);
+    check::<Map>(&format!("{gone}p0 ok nil\np1 put 1\np1 ok\np0 get\np0 ok nil"), false);
+    // Nobody knows whether it was deleted.
+    let perhaps = "p0 put 1\np0 ok\np1 delete\np1 info\np0 get\n";
+    check::<Map>(&format!("{perhaps}p0 ok 1\np0 get\np0 ok nil"), true);
+    check::<Map>(&format!("{perhaps}p0 ok nil\np0 get\np0 ok 1"), false);
+}
+
+#[test]
 fn several_registers_change_at_once() {
     let write = |values: &mut Values, first: u64, second: u64| {
         let part = |key, value| Micro { deed: Deed::Write, key, value: Value::Int(value) };
@@ -188,6 +201,7 @@ fn assignments_do_what_the_model_does() {
     let calls = [(0, Value::Nil), (1, Value::Int(1)), (2, Value::Pair(1, 2)), (2, Value::Pair(1, 1))];
     assigns::<Register>(&numbers, &calls);
     assigns::<CasRegister>(&numbers, &calls);
+    assigns::<Map>(&numbers, &[(0, Value::Nil), (1, Value::Int(1)), (2, Value::Nil)]);
     assigns::<Mutex>(&[false, true], &[(0, Value::Nil), (1, Value::Nil)]);
     let lists = [vec![], vec![0], vec![1], vec![1, 2]];
     assigns::<KeyValue>(&lists, &[(0, Value::Nil), (1, Value::Int(1)), (1, Value::Nil), (2, Value::Int(1))]);
@@ -284,6 +298,7 @@ proptest! {
         let cas = |function, number, _| [Value::Nil, Value::Int(number), Value::Pair(number, 3 - number)][usize::from(function)];
         agree::<CasRegister>(&dice, cas)?;
         agree::<Counter>(&dice, |function, number, _| if function == 1 { Value::Int(number) } else { Value::Nil })?;
+        agree::<Map>(&dice, |function, number, _| if function == 1 { Value::Int(number) } else { Value::Nil })?;
         agree::<KeyValue>(&dice, |function, number, _| if function > 0 { Value::Int(number) } else { Value::Nil })?;
     }
 }

@@ -31,7 +31,7 @@ fn keys() -> impl Iterator<Item = &'static str> {
 }
 
 /// Those whose value is what stands behind them in the text form.
-const PLAIN: [&str; 7] = ["target", "seed", "nodes", "clients", "keys", "ops", "rate"];
+const PLAIN: [&str; 8] = ["target", "seed", "nodes", "clients", "keys", "ops", "rate", "workload"];
 /// Those whose value is a map of what stands behind them in the text form.
 const MAPS: [&str; 4] = ["phases", "ambient", "latency", "resources"];
 /// The keys of a step that say when it begins.

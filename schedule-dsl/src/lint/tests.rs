@@ -11,6 +11,7 @@ fn raft() -> Vocabulary {
         roles: Names::new(["leader", "follower", "candidate"]),
         marks: Names::new(["two leaders"]),
         sites: Names::new(["small batch"]),
+        workloads: Names::new(["register", "map"]),
         functions: Names::new(["read", "write"]),
         files: Names::new(["wal"]),
         constants: Names::new(["election_timeout", "lease"]),
@@ -253,6 +254,11 @@ fn selectors_that_find_nobody() {
     ] {
         check(wrong, &[], right);
     }
+}
+
+#[test]
+fn a_workload_that_the_target_does_not_have() {
+    check("workload regster", &["raft-kv has no workload `regster`", "did you mean `register`?"], "workload register");
 }
 
 #[test]

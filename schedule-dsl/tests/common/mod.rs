@@ -29,6 +29,7 @@ pub(crate) fn raft() -> Vocabulary {
         ]),
         marks: Names::new(["two leaders", "committed", "say \"hi\""]),
         sites: Names::new(["committed", "small batch"]),
+        workloads: Names::new(["register", "map"]),
         functions: Names::new(["read", "write", "cas"]),
         files: Names::new(["wal", "sst", "record"]),
         constants: Names::new(["election_timeout", "lease", "until"]),

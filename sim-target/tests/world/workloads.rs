@@ -11,6 +11,7 @@ use murphy_sim::{
     About, Boot, Context, ListAppend, Options, Outcome, Property, Register, Run, Runner, Set, Target, Verdict,
     Workload,
     echo::{Answer, Echo, EchoNode, Request},
+    vocabulary,
 };
 
 use crate::probe::schedule;
@@ -269,6 +270,20 @@ fn anomalies(bug: &str) -> (BTreeSet<String>, BTreeMap<&'static str, usize>) {
         *runs.entry(outcome.history.functions[0]).or_default() += 1;
     }
     (names, runs)
+}
+
+#[test]
+fn a_schedule_can_name_its_workload() {
+    let mut runner = Runner::new(Rc::new(Echo), BTreeSet::new());
+    let words = vocabulary(&Echo).workloads;
+    for name in words.spellings() {
+        for seed in 0..20 {
+            let outcome = runner.run(&schedule(&format!("seed {seed}\nworkload {name}")), Options::SEARCH);
+            let of = Echo.workloads().into_iter().map(|one| one.about()).find(|about| about.name == name);
+            assert_eq!(Some(outcome.history.functions), of.map(|about| about.functions), "{name}, seed {seed}");
+        }
+    }
+    assert!(words.len() > 2);
 }
 
 #[test]

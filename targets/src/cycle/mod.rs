@@ -12,6 +12,7 @@ use murphy_checker::{history::Completion, verdict::Class};
 use murphy_schedule::field::Change;
 use murphy_sim::{
     About, Boot, Bug, Context, Cycle as Ring, CycleOp, First, Invariant, NodeId, Retry, Routing, Target, Workload,
+    sometimes,
 };
 
 use crate::raft_kv::{RaftKv, RaftNode, Request, Response};
@@ -71,7 +72,10 @@ fn hear(_: &CycleOp, response: Response) -> Completion<Vec<(u32, u32)>> {
     match response {
         Response::Ring(links) => Completion::Ok(links),
         Response::Done => Completion::Ok(Vec::new()),
-        Response::Mismatch => Completion::Fail,
+        Response::Mismatch => {
+            sometimes!(true, "a transaction is aborted");
+            Completion::Fail
+        }
         Response::Value(_) | Response::Accepted => unreachable!("clients ask for rings"),
     }
 }

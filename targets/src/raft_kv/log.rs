@@ -31,6 +31,7 @@ const PUT: u64 = 1;
 const CAS: u64 = 2;
 const VOTERS: u64 = 3;
 const COMMIT: u64 = 4;
+const DELETE: u64 = 5;
 /// The names of the words of a vote, and of an entry.
 const VOTE_FIELDS: [&str; 2] = ["term", "vote"];
 const ENTRY_FIELDS: [&str; 6] = ["index", "term", "command", "client", "seq", "key"];
@@ -91,6 +92,9 @@ impl Record {
                     Command::Change(id, Change::Cas { key, expected, new }) => {
                         words.extend([CAS, id.client, id.seq, u64::from(*key), *expected, *new]);
                     }
+                    Command::Change(id, Change::Delete { key }) => {
+                        words.extend([DELETE, id.client, id.seq, u64::from(*key)]);
+                    }
                     Command::Change(id, Change::Commit(commit)) => {
                         words.extend([COMMIT, id.client, id.seq]);
                         words.extend(commit.words());
@@ -115,6 +119,9 @@ impl Record {
             }
             [ENTRY, index, term, CAS, client, seq, key, expected, new] => {
                 entry(index, term, change(client, seq, Change::Cas { key: key as u32, expected, new }))
+            }
+            [ENTRY, index, term, DELETE, client, seq, key] => {
+                entry(index, term, change(client, seq, Change::Delete { key: key as u32 }))
             }
             [ENTRY, index, term, COMMIT, client, seq, ref commit @ ..] => {
                 let mut commit = commit;

@@ -24,8 +24,8 @@ use std::time::Duration;
 use murphy_checker::{history::Completion, verdict::Class};
 use murphy_schedule::field::Change as AdminChange;
 use murphy_sim::{
-    About, Boot, Bug, Context, FileCodec, First, Invariant, NodeId, Promise, Register, RegisterOp, Retry, Routing,
-    Target, Transport, Workload, invariant,
+    About, Boot, Bug, Context, FileCodec, First, Invariant, Map, MapOp, NodeId, Promise, Register, RegisterOp, Retry,
+    Routing, Target, Transport, Workload, invariant,
 };
 
 pub use message::{Conflict, LogEnd, Message};
@@ -43,7 +43,7 @@ const CLOCK_ERROR: Duration = Duration::from_millis(10);
 /// How long a leader may take it that nobody else leads: the leader's clock can be late by the error, and a follower's early.
 const LEASE: Duration = Duration::from_millis(130);
 /// A log of so many committed entries is cut off.
-const COMPACT_AFTER: Index = 16;
+const COMPACT_AFTER: Index = 8;
 
 /// A leader's or an entry's term. 0 is before the first.
 type Term = u64;
@@ -220,7 +220,9 @@ impl Target for RaftKv {
     fn workloads(&self) -> Vec<Workload<RaftNode>> {
         let routing =
             Routing { first: First::LastLeader, follow_redirects: 3, timeout: CLIENT_TIMEOUT, retry: Retry::SameId(1) };
-        vec![Workload::new("register", Register::default(), ask, hear).routing(routing)]
+        let registers = Workload::new("register", Register::default(), ask, |_, response| hear(response));
+        let map = Workload::new("map", Map::default(), ask_map, |_, response| hear(response));
+        vec![registers.routing(routing), map.routing(routing)]
     }
 
     fn invariants(&self) -> Vec<Invariant> {
@@ -236,7 +238,15 @@ fn ask(op: &RegisterOp) -> Request {
     }
 }
 
-fn hear(_: &RegisterOp, response: Response) -> Completion<Option<u64>> {
+fn ask_map(op: &MapOp) -> Request {
+    match *op {
+        MapOp::Get(key) => Request::Get(key),
+        MapOp::Put(key, value) => Request::Change(Change::Put { key, value }),
+        MapOp::Delete(key) => Request::Change(Change::Delete { key }),
+    }
+}
+
+fn hear(response: Response) -> Completion<Option<u64>> {
     match response {
         Response::Value(value) => Completion::Ok(value),
         Response::Done => Completion::Ok(None),
