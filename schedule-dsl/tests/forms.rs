@@ -748,7 +748,7 @@ fn mistakes_in_the_header_are_pointed_at() {
         "latency: {east to west: 1ms}",
         "2:11: found `east`, expected `within`, `between`, or a data centre declared above",
     );
-    let keys = "`murphy`, `target`, `seed`, `nodes`, `clients`, `keys`, `ops`, `rate`, `mix`, `phases`, `ambient`, `budget`, \
+    let keys = "`murphy`, `target`, `seed`, `nodes`, `clients`, `keys`, `ops`, `rate`, `workload`, `mix`, `phases`, `ambient`, `budget`, \
                 `dcs`, `groups`, `latency`, `resources`, `comment`, `steps`";
     check("tarket: x", &format!("2:1: found `tarket`, expected one of {keys}; did you mean `target`?"));
     check_errors(Form::Yaml, "nodes: 3\n", &["1:1: found `nodes`, expected a key `murphy` with the version, 1"]);

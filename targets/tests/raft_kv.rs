@@ -144,12 +144,19 @@ fn a_run_is_a_function_of_its_schedule() {
     }
 }
 
+/// The schedules that campaigns begin with.
+fn seeds() -> impl Iterator<Item = Schedule> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/seeds");
+    let files = std::fs::read_dir(folder).expect("there are seeds").map(|entry| entry.expect("a file").path());
+    files.map(|path| Document::parse(&std::fs::read_to_string(path).expect("text")).expect("it parses").schedule)
+}
+
 #[test]
 fn every_mark_can_be_hit() {
     let mut runner = runner(None);
     let mut unhit: BTreeSet<_> = vocabulary(&RaftKv).marks.spellings().iter().cloned().collect();
-    for index in 0..100_000 {
-        let hits = &runner.run(&random(index), Options::SEARCH).signals.marks;
+    for schedule in seeds().chain((0..100_000).map(random)) {
+        let hits = &runner.run(&schedule, Options::SEARCH).signals.marks;
         for (name, _) in marks::names().iter().zip(hits).filter(|(_, hits)| **hits > 0) {
             unhit.remove(*name);
         }

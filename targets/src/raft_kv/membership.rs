@@ -21,9 +21,18 @@ impl RaftNode {
     pub(super) fn administer(&mut self, admin: Admin, reply: ReplyTo, cx: &mut Context<'_, Self>) {
         let voters = self.log.voters();
         let accepted = match admin {
-            Admin::Add(node) => self.change_voters(voters.with(node), cx),
-            Admin::Remove(node) => self.change_voters(voters.without(node), cx),
-            Admin::Transfer(node) => self.transfer(node, cx),
+            Admin::Add(nodes) => {
+                let new = nodes.iter().find(|node| !voters.contains(*node));
+                new.is_some_and(|node| self.change_voters(voters.with(node), cx))
+            }
+            Admin::Remove(nodes) => {
+                let old = nodes.iter().find(|node| voters.contains(*node));
+                old.is_some_and(|node| self.change_voters(voters.without(node), cx))
+            }
+            Admin::Transfer(nodes) => {
+                let to = nodes.iter().find(|node| *node != self.me && voters.contains(*node));
+                to.is_some_and(|to| self.transfer(to, cx))
+            }
             Admin::Compact => {
                 let has_more = self.commit > self.log.base().end.index;
                 if has_more {
@@ -37,11 +46,11 @@ impl RaftNode {
 
     /// Begins to have other voters, if that is safe now.
     fn change_voters(&mut self, voters: Voters, cx: &mut Context<'_, Self>) -> bool {
-        let is_change = voters != self.log.voters() && voters.len() >= VOTERS_MIN;
+        let may_be = voters.len() >= VOTERS_MIN;
         let is_settled = self.log.voters_since() <= self.commit;
         let is_complete = self.has_committed_in_term() || self.bugs.changes_voters_early;
-        sometimes!(is_change && !is_complete, "a change of voters is refused before a commit");
-        let may_change = is_change && is_settled && is_complete;
+        sometimes!(may_be && !is_complete, "a change of voters is refused before a commit");
+        let may_change = may_be && is_settled && is_complete;
         if may_change {
             sometimes!(!voters.contains(self.me), "a leader is to remove itself");
             sometimes!(voters.len() > self.log.voters().len(), "a voter is to be added");
@@ -64,12 +73,9 @@ impl RaftNode {
 
     /// Begins to hand leadership over.
     fn transfer(&mut self, to: NodeId, cx: &mut Context<'_, Self>) -> bool {
-        let may_lead = to != self.me && self.log.voters().contains(to);
-        if may_lead {
-            self.leadership.successor = Some(to);
-            self.hand_over(cx);
-        }
-        may_lead
+        self.leadership.successor = Some(to);
+        self.hand_over(cx);
+        true
     }
 
     /// Tells the successor to be elected, once its log is complete.

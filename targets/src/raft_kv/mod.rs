@@ -203,11 +203,11 @@ impl Target for RaftKv {
     }
 
     fn admin(&self, change: AdminChange, nodes: &[NodeId]) -> Option<Request> {
-        let node = *nodes.first()?;
+        let nodes = nodes.iter().copied().collect();
         Some(Request::Admin(match change {
-            AdminChange::Add => Admin::Add(node),
-            AdminChange::Remove => Admin::Remove(node),
-            AdminChange::Transfer => Admin::Transfer(node),
+            AdminChange::Add => Admin::Add(nodes),
+            AdminChange::Remove => Admin::Remove(nodes),
+            AdminChange::Transfer => Admin::Transfer(nodes),
             AdminChange::Compact => Admin::Compact,
             _ => return None,
         }))

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use murphy_sim::{NodeId, RequestId};
+use murphy_sim::RequestId;
 
 use super::{Bugs, Index, Term, snapshot::take, voters::Voters};
 
@@ -29,12 +29,12 @@ pub enum Request {
 /// A change of the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admin {
-    /// Let this node be a voter.
-    Add(NodeId),
-    /// Let it be none.
-    Remove(NodeId),
-    /// Let it lead.
-    Transfer(NodeId),
+    /// Let the first of these that is no voter be one.
+    Add(Voters),
+    /// Let the first of these that is a voter be none.
+    Remove(Voters),
+    /// Let the first of these that can lead.
+    Transfer(Voters),
     /// Let the log be cut off.
     Compact,
 }
