@@ -73,6 +73,6 @@ pub use murphy_checker::{
 /// What an operator can ask of a system: see [`Target::admin`].
 pub use murphy_schedule::field::Change;
 pub use workload::{
-    Asked, Counter, CounterOp, First, ListAppend, ListAppendPart, Lock, LockOp, Operations, Reads, Register,
+    Asked, Counter, CounterOp, First, LastReads, ListAppend, ListAppendPart, Lock, LockOp, Operations, Reads, Register,
     RegisterOp, Retry, Routing, Set, SetOp, Slot, Strategy, Workload, WorkloadAbout,
 };
