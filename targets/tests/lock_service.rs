@@ -74,7 +74,7 @@ fn two_that_wait_for_each_other_are_told_apart_by_the_end_of_a_lease() {
         let marks = marks::names().into_iter().zip(outcome.signals.marks.clone());
         hits.extend(marks.filter(|(_, hits)| *hits > 0).map(|(name, _)| name));
     }
-    for mark in ["a lease runs out before those who wait", "a commit is fenced", "several wait for one lock"] {
+    for mark in ["a lease runs out before those who wait", "a read is fenced", "several wait for one lock"] {
         assert!(hits.contains(mark), "{mark}: {hits:?}");
     }
 }

@@ -1,10 +1,10 @@
 //! The manager of the locks.
 //!
-//! Invariants, stated as absences: no grant is told that is not durable (the planted volatile-grants aside), no lock has two owners whose
-//! leases last, no token of a lock is given away twice, nobody waits behind a lock that is free.
+//! Invariants, stated as absences: no grant and no release is told that is not durable (the planted volatile-grants aside), no lock has two
+//! owners whose leases last, no token of a lock is given away twice, nobody waits behind a lock that is free.
 //!
 //! A lease is measured on the manager's monotonic clock, which its machine keeps when the process starts again: so what is on the disk
-//! tells it which leases last. A release need not be durable. If it is lost, the lock is free when its lease is over.
+//! tells it which leases last.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -213,6 +213,7 @@ impl Manager {
         if is_own {
             lock.hold = None;
             self.write(key, cx);
+            sync(cx);
             self.serve(key, cx);
         }
         is_own
