@@ -150,7 +150,7 @@ impl Target for LockService {
                 about: "the resource takes the write of a worker whose lease is over",
                 events: 1,
                 breaks: Some(Class::Linearizability),
-                source: "Kleppmann 2016, How to do distributed locking (HBase had it)",
+                source: "Kleppmann 2016, How to do distributed locking",
             })
             .known_bug(Bug {
                 name: "volatile-grants",
