@@ -419,18 +419,20 @@ impl<N: Node> Core<N> {
         self.assert_healed();
         self.phase = Phase::Settle;
         self.note(None, |_| What::Settle);
-        let nodes = match self.workload.last_reads {
-            LastReads::AnyNode => vec![None],
-            LastReads::EachNode => {
-                // Until it is known that they come to an end.
-                self.history.final_reads = FinalReads::Nowhere;
-                (0..self.members() as u16).map(Some).collect()
-            }
-        };
+        let members = self.members() as u16;
+        if self.workload.last_reads == LastReads::EachNode {
+            // Until it is known that they come to an end.
+            self.history.final_reads = FinalReads::Nowhere;
+        }
         let (workload, values, clients) = (&self.workload, &mut self.history.values, &mut self.clients);
         clients.settled_at = self.now;
         for key in (1..clients.observed.len() as u32).filter(|key| (workload.last)(*key, values).is_some()) {
-            clients.unread.extend(nodes.iter().map(|node| FinalRead { key, node: *node }));
+            match workload.last_reads {
+                LastReads::AnyNode => clients.unread.push(FinalRead { key, node: None }),
+                LastReads::EachNode => {
+                    clients.unread.extend((0..members).map(|node| FinalRead { key, node: Some(node) }));
+                }
+            }
         }
         if self.clients.unread.is_empty() {
             self.phase = Phase::Over;
