@@ -92,7 +92,7 @@ impl Slot<'_> {
         match family {
             Family::Queue | Family::TotalQueue | Family::FifoGroups => self.queue(),
             Family::UniqueIds => (call(0, Value::Nil), Value::Int(self.at as u64)),
-            Family::JepsenCounter | Family::PnCounter => self.counter(),
+            Family::JepsenCounter | Family::PnCounter | Family::ReplicatedCounter => self.counter(),
             Family::Bank | Family::BankOverdraft => self.bank(),
             Family::Kafka => self.kafka(),
             Family::Lock => (call((self.at % 2) as u8, Value::Nil), Value::Nil),

@@ -22,6 +22,7 @@ pub mod log_patterns;
 pub mod message_rate;
 pub mod monotonic;
 pub mod queue;
+pub mod replicated;
 pub mod ring;
 pub mod set;
 pub mod set_full;
@@ -31,7 +32,7 @@ pub mod unique_ids;
 
 use crate::{
     explain::told,
-    history::{Completion, Event, History, OpId, Operation, Value},
+    history::{Completion, Event, History, OpId, Operation, Process, Value},
     interner::Interner,
     observer::Observer,
     verdict::{Anomaly, Class, Evidence, Verdict},
@@ -104,6 +105,14 @@ impl<'a> Heard<'a> {
     /// Whether it is known by now that the operation took no effect.
     pub fn has_failed(&self) -> bool {
         matches!(self.operation().completion, Some((Completion::Fail, _)))
+    }
+}
+
+/// Who answered an operation: its node, or, where the history names none, one that stands for its process.
+pub(crate) fn replica(operation: &Operation) -> u64 {
+    match operation.node {
+        0 => 1 << Process::BITS | u64::from(operation.process),
+        node => node.into(),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
         lock::{self, Lock},
         monotonic::{self, MonotonicReads},
         queue::{self, Queue},
+        replicated::Replicated,
         ring::{self, Ring},
         set::FinalSet,
         set_full::SetFull,
@@ -196,6 +197,10 @@ families! {
     GSet "g-set" { crate::set::FUNCTIONS, by_key(|| GSet::new(View::Process)), by_event, by_name }
     /// A set of which each read has all that was acknowledged before.
     GSetGlobal "g-set-global" { crate::set::FUNCTIONS, by_key(|| GSet::new(View::Global)), by_event, by_name }
+    /// A set of which each node has the elements it acknowledged, and in the end every node all of them.
+    ReplicatedSet "replicated-set" { crate::set::FUNCTIONS, by_key(|| Replicated::new(GSet::new, crate::set::READ)), by_event, by_name }
+    /// A counter of which each node has the adds it acknowledged, and in the end every node all of them.
+    ReplicatedCounter "replicated-counter" { counter::FUNCTIONS, by_key(|| Replicated::new(CounterRange::new, counter::READ)), by_event, by_name }
     /// A set that every node holds in the end, whole and the same.
     FinalReads "final-reads" { crate::set::FUNCTIONS, by_key(FinalReads::default), by_event, by_name }
     /// Objects of which all replicas are the same in the end.

@@ -99,6 +99,19 @@ pub enum Event {
     Complete(OpId),
 }
 
+/// Which reads show what is there for good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FinalReads {
+    /// Those that were invoked when every update had ended.
+    #[default]
+    AfterUpdates,
+    /// Those that were invoked from this time on, in nanoseconds: whoever wrote the history knows that all was at rest by the last of
+    /// them.
+    From(u64),
+    /// None: it is known that not all was at rest.
+    Nowhere,
+}
+
 /// What clients saw, in order.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct History {
@@ -112,19 +125,22 @@ pub struct History {
     pub values: Values,
     /// What its numbers stand for, if it was read from a file.
     pub names: Names,
+    /// Which of its reads are final.
+    pub final_reads: FinalReads,
 }
 
 impl Clone for History {
     fn clone(&self) -> Self {
-        let Self { functions, operations, events, values, names } = self;
+        let Self { functions, operations, events, values, names, final_reads } = self;
         let (operations, events) = (operations.clone(), events.clone());
-        Self { functions, operations, events, values: values.clone(), names: names.clone() }
+        Self { functions, operations, events, values: values.clone(), names: names.clone(), final_reads: *final_reads }
     }
 
     /// Keeps the memory, unlike a derived one: histories are copied once a run.
     fn clone_from(&mut self, from: &Self) {
-        let Self { functions, operations, events, values, names } = from;
+        let Self { functions, operations, events, values, names, final_reads } = from;
         self.functions = functions;
+        self.final_reads = *final_reads;
         self.operations.clone_from(operations);
         self.events.clone_from(events);
         self.values.clone_from(values);
@@ -140,6 +156,7 @@ impl History {
         self.events.clear();
         self.values.clear();
         self.names.clear();
+        self.final_reads = FinalReads::default();
     }
 
     /// Records that `process` asked `node` for `call` at `now` nanoseconds.

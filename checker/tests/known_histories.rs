@@ -70,11 +70,12 @@ fn the_checker_agrees_with_knossos() {
 #[test]
 fn simple_histories_of_jepsen_are_valid() {
     let folder = folder().join("jepsen-simple");
-    for family in [Family::Counter, Family::JepsenCounter, Family::PnCounter, Family::Stats] {
+    for family in [Family::Counter, Family::JepsenCounter, Family::PnCounter, Family::ReplicatedCounter, Family::Stats]
+    {
         check(&folder.join("counter.edn"), family, "valid");
     }
-    use Family::{FinalReads, GSet, GSetGlobal, GrowSet, JepsenSet, Set, SetFull, SetFullStrict};
-    for family in [GrowSet, Set, JepsenSet, SetFull, SetFullStrict, GSet, GSetGlobal, FinalReads] {
+    use Family::{FinalReads, GSet, GSetGlobal, GrowSet, JepsenSet, ReplicatedSet, Set, SetFull, SetFullStrict};
+    for family in [GrowSet, Set, JepsenSet, SetFull, SetFullStrict, GSet, GSetGlobal, FinalReads, ReplicatedSet] {
         check(&folder.join("set.edn"), family, "valid");
     }
     check(&folder.join("bank-neg.edn"), Family::Bank, "valid");

@@ -3,7 +3,10 @@
 //! The operation of slot i of a lane is keyed by (lane, i) alone, and a busy lane skips its slot, so changing one operation
 //! shifts no other. A process whose operation ends `info` retires; its number is lane + lanes × retirements.
 
-use murphy_checker::history::{Call, Completion, NodeId, OpId, Process, Value};
+use murphy_checker::{
+    checkers::replicated::is_same,
+    history::{Call, Completion, FinalReads, NodeId, OpId, Process, Value},
+};
 use murphy_schedule::{Nodes, Side, field::Operation};
 
 use crate::{
@@ -15,13 +18,15 @@ use crate::{
     node::{Node, ReplyTo, RequestId},
     operator::OPERATOR,
     trace::What,
-    workload::{Asked, First, Retry, Slot},
+    workload::{Asked, First, LastReads, Retry, Slot},
 };
 
 /// Latency between a client and a node, in nanoseconds: least, and how much more it can take.
 const LATENCY: (u64, u64) = (300_000, 500_000);
 /// Pause before a client repeats a final read that did not succeed, in nanoseconds.
 const AGAIN: u64 = 50_000_000;
+/// Pause before all nodes are read again that did not agree, in nanoseconds.
+const ROUND: u64 = 200_000_000;
 
 /// What a client hears.
 #[derive(Clone, Copy, Debug)]
@@ -49,8 +54,22 @@ pub(crate) struct Lane {
     leader: Option<usize>,
     deadline: u64,
     looked_at: Option<u64>,
-    /// The key whose final value it reads.
-    last: Option<u32>,
+    /// The final read that it is at.
+    last: Option<FinalRead>,
+}
+
+/// The last read of an object, at this very node if it matters at which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FinalRead {
+    key: u32,
+    node: Option<u16>,
+}
+
+impl FinalRead {
+    /// Whose it is among so many lanes.
+    fn lane(self, lanes: u32) -> u32 {
+        (self.key - 1 + u32::from(self.node.unwrap_or(0))) % lanes
+    }
 }
 
 /// All clients.
@@ -59,16 +78,25 @@ pub(crate) struct Clients {
     lanes: Vec<Lane>,
     /// The last value that any client saw under each key.
     observed: Vec<u64>,
-    /// Which keys' final values are not known yet.
-    unread: Vec<u32>,
+    /// Final reads that have not succeeded yet.
+    unread: Vec<FinalRead>,
+    /// Those that have, of objects that are read at each node, and the operations that were them.
+    answered: Vec<(FinalRead, OpId)>,
+    /// When final reads began.
+    settled_at: u64,
+    /// Each node has answered each of its final reads at least once.
+    is_all_answered: bool,
 }
 
-clone_fields!(Clients { lanes, observed, unread });
+clone_fields!(Clients { lanes, observed, unread, answered, settled_at, is_all_answered });
 
 impl Clients {
     /// The keys whose final values are not known yet.
-    pub(crate) fn unread(&self) -> &[u32] {
-        &self.unread
+    pub(crate) fn unread(&self) -> Vec<u32> {
+        let mut keys: Vec<u32> = self.unread.iter().map(|read| read.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
     }
 }
 
@@ -81,6 +109,8 @@ impl<N: Node> Core<N> {
         let objects = (self.workload.objects)(self.header.keys.into(), self.header.ops.unwrap_or(0).into());
         clients.observed.resize(objects as usize + 1, 1);
         clients.unread.clear();
+        clients.answered.clear();
+        clients.is_all_answered = false;
         for lane in 0..self.header.clients {
             self.plan_slot(lane, 0);
         }
@@ -176,10 +206,12 @@ impl<N: Node> Core<N> {
         state.generation += 1;
         state.attempt = 0;
         state.maybe = false;
-        state.redirects_left = routing.follow_redirects;
+        // What one node holds, no other can tell.
+        let stays = state.last.is_some_and(|last| last.node.is_some());
+        state.redirects_left = if stays { 0 } else { routing.follow_redirects };
         state.retries_left = match routing.retry {
-            Retry::Never => 0,
-            Retry::SameId(times) => times,
+            Retry::SameId(times) if !stays => times,
+            Retry::SameId(_) | Retry::Never => 0,
         };
         self.attempt(lane, node);
         self.occurs(Occurred::Invoked(op));
@@ -378,20 +410,32 @@ impl<N: Node> Core<N> {
         }
         let anomaly = self.observer.complete(op, &self.history);
         self.violate(anomaly);
-        if let Some(key) = last {
-            self.on_last_read(lane, key, matches!(completion, Completion::Ok(_)));
+        if let Some(read) = last {
+            self.on_last_read(lane, read, op, matches!(completion, Completion::Ok(_)));
         }
         self.fire(Side::After, Moment::Complete(call.function));
     }
 
-    /// The last phase: every object is read until that succeeds.
+    /// The last phase: every object is read until that succeeds, or at each node until that succeeds and they agree.
     pub(crate) fn begin_settle(&mut self) {
         self.assert_healed();
         self.phase = Phase::Settle;
         self.note(None, |_| What::Settle);
-        let (workload, values, unread) = (&self.workload, &mut self.history.values, &mut self.clients.unread);
-        let keys = 1..self.clients.observed.len() as u32;
-        unread.extend(keys.filter(|key| (workload.last)(*key, values).is_some()));
+        let members = self.members() as u16;
+        if self.workload.last_reads == LastReads::EachNode {
+            // Until it is known that they come to an end.
+            self.history.final_reads = FinalReads::Nowhere;
+        }
+        let (workload, values, clients) = (&self.workload, &mut self.history.values, &mut self.clients);
+        clients.settled_at = self.now;
+        for key in (1..clients.observed.len() as u32).filter(|key| (workload.last)(*key, values).is_some()) {
+            match workload.last_reads {
+                LastReads::AnyNode => clients.unread.push(FinalRead { key, node: None }),
+                LastReads::EachNode => {
+                    clients.unread.extend((0..members).map(|node| FinalRead { key, node: Some(node) }));
+                }
+            }
+        }
         if self.clients.unread.is_empty() {
             self.phase = Phase::Over;
         }
@@ -403,24 +447,60 @@ impl<N: Node> Core<N> {
     /// The lane reads the next object that is its to read.
     pub(crate) fn on_last(&mut self, lane: u8) {
         let lanes = u32::from(self.header.clients);
-        let mine = self.clients.unread.iter().copied().find(|key| (key - 1) % lanes == u32::from(lane));
-        let Some(key) = mine else { return };
+        let mine = self.clients.unread.iter().copied().find(|read| read.lane(lanes) == u32::from(lane));
+        let Some(read) = mine else { return };
         if self.clients.lanes[usize::from(lane)].op.is_some() {
             return self.queue.push(self.now + AGAIN, Event::Last { lane });
         }
-        let call = (self.workload.last)(key, &mut self.history.values).expect("it was there when the phase began");
-        self.clients.lanes[usize::from(lane)].last = Some(key);
-        self.invoke(lane, 1 << 33 | u64::from(self.clients.lanes[usize::from(lane)].generation), call, None);
+        let call = (self.workload.last)(read.key, &mut self.history.values).expect("it was there when the phase began");
+        self.clients.lanes[usize::from(lane)].last = Some(read);
+        let id = 1 << 33 | u64::from(self.clients.lanes[usize::from(lane)].generation);
+        self.invoke(lane, id, call, read.node.map(usize::from));
     }
 
-    fn on_last_read(&mut self, lane: u8, key: u32, known: bool) {
+    fn on_last_read(&mut self, lane: u8, read: FinalRead, op: OpId, known: bool) {
         if known {
-            self.clients.unread.retain(|unread| *unread != key);
+            self.clients.unread.retain(|unread| *unread != read);
+            if read.node.is_some() {
+                self.clients.answered.push((read, op));
+            }
         }
         if self.clients.unread.is_empty() {
-            return self.recovered();
+            return self.all_are_read();
         }
         self.queue.push(self.now + if known { 0 } else { AGAIN }, Event::Last { lane });
+    }
+
+    /// Objects on which nodes do not agree are read again a little later: the system may not have come to rest.
+    fn all_are_read(&mut self) {
+        self.clients.is_all_answered = true;
+        let Clients { unread, answered, .. } = &mut self.clients;
+        answered.sort_unstable_by_key(|(read, _)| *read);
+        for of_key in answered.chunk_by(|(one, _), (other, _)| one.key == other.key) {
+            if of_key.iter().any(|(_, op)| !is_same(&self.history, of_key[0].1, *op)) {
+                unread.extend(of_key.iter().map(|(read, _)| *read));
+            }
+        }
+        if unread.is_empty() {
+            self.end_final_reads();
+            return self.recovered();
+        }
+        answered.clear();
+        for lane in 0..self.header.clients {
+            self.queue.push(self.now + ROUND, Event::Last { lane });
+        }
+    }
+
+    /// Where each node is read, what was read last is what they hold for good.
+    pub(crate) fn end_final_reads(&mut self) {
+        if self.workload.last_reads == LastReads::EachNode {
+            self.history.final_reads = FinalReads::From(self.clients.settled_at);
+        }
+    }
+
+    /// Each node has answered each of its final reads, and they did not agree, or not yet.
+    pub(crate) fn is_all_answered(&self) -> bool {
+        self.workload.last_reads == LastReads::EachNode && self.clients.is_all_answered
     }
 }
 

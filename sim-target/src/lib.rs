@@ -73,6 +73,6 @@ pub use murphy_checker::{
 /// What an operator can ask of a system: see [`Target::admin`].
 pub use murphy_schedule::field::Change;
 pub use workload::{
-    Asked, Counter, CounterOp, Cycle, CycleOp, First, ListAppend, ListAppendPart, Lock, LockOp, Map, MapOp, Operations,
-    Reads, Register, RegisterOp, Retry, Routing, Set, SetOp, Slot, Strategy, Workload, WorkloadAbout,
+    Asked, Counter, CounterOp, Cycle, CycleOp, First, LastReads, ListAppend, ListAppendPart, Lock, LockOp, Map, MapOp,
+    Operations, Reads, Register, RegisterOp, Retry, Routing, Set, SetOp, Slot, Strategy, Workload, WorkloadAbout,
 };

@@ -7,6 +7,11 @@
 //! [`Outcome::recovered`](crate::Outcome::recovered) says how long it took. After the tenfold it is `stuck`, if the second half
 //! of that wait brought no state of the cluster that the run had not seen, and no node further; else it is a `slow-recovery`.
 //!
+//! Where each node is read in the end ([`LastReads::EachNode`]), the nodes must agree, too, and have as long for it: they are read
+//! again and again until they do, or the tenfold has passed. If they all have answered and never agreed, that is no lack of liveness:
+//! the judge of the history says what is wrong with what they hold. Links that the header slows do not excuse them; they get ten times
+//! the longest latency more.
+//!
 //! Nobody is blamed for what lasts: where the header slows the cluster for good (latencies, shares of processors, limits of
 //! memory and disks), where a node is still down, as after a fail-stop panic, or where the target promises nothing.
 
@@ -21,11 +26,13 @@ use murphy_schedule::Header;
 use crate::{
     core::{Core, Event, Phase, number},
     node::Node,
-    workload::Retry,
+    workload::{LastReads, Retry},
 };
 
 /// How many times as long as promised a run waits before it says something.
 const PATIENCE: u64 = 10;
+/// How many times the longest latency of the header a recovery may take beyond what is promised.
+const JOURNEYS: u64 = 10;
 
 /// How the recovery goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,7 +95,7 @@ impl<N: Node> Core<N> {
     /// The settle phase is over, and final reads are missing: the run waits, or says why.
     pub(crate) fn lose_patience(&mut self) {
         match self.recovery.wait {
-            _ if !self.is_recovery_promised() => self.phase = Phase::Over,
+            _ if !self.is_recovery_promised() && !self.is_agreement_promised() => self.phase = Phase::Over,
             Wait::Usual => {
                 let once = self.allowance();
                 let end = (self.recovery.healed + PATIENCE * once).max(self.now + once);
@@ -100,6 +107,11 @@ impl<N: Node> Core<N> {
                     Wait::Second { states: self.signals.states.len(), progress: self.least_progress() };
                 self.queue.push(end, Event::Stop);
             }
+            Wait::Second { .. } if self.is_all_answered() => {
+                self.end_final_reads();
+                self.phase = Phase::Over;
+            }
+            Wait::Second { .. } if !self.is_recovery_promised() => self.phase = Phase::Over,
             Wait::Second { states, progress } => {
                 let moves = self.signals.states.len() > states || self.least_progress() > progress;
                 self.violate(Some(self.not_recovered(if moves { "slow-recovery" } else { "stuck" })));
@@ -114,14 +126,27 @@ impl<N: Node> Core<N> {
             Retry::Never => 1,
             Retry::SameId(times) => 1 + u32::from(times),
         };
-        (self.about.recovers_within + routing.timeout * attempts).as_nanos() as u64
+        let Header { within, between, latencies, .. } = &self.header;
+        let longest = latencies.iter().chain([within, between]).map(|span| span.micros()).max().unwrap_or_default();
+        let promised = (self.about.recovers_within + routing.timeout * attempts).as_nanos() as u64;
+        promised + JOURNEYS * u64::from(longest) * 1_000
     }
 
     fn is_recovery_promised(&self) -> bool {
-        let Header { within, between, latencies, cpu, memory, disk, .. } = Header::default();
-        let ample = Header { within, between, latencies, cpu, memory, disk, ..self.header };
+        let Header { within, between, latencies, .. } = Header::default();
+        self.is_promised(Header { within, between, latencies, ..self.header })
+    }
+
+    /// Whether nodes that are read one by one must agree in the end, however long their links are.
+    fn is_agreement_promised(&self) -> bool {
+        self.workload.last_reads == LastReads::EachNode && self.is_promised(self.header)
+    }
+
+    /// Whether the header is as `like`, nothing of it slows the nodes, and all are there.
+    fn is_promised(&self, like: Header) -> bool {
+        let Header { cpu, memory, disk, .. } = Header::default();
         let promised = self.about.recovers_within < Duration::MAX;
-        promised && self.header == ample && self.hosts.iter().all(|host| host.up)
+        promised && self.header == Header { cpu, memory, disk, ..like } && self.hosts.iter().all(|host| host.up)
     }
 
     fn least_progress(&self) -> u64 {
@@ -135,7 +160,7 @@ impl<N: Node> Core<N> {
 
     fn not_recovered(&self, name: &'static str) -> Anomaly {
         let evidence = Evidence::Unanswered {
-            keys: self.clients.unread().to_vec(),
+            keys: self.clients.unread(),
             since: self.now - self.recovery.healed,
             nodes: (0..self.hosts.len()).map(|node| self.waiting(node)).collect(),
         };

@@ -180,6 +180,10 @@ pub trait Operations: 'static {
     fn draw(&self, slot: &Slot<'_>, values: &mut Values) -> Call;
     /// A read that shows the final state of an object, if there is such an operation.
     fn last(&self, key: u32, values: &mut Values) -> Option<Call>;
+    /// Which nodes are asked for it.
+    fn last_reads(&self) -> LastReads {
+        LastReads::AnyNode
+    }
     /// The call that an `invoke` step asks for.
     fn call(&self, asked: &Asked, values: &mut Values) -> Call;
     /// The operation that `call` stands for.
@@ -204,6 +208,31 @@ pub enum Reads {
     Acknowledged,
     /// What had been acknowledged to their own process: a system that replicates later.
     Own,
+    /// What the node that they ask had acknowledged; and when all is healed and nobody updates any more, all nodes come to show the
+    /// same, which is all that was acknowledged. Each node is read in the end. For a workload whose clients stay with the node that they
+    /// ask: who follows a redirection or asks again elsewhere is not judged rightly.
+    Converging,
+}
+
+impl Reads {
+    /// Which nodes are read in the end.
+    fn last_reads(self) -> LastReads {
+        match self {
+            Self::Linearizable | Self::Acknowledged | Self::Own => LastReads::AnyNode,
+            Self::Converging => LastReads::EachNode,
+        }
+    }
+}
+
+/// Which nodes are asked for the final value of an object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LastReads {
+    /// Whoever a client asks of its own accord; one answer is enough.
+    #[default]
+    AnyNode,
+    /// Every member, each for itself, until all have answered the same or the patience of the run is over. Which reads of the history
+    /// are final, it says in [`History::final_reads`](murphy_checker::history::History::final_reads).
+    EachNode,
 }
 
 /// What an `invoke` step asks for.
@@ -364,6 +393,7 @@ pub struct Workload<N: Node> {
     pub(crate) routing: Routing,
     pub(crate) draw: Draw,
     pub(crate) last: Last,
+    pub(crate) last_reads: LastReads,
     pub(crate) call: Invoke,
     pub(crate) ask: Ask<N>,
     pub(crate) hear: Hear<N>,
@@ -395,11 +425,13 @@ impl<N: Node> Workload<N> {
         let operations = Rc::new(operations);
         let [a, b, c, d, e, f, g] = std::array::from_fn(|_| operations.clone());
         let (functions, judged_by, operation) = (O::FUNCTIONS, operations.judged_by(), O::OPERATION);
+        let last_reads = operations.last_reads();
         Self {
             about: WorkloadAbout { name, functions, judged_by, operation },
             routing: Routing::default(),
             draw: Box::new(move |slot, values| a.draw(slot, values)),
             last: Box::new(move |key, values| b.last(key, values)),
+            last_reads,
             call: Box::new(move |asked, values| f.call(asked, values)),
             ask: Box::new(move |call, values| ask(&c.op(call, values))),
             hear: Box::new(move |call, response, values| match hear(&d.op(call, values), response) {
@@ -459,18 +491,18 @@ mod tests {
 
     #[test]
     fn reads_are_judged_by_what_they_promise() {
-        let promises = [Reads::Linearizable, Reads::Acknowledged, Reads::Own];
+        let promises = [Reads::Linearizable, Reads::Acknowledged, Reads::Own, Reads::Converging];
         let verdicts = |events: &[_]| promises.map(|reads| passes(reads, events));
         let added = [(0, ADD, None), (0, ADD, Some(1))];
         let read = |process, found| [(process, READ, None), (process, READ, Some(found))];
-        assert_eq!(verdicts(&[added.as_slice(), &read(1, 1)].concat()), [true, true, true]);
+        assert_eq!(verdicts(&[added.as_slice(), &read(1, 1)].concat()), [true, true, true, true]);
         // Another did not see what was acknowledged.
-        assert_eq!(verdicts(&[added.as_slice(), &read(1, 0)].concat()), [false, false, true]);
+        assert_eq!(verdicts(&[added.as_slice(), &read(1, 0)].concat()), [false, false, true, false]);
         // Its own process did not.
-        assert_eq!(verdicts(&[added.as_slice(), &read(0, 0)].concat()), [false, false, false]);
+        assert_eq!(verdicts(&[added.as_slice(), &read(0, 0)].concat()), [false, false, false, false]);
         // What is under way was seen, and then was not.
         let under_way = [(0, ADD, None)];
-        assert_eq!(verdicts(&[under_way.as_slice(), &read(1, 1), &read(1, 0)].concat()), [false, true, true]);
+        assert_eq!(verdicts(&[under_way.as_slice(), &read(1, 1), &read(1, 0)].concat()), [false, true, true, true]);
     }
 
     #[test]

@@ -2,8 +2,10 @@
 //!
 //! Each has its twin: the model without the bug, the fixed release of the crate. A twin must never be blamed.
 
+pub mod crdt_store;
 pub mod cycle;
 pub mod echo_nondet;
+pub mod lock_service;
 pub mod omnipaxos;
 pub mod raft_kv;
 
@@ -21,6 +23,8 @@ pub fn deterministic() -> Vec<Box<dyn AnyTarget>> {
     vec![
         Box::new(Shared::new(omnipaxos::OmniPaxosTarget)),
         Box::new(Shared::new(raft_kv::RaftKv)),
+        Box::new(Shared::new(crdt_store::CrdtStore)),
+        Box::new(Shared::new(lock_service::LockService)),
         Box::new(Shared::new(cycle::Cycle)),
         Box::new(Shared::new(Echo)),
     ]

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Checker, Heard, breach, numbers, output, told, verdict};
+use super::{Checker, Heard, breach, numbers, output, replica, told, verdict};
 use crate::{
     history::{History, OpId, Value},
     verdict::{Anomaly, Budget, Verdict},
@@ -62,11 +62,7 @@ impl Checker for Convergence {
         self.note(event);
         let operation = event.operation();
         event.output().filter(|_| operation.call.function == READ)?;
-        let replica = match operation.node {
-            0 => 1 << 32 | u64::from(operation.process),
-            node => node.into(),
-        };
-        self.reads.insert(replica, (event.op, event.invoked));
+        self.reads.insert(replica(operation), (event.op, event.invoked));
         None
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A read counts the adds that it must have seen, and any of those that it may have seen. It may have seen what was invoked
 //! before it completed and did not fail. What it must have seen depends on the [`View`]: every add that had been acknowledged when
-//! it was invoked, or those of its own process only. So with the positive and the negative adds summed up apart, a read lies
+//! it was invoked, those of its own process only, or those of its own node. So with the positive and the negative adds summed up apart, a read lies
 //!
 //! * from the positive ones it must have seen plus the negative ones it may have seen
 //! * to the positive ones it may have seen plus the negative ones it must have seen.
@@ -14,14 +14,16 @@
 
 use std::collections::BTreeMap;
 
-use super::{Checker, Heard, breach, events_of, told, verdict};
+use super::{Checker, Heard, breach, events_of, replica, told, verdict};
 use crate::{
-    history::{Event, History, OpId, Process, Value},
+    history::{Event, History, OpId, Operation, Value},
     verdict::{Anomaly, Verdict},
 };
 
 /// The names of the functions: `read` returns an `Int`, `add` takes one, which can be negative.
 pub const FUNCTIONS: &[&str] = &["read", "add"];
+/// Index of `read` in [`FUNCTIONS`].
+pub const READ: u8 = 0;
 
 /// A read returned a number that no adds it can have seen amount to.
 pub const OUT_OF_RANGE: &str = "out-of-range";
@@ -33,6 +35,19 @@ pub enum View {
     Global,
     /// What was acknowledged to its own process.
     Process,
+    /// What the node that it asked had acknowledged; where a history names no nodes, to its own process.
+    Node,
+}
+
+impl View {
+    /// Whose operations a read must have seen, as far as they are not everybody's.
+    pub(super) fn side(self, operation: &Operation) -> u64 {
+        match self {
+            Self::Global => 0,
+            Self::Process => operation.process.into(),
+            Self::Node => replica(operation),
+        }
+    }
 }
 
 /// A sum of positive and one of negative adds.
@@ -56,8 +71,8 @@ pub struct CounterRange {
     view: View,
     /// Adds that were invoked and are not known to have failed.
     attempted: Sums,
-    acknowledged: Sums,
-    of_process: BTreeMap<Process, Sums>,
+    /// By whose they are, the adds that were acknowledged.
+    acknowledged: BTreeMap<u64, Sums>,
     /// What reads that are under way must see.
     reads: BTreeMap<OpId, Sums>,
     /// The key, if an add failed that reads may have counted.
@@ -67,16 +82,12 @@ pub struct CounterRange {
 impl CounterRange {
     /// The judge of reads that must have seen so much.
     pub fn new(view: View) -> Self {
-        let (attempted, acknowledged) = Default::default();
-        let (of_process, reads) = Default::default();
-        Self { view, attempted, acknowledged, of_process, reads, late_failure: None }
+        let (attempted, acknowledged, reads) = Default::default();
+        Self { view, attempted, acknowledged, reads, late_failure: None }
     }
 
-    fn seen_by(&self, process: Process) -> Sums {
-        match self.view {
-            View::Global => self.acknowledged,
-            View::Process => self.of_process.get(&process).copied().unwrap_or_default(),
-        }
+    fn seen_by(&self, read: &Operation) -> Sums {
+        self.acknowledged.get(&self.view.side(read)).copied().unwrap_or_default()
     }
 
     fn judge(&self, event: Heard<'_>, must: Sums) -> Option<Anomaly> {
@@ -91,6 +102,7 @@ impl CounterRange {
             match self.view {
                 View::Global => "all that was acknowledged before",
                 View::Process => "what was acknowledged to its process before",
+                View::Node => "what its node had acknowledged before",
             },
         );
         let sentence =
@@ -105,7 +117,7 @@ impl Checker for CounterRange {
             // Known beforehand only where the history is there already.
             Some(_) if event.has_failed() => {}
             Some(add) => self.attempted.count(add, 1),
-            None => drop(self.reads.insert(event.op, self.seen_by(event.operation().process))),
+            None => drop(self.reads.insert(event.op, self.seen_by(event.operation()))),
         }
     }
 
@@ -118,8 +130,7 @@ impl Checker for CounterRange {
             self.late_failure = Some(event.operation().call.key);
         }
         event.output()?;
-        self.acknowledged.count(add, 1);
-        self.of_process.entry(event.operation().process).or_default().count(add, 1);
+        self.acknowledged.entry(self.view.side(event.operation())).or_default().count(add, 1);
         None
     }
 

@@ -1,9 +1,10 @@
 //! Grow-only sets that replicate: can each read have returned these elements?
 //!
 //! A read may have what was asked for before it completed, and nothing else. What it must have depends on the [`View`]: every
-//! element acknowledged before it was invoked, or those of its own process only, and then also what its process read before.
-//! The second is what a convergent replicated set promises a client that stays with its replica (Shapiro et al., 2011). An add
-//! that failed may be seen all the same, as in Jepsen's `set`; [`crate::set`] judges linearizability.
+//! element acknowledged before it was invoked, or those of its own process or its own node only, and then also what that process or
+//! node had read before. The second is what a convergent replicated set promises a client that stays with its replica, the third what it
+//! promises everybody (Shapiro et al., 2011). An add that failed may be seen all the same, as in Jepsen's `set`; [`crate::set`] judges
+//! linearizability.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +14,11 @@ use super::{
     elements::{Elements, Marks},
     more, spell, told,
 };
-use crate::{
-    history::{OpId, Process},
-    verdict::Anomaly,
-};
+use crate::{history::OpId, verdict::Anomaly};
 
 /// A read lacks an element that it must have.
 pub const MISSING: &str = "missing";
-/// A read lacks an element that an earlier one of its process had.
+/// A read lacks an element that an earlier one of its process or node had.
 pub const NON_MONOTONIC_READ: &str = super::monotonic::NON_MONOTONIC_READ;
 
 /// The judge of one set. Its functions are [`crate::set::FUNCTIONS`].
@@ -28,20 +26,37 @@ pub const NON_MONOTONIC_READ: &str = super::monotonic::NON_MONOTONIC_READ;
 pub struct GSet {
     view: View,
     elements: Elements,
+    /// By whose they are, what the next read must have.
+    sides: BTreeMap<u64, Side>,
+    /// What a read that is under way must have.
+    reads: BTreeMap<OpId, Must>,
+    marks: Marks,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Side {
     /// Elements in the order of their acknowledgement.
     acknowledged: Vec<u32>,
-    of_process: BTreeMap<Process, Vec<u32>>,
-    last_read: BTreeMap<Process, OpId>,
-    /// For a read that is under way, how many elements had been acknowledged.
-    reads: BTreeMap<OpId, usize>,
-    marks: Marks,
+    last_read: Option<OpId>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Must {
+    /// So many of the elements that were acknowledged.
+    acknowledged: usize,
+    /// What this read had.
+    last_read: Option<OpId>,
 }
 
 impl GSet {
     /// The judge of reads that must have so much.
     pub fn new(view: View) -> Self {
-        let (elements, acknowledged, of_process, last_read, reads) = Default::default();
-        Self { view, elements, acknowledged, of_process, last_read, reads, marks: Marks::default() }
+        let (elements, sides, reads, marks) = Default::default();
+        Self { view, elements, sides, reads, marks }
+    }
+
+    fn side(&mut self, event: Heard<'_>) -> &mut Side {
+        self.sides.entry(self.view.side(event.operation())).or_default()
     }
 
     fn read(&mut self, event: Heard<'_>, items: &[u64]) -> Option<Anomaly> {
@@ -54,28 +69,25 @@ impl GSet {
                 format!("{read} has {item}, which nobody had asked to add{}", more(unexpected.len())),
             )
         });
-        let found = unexpected.or_else(|| self.missing(event)).or_else(|| self.gone(event));
-        self.reads.remove(&event.op);
-        self.last_read.insert(event.operation().process, event.op);
+        let must = self.reads.remove(&event.op);
+        let found = unexpected
+            .or_else(|| self.missing(event, must?.acknowledged))
+            .or_else(|| self.gone(event, must?.last_read.filter(|_| self.view != View::Global)?));
+        self.side(event).last_read = Some(event.op);
         found
     }
 
-    /// The first element that the read must have and has not.
-    fn missing(&self, event: Heard<'_>) -> Option<Anomaly> {
-        let process = event.operation().process;
-        let must = match self.view {
-            View::Global => &self.acknowledged[..*self.reads.get(&event.op)?],
-            View::Process => self.of_process.get(&process).map_or(&[][..], Vec::as_slice),
-        };
+    /// The first of so many acknowledged elements that the read has not.
+    fn missing(&self, event: Heard<'_>, acknowledged: usize) -> Option<Anomaly> {
+        let must = &self.sides.get(&self.view.side(event.operation()))?.acknowledged[..acknowledged];
         let element = must.iter().find(|element| !self.marks.has(**element))?;
         let add = self.elements.adds()[*element as usize].acknowledged?;
         let [add_told, read] = [add, event.op].map(|op| told(event.history, op));
         breach(MISSING, &[add, event.op], format!("{read} lacks the element of {add_told}, which had completed before"))
     }
 
-    /// The first element of the last read of the same process that the read has not.
-    fn gone(&self, event: Heard<'_>) -> Option<Anomaly> {
-        let earlier = *self.last_read.get(&event.operation().process).filter(|_| self.view == View::Process)?;
+    /// The first element of an earlier read that the read has not.
+    fn gone(&self, event: Heard<'_>, earlier: OpId) -> Option<Anomaly> {
         let output = super::output(event.history, earlier)?;
         let before = event.history.values.numbers(&output);
         let is_there = |item: &u64| self.elements.find(*item).is_none_or(|element| self.marks.has(element));
@@ -89,7 +101,9 @@ impl Checker for GSet {
     fn invoke(&mut self, event: Heard<'_>) {
         self.elements.invoke(event);
         if event.input().is_none() {
-            self.reads.insert(event.op, self.acknowledged.len());
+            let Side { acknowledged, last_read } = self.side(event);
+            let must = Must { acknowledged: acknowledged.len(), last_read: *last_read };
+            self.reads.insert(event.op, must);
         }
     }
 
@@ -98,8 +112,7 @@ impl Checker for GSet {
         let Some(element) = self.elements.acknowledge(event) else {
             return self.read(event, event.history.values.numbers(&output));
         };
-        self.acknowledged.push(element);
-        self.of_process.entry(event.operation().process).or_default().push(element);
+        self.side(event).acknowledged.push(element);
         None
     }
 }

@@ -26,12 +26,15 @@ impl Builder {
     /// What comes out of `function`.
     pub(super) fn counted_output(&mut self, function: &'static str, value: &Edn) -> Result<Value, ReadErrorKind> {
         use Family::{
-            Bank, BankOverdraft, Convergence, JepsenCounter, MonotonicReads, PnCounter, Ring, Stats, UniqueIds,
+            Bank, BankOverdraft, Convergence, JepsenCounter, MonotonicReads, PnCounter, ReplicatedCounter, Ring, Stats,
+            UniqueIds,
         };
         match (self.family, function) {
             (Stats, _) => Ok(Value::Nil),
             (Bank | BankOverdraft | Ring, "read") => self.several(function, value),
-            (JepsenCounter | PnCounter | UniqueIds, "read" | "generate") => self.a_number(function, value),
+            (JepsenCounter | PnCounter | ReplicatedCounter | UniqueIds, "read" | "generate") => {
+                self.a_number(function, value)
+            }
             (MonotonicReads | Convergence, "read") => self.anything(function, value),
             (_, "read" | "drain") => match value {
                 Edn::Nil => Ok(self.list(&[])),

@@ -3,7 +3,8 @@
 use murphy_checker::{
     checkers::{
         ByKey,
-        counter::{CounterRange, View},
+        counter::{CounterRange, READ, View},
+        replicated::Replicated,
     },
     history::{Call, Value, Values},
     linearizability::Linearizability,
@@ -12,7 +13,7 @@ use murphy_checker::{
     observer::Observer,
 };
 
-use super::{Asked, Operations, Reads, Slot, below};
+use super::{Asked, LastReads, Operations, Reads, Slot, below};
 
 const ADD: u8 = 1;
 
@@ -80,6 +81,7 @@ impl Operations for Counter {
             Reads::Linearizable => "linearizability of a counter",
             Reads::Acknowledged => "a counter whose reads have all that was acknowledged",
             Reads::Own => "a counter whose reads have what their own process added",
+            Reads::Converging => "a counter that is the same on all nodes in the end, whole",
         }
     }
 
@@ -90,7 +92,11 @@ impl Operations for Counter {
     }
 
     fn last(&self, key: u32, _: &mut Values) -> Option<Call> {
-        Some(Call { function: 0, key, input: Value::Nil })
+        Some(Call { function: READ, key, input: Value::Nil })
+    }
+
+    fn last_reads(&self) -> LastReads {
+        self.reads.last_reads()
     }
 
     fn call(&self, asked: &Asked, _: &mut Values) -> Call {
@@ -115,6 +121,7 @@ impl Operations for Counter {
             Reads::Linearizable => Box::new(Linearizability::<CounterModel>::new()),
             Reads::Acknowledged => Box::new(ByKey::new(CounterRange::new(View::Global))),
             Reads::Own => Box::new(ByKey::new(CounterRange::new(View::Process))),
+            Reads::Converging => Box::new(ByKey::new(Replicated::new(CounterRange::new, READ))),
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Sets.
 
 use murphy_checker::{
-    checkers::{ByKey, counter::View, g_set::GSet},
+    checkers::{ByKey, counter::View, g_set::GSet, replicated::Replicated},
     history::{Call, Value, Values},
     observer::Observer,
     set::{ADD, FUNCTIONS, GrowSet, READ},
 };
 
-use super::{Asked, Operations, Reads, Slot, dealt_keys};
+use super::{Asked, LastReads, Operations, Reads, Slot, dealt_keys};
 
 /// Sets under keys, to which each element is added once and from which none is removed; reads return all elements, and the
 /// last phase reads every set. Judged by what reads promise, key by key.
@@ -48,6 +48,7 @@ impl Operations for Set {
             Reads::Linearizable => "linearizability of a grow-only set",
             Reads::Acknowledged => "a grow-only set whose reads have all that was acknowledged",
             Reads::Own => "a grow-only set whose reads have what their own process added",
+            Reads::Converging => "a grow-only set that is the same on all nodes in the end, whole",
         }
     }
 
@@ -63,6 +64,10 @@ impl Operations for Set {
 
     fn last(&self, key: u32, _: &mut Values) -> Option<Call> {
         Some(Call { function: READ, key, input: Value::Nil })
+    }
+
+    fn last_reads(&self) -> LastReads {
+        self.reads.last_reads()
     }
 
     fn call(&self, asked: &Asked, _: &mut Values) -> Call {
@@ -91,6 +96,7 @@ impl Operations for Set {
             Reads::Linearizable => Box::new(GrowSet::new()),
             Reads::Acknowledged => Box::new(ByKey::new(GSet::new(View::Global))),
             Reads::Own => Box::new(ByKey::new(GSet::new(View::Process))),
+            Reads::Converging => Box::new(ByKey::new(Replicated::new(GSet::new, READ))),
         }
     }
 }

@@ -12,6 +12,7 @@ mod crashes;
 mod damage;
 mod disks;
 mod effects;
+mod final_reads;
 mod handlers;
 mod hooks;
 mod invariants;

@@ -1,0 +1,117 @@
+//! `lock-service` keeps its promises, and each planted bug breaks them where its hand-written schedule says.
+
+use std::{collections::BTreeSet, rc::Rc};
+
+use murphy_checker::{
+    history::{Completion, Operation},
+    verdict::Verdict,
+};
+use murphy_schedule::{Dice, Document, Header, Schedule, mutate};
+use murphy_sim::{Options, Run, Runner, marks, vocabulary};
+use murphy_targets::lock_service::LockService;
+
+fn runner(bug: Option<&str>) -> Runner<LockService> {
+    Runner::new(Rc::new(LockService), bug.into_iter().map(String::from).collect())
+}
+
+fn random(index: u64) -> Schedule {
+    mutate::random(&vocabulary(&LockService), &mut Dice::new(index))
+}
+
+/// The name of the anomaly that this bug shows as under the schedule of a file.
+#[track_caller]
+fn anomaly(text: &str, bug: Option<&str>) -> Option<String> {
+    let document = Document::parse(text).expect("the file is well-formed");
+    let mut runner = runner(bug);
+    let outcome = runner.run(&document.schedule, Options::SEARCH);
+    outcome.verdict.anomaly().map(|found| found.name.to_string())
+}
+
+#[test]
+fn a_worker_that_was_away_for_longer_than_its_lease_must_not_write() {
+    let text = include_str!("../../testdata/lock-service-unfenced.invalid.murphy");
+    let found = anomaly(text, Some("unfenced"));
+    assert_eq!((found.as_deref(), anomaly(text, None)), (Some("incompatible-order"), None));
+}
+
+#[test]
+fn a_grant_must_not_be_told_before_it_is_durable() {
+    let text = include_str!("../../testdata/lock-service-volatile-grants.invalid.murphy");
+    let found = anomaly(text, Some("volatile-grants"));
+    assert_eq!((found.as_deref(), anomaly(text, None)), (Some("double-hold"), None));
+}
+
+#[test]
+fn without_faults_every_operation_is_answered() {
+    let mut runner = runner(None);
+    for seed in 0..100 {
+        let header = Header { seed, nodes: 4 + (seed % 2) as u8, ..Header::default() };
+        let outcome = runner.run(&Schedule { header, steps: vec![] }, Options::SEARCH);
+        assert_eq!(outcome.verdict, Verdict::Valid, "seed {seed}");
+        assert!(outcome.history.operations.len() > 50, "seed {seed}: {} operations", outcome.history.operations.len());
+        let is_ok = |one: &&Operation| matches!(one.completion, Some((Completion::Ok(_), _)));
+        let is_answered = |one: &&Operation| matches!(one.completion, Some((Completion::Ok(_) | Completion::Fail, _)));
+        let (ok, answered) = (
+            outcome.history.operations.iter().filter(is_ok).count(),
+            outcome.history.operations.iter().filter(is_answered).count(),
+        );
+        // Locks are busy, and released by who has none; workers are.
+        assert_eq!(answered, outcome.history.operations.len(), "seed {seed}");
+        assert!(ok * 3 > answered, "seed {seed}: {ok} of {answered} succeeded");
+    }
+}
+
+#[test]
+fn two_that_wait_for_each_other_are_told_apart_by_the_end_of_a_lease() {
+    // Many transactions on two locks, in either order.
+    let text = "murphy 1\nseed 1\nnodes 5, clients 6, keys 2, ops 400\n";
+    let header = Document::parse(text).expect("a schedule").schedule.header;
+    let mut runner = runner(None);
+    let mut hits: BTreeSet<&str> = BTreeSet::new();
+    for seed in 0..20 {
+        let outcome = runner.run(&Schedule { header: Header { seed, ..header }, steps: vec![] }, Options::SEARCH);
+        assert_eq!(outcome.verdict, Verdict::Valid, "seed {seed}");
+        let marks = marks::names().iter().zip(outcome.signals.marks.clone());
+        hits.extend(marks.filter(|(_, hits)| *hits > 0).map(|(name, _)| name));
+    }
+    for mark in ["a lease runs out before those who wait", "a read is fenced", "several wait for one lock"] {
+        assert!(hits.contains(mark), "{mark}: {hits:?}");
+    }
+}
+
+#[test]
+fn random_schedules_blame_nobody() {
+    let mut runner = runner(None);
+    let execs = std::env::var("MURPHY_EXECS").map_or(3000, |execs| execs.parse().expect("a number of executions"));
+    for index in 0..execs {
+        let schedule = random(index);
+        let outcome = runner.run(&schedule, Options::SEARCH);
+        assert_eq!(outcome.verdict, Verdict::Valid, "schedule {index}\n{schedule:?}");
+    }
+}
+
+#[test]
+fn random_schedules_find_every_planted_bug() {
+    for bug in ["unfenced", "volatile-grants"] {
+        let mut runner = runner(Some(bug));
+        let found =
+            (0..30_000).find_map(|index| runner.run(&random(index), Options::SEARCH).verdict.anomaly().cloned());
+        assert!(found.is_some(), "{bug} is not found");
+    }
+}
+
+#[test]
+fn every_mark_can_be_hit() {
+    let mut runner = runner(None);
+    let mut unhit: BTreeSet<_> = vocabulary(&LockService).marks.spellings().iter().cloned().collect();
+    for index in 0..10_000 {
+        let hits = &runner.run(&random(index), Options::SEARCH).signals.marks;
+        for (name, _) in marks::names().iter().zip(hits).filter(|(_, hits)| **hits > 0) {
+            unhit.remove(*name);
+        }
+        if unhit.is_empty() {
+            return;
+        }
+    }
+    panic!("never hit: {unhit:?}");
+}
