@@ -4,6 +4,7 @@
 
 pub mod echo_nondet;
 pub mod omnipaxos;
+pub mod paxos_register;
 pub mod raft_kv;
 
 use murphy_sim::{AnyTarget, Shared, echo::Echo};
@@ -20,6 +21,7 @@ pub fn deterministic() -> Vec<Box<dyn AnyTarget>> {
     vec![
         Box::new(Shared::new(omnipaxos::OmniPaxosTarget)),
         Box::new(Shared::new(raft_kv::RaftKv)),
+        Box::new(Shared::new(paxos_register::PaxosRegister)),
         Box::new(Shared::new(Echo)),
     ]
 }
