@@ -3,6 +3,7 @@
 //! Each has its twin: the model without the bug, the fixed release of the crate. A twin must never be blamed.
 
 pub mod echo_nondet;
+pub mod isr_log;
 pub mod omnipaxos;
 pub mod paxos_register;
 pub mod raft_kv;
@@ -21,6 +22,7 @@ pub fn deterministic() -> Vec<Box<dyn AnyTarget>> {
     vec![
         Box::new(Shared::new(omnipaxos::OmniPaxosTarget)),
         Box::new(Shared::new(raft_kv::RaftKv)),
+        Box::new(Shared::new(isr_log::IsrLog)),
         Box::new(Shared::new(paxos_register::PaxosRegister)),
         Box::new(Shared::new(Echo)),
     ]
