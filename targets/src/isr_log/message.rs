@@ -63,7 +63,7 @@ pub enum Message {
 }
 
 impl Message {
-    /// Names of the kinds, in the order of [`Message::kind`].
+    /// Names of the kinds, in the order of `Message::kind`.
     pub(super) const KINDS: &'static [&'static str] =
         &["Heartbeat", "Decided", "AlterIsr", "EpochLookup", "EpochEnd", "Fetch", "Records"];
 

@@ -30,7 +30,7 @@ impl Ballot {
 /// What an acceptor knows of a register when it makes a promise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Known {
-    /// What it accepted last; nothing under [`Ballot::NONE`].
+    /// What it accepted last; nothing under the ballot before all others.
     pub accepted: Proposal,
     /// The latest that it knows to be chosen.
     pub committed: Proposal,
@@ -80,7 +80,7 @@ pub enum Message {
 }
 
 impl Message {
-    /// Names of the kinds, in the order of [`Message::kind`].
+    /// Names of the kinds, in the order of `Message::kind`.
     pub(super) const KINDS: &'static [&'static str] = &["Prepare", "Promise", "Accept", "Accepted", "Commit"];
 
     pub(super) fn kind(&self) -> usize {
