@@ -25,6 +25,23 @@ fn a_follower_must_not_truncate_to_its_own_high_watermark() {
     assert_eq!(verdict(None), Verdict::Valid);
 }
 
+/// A follower asks where the present epoch ends, asks again when no answer comes, fetches another record, and starts again. While
+/// it asks once more the first answer arrives.
+#[test]
+fn a_late_answer_must_not_truncate_what_came_since() {
+    let text = "murphy 1\ntarget isr-log\nseed 0x1\nnodes 4, clients 1, keys 1, ops 0\n
+               at 1s                                              invoke add k1 1 by c1 via n2
+        first: at 1.2s                                            crash n4, restart after 10ms
+               before send EpochEnd n2->n4 #1 from first begins   delay 300ms
+               at 1.4s                                            invoke add k1 2 by c1 via n2
+        again: at 1.5s                                            crash n4 keep, restart after 2ms
+               before send EpochEnd n2->n4 #1 from again begins   delay 300ms
+               after again begins                                 loss n2->n4 of Records
+               at 1.7s                                            invoke read k1 by c1 via n2\n";
+    let document = Document::parse(text).expect("the schedule is well-formed");
+    assert_eq!(runner(None).run(&document.schedule, Options::SEARCH).verdict, Verdict::Valid);
+}
+
 #[test]
 fn without_faults_every_operation_succeeds() {
     let mut runner = runner(None);

@@ -71,9 +71,12 @@ impl Broker {
     pub(super) fn on_message(&mut self, from: NodeId, message: Message, cx: &mut Context<'_, IsrNode>) {
         match message {
             Message::Decided { decision, sent } => self.on_decided(decision, sent, cx),
-            Message::EpochLookup { epoch, asked } if self.leads_in(epoch) => self.on_epoch_lookup(from, asked, cx),
-            Message::EpochEnd { epoch, asked, found, end } if self.is_current(epoch) => {
-                self.on_epoch_end(asked, found, end, cx);
+            Message::EpochLookup { epoch, asked, own_end } if self.leads_in(epoch) => {
+                let (found, end) = self.log.end_of(asked);
+                cx.send(from, Message::EpochEnd { epoch, asked, own_end, found, end });
+            }
+            Message::EpochEnd { epoch, asked, own_end, found, end } if self.is_current(epoch) => {
+                self.on_epoch_end(asked, own_end, found, end, cx);
             }
             Message::Fetch { epoch, from: end } if self.leads_in(epoch) => self.on_fetch(from, end, cx),
             Message::Records { epoch, from, entries, high_watermark } if self.is_current(epoch) => {

@@ -28,21 +28,29 @@ impl Broker {
         }
         let epoch = self.decision.epoch;
         let message = match self.role {
-            Role::Truncating => Message::EpochLookup { epoch, asked: self.log.last_epoch() },
+            Role::Truncating => Message::EpochLookup { epoch, asked: self.log.last_epoch(), own_end: self.log.end() },
             _ => Message::Fetch { epoch, from: self.log.end() },
         };
         cx.send(leader, message);
         cx.set(FETCH_TIMER, FETCH_RETRY);
     }
 
-    pub(super) fn on_epoch_end(&mut self, asked: Epoch, found: Epoch, end: Offset, cx: &mut Context<'_, IsrNode>) {
-        if self.role != Role::Truncating || asked != self.log.last_epoch() {
+    pub(super) fn on_epoch_end(
+        &mut self,
+        asked: Epoch,
+        own_end: Offset,
+        found: Epoch,
+        end: Offset,
+        cx: &mut Context<'_, IsrNode>,
+    ) {
+        // An answer to what an earlier incarnation asked says where the leader's log ended then.
+        if self.role != Role::Truncating || (asked, own_end) != (self.log.last_epoch(), self.log.end()) {
             return;
         }
         // What it has of later epochs than the leader found, the leader does not have. Of the one that it found, both have the
         // same records up to where either ends.
-        let (_, own_end) = self.log.end_of(found);
-        self.log.truncate(end.min(own_end), cx);
+        let (_, end_here) = self.log.end_of(found);
+        self.log.truncate(end.min(end_here), cx);
         if self.log.last_epoch() == found {
             self.role = Role::Follower;
         }

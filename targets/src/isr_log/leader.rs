@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use murphy_sim::{Context, NodeId, ReplyTo, sometimes};
 
 use super::{
-    CONTROLLER, Epoch, FETCH_WAIT, LAG, MIN_IN_SYNC, Offset,
+    CONTROLLER, FETCH_WAIT, LAG, MIN_IN_SYNC, Offset,
     broker::{Broker, FETCH_TIMER, Role},
     controller::bit,
     log::Entry,
@@ -94,11 +94,6 @@ impl Broker {
         } else {
             cx.redirect(reply, None);
         }
-    }
-
-    pub(super) fn on_epoch_lookup(&mut self, from: NodeId, asked: Epoch, cx: &mut Context<'_, IsrNode>) {
-        let (found, end) = self.log.end_of(asked);
-        cx.send(from, Message::EpochEnd { epoch: self.decision.epoch, asked, found, end });
     }
 
     pub(super) fn on_fetch(&mut self, from: NodeId, end: Offset, cx: &mut Context<'_, IsrNode>) {

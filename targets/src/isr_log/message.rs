@@ -30,6 +30,8 @@ pub enum Message {
         epoch: Epoch,
         /// The epoch of the follower's last record.
         asked: Epoch,
+        /// The end of the follower's log.
+        own_end: Offset,
     },
     /// The answer to [`Message::EpochLookup`].
     EpochEnd {
@@ -37,6 +39,8 @@ pub enum Message {
         epoch: Epoch,
         /// As in the question.
         asked: Epoch,
+        /// As in the question, by which a late answer shows: while an epoch lasts it ends ever later.
+        own_end: Offset,
         /// The epoch asked for, or the last one before it of which the leader has records.
         found: Epoch,
         /// Where that ends.

@@ -35,15 +35,15 @@ pub use message::{Message, Request, Response};
 pub use node::IsrNode;
 
 /// How often a broker tells the controller that it is there.
-const HEARTBEAT: Duration = Duration::from_millis(50);
+const HEARTBEAT: Duration = Duration::from_millis(80);
 /// How long the controller takes a broker for alive that says nothing.
-const SESSION: Duration = Duration::from_millis(200);
+const SESSION: Duration = Duration::from_millis(250);
 /// How long a leader keeps a fetch for which it has nothing, at most.
-const FETCH_WAIT: Duration = Duration::from_millis(50);
+const FETCH_WAIT: Duration = Duration::from_millis(80);
 /// How long a follower waits for an answer before it asks again.
-const FETCH_RETRY: Duration = Duration::from_millis(120);
+const FETCH_RETRY: Duration = Duration::from_millis(160);
 /// How long a follower may lack records before it is not in sync.
-const LAG: Duration = Duration::from_millis(300);
+const LAG: Duration = Duration::from_millis(400);
 const CLIENT_TIMEOUT: Duration = Duration::from_millis(500);
 /// Fewer brokers in sync take no records.
 const MIN_IN_SYNC: u32 = 2;
