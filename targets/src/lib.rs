@@ -5,8 +5,10 @@
 pub mod crdt_store;
 pub mod cycle;
 pub mod echo_nondet;
+pub mod isr_log;
 pub mod lock_service;
 pub mod omnipaxos;
+pub mod paxos_register;
 pub mod raft_kv;
 
 use murphy_sim::{AnyTarget, Shared, echo::Echo};
@@ -26,6 +28,8 @@ pub fn deterministic() -> Vec<Box<dyn AnyTarget>> {
         Box::new(Shared::new(crdt_store::CrdtStore)),
         Box::new(Shared::new(lock_service::LockService)),
         Box::new(Shared::new(cycle::Cycle)),
+        Box::new(Shared::new(isr_log::IsrLog)),
+        Box::new(Shared::new(paxos_register::PaxosRegister)),
         Box::new(Shared::new(Echo)),
     ]
 }

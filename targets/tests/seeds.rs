@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 use murphy_schedule::{Document, FaultKind};
 use murphy_sim::{AnyTarget, Options, Outcome};
 
-fn seeds() -> Vec<(String, Document)> {
+/// The seeds that are for any target, or for this one.
+fn seeds(target: &str) -> Vec<(String, Document)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/seeds");
     let mut paths: Vec<_> =
         fs::read_dir(folder).expect("there are seeds").map(|entry| entry.expect("a file").path()).collect();
@@ -15,11 +16,7 @@ fn seeds() -> Vec<(String, Document)> {
         let document = Document::parse(&fs::read_to_string(path).expect("text")).expect("it parses");
         (name, document)
     };
-    paths
-        .iter()
-        .map(|path| read(path))
-        .filter(|(_, document)| ["any", "raft-kv"].contains(&&*document.target))
-        .collect()
+    paths.iter().map(|path| read(path)).filter(|(_, document)| ["any", target].contains(&&*document.target)).collect()
 }
 
 fn target(name: &str) -> Box<dyn AnyTarget> {
@@ -30,13 +27,15 @@ fn target(name: &str) -> Box<dyn AnyTarget> {
 fn outcomes(name: &str) -> Vec<(String, Outcome)> {
     let mut runner = target(name).runner(&BTreeSet::new());
     let run = |(name, document): (String, Document)| (name, runner.run(&document.schedule, Options::SEARCH).clone());
-    seeds().into_iter().map(run).collect()
+    seeds(name).into_iter().map(run).collect()
 }
 
 #[test]
 fn no_seed_blames_a_correct_system() {
-    for (seed, outcome) in outcomes("raft-kv") {
-        assert!(outcome.verdict.anomaly().is_none(), "{seed}: {:?}", outcome.verdict);
+    for target in ["raft-kv", "isr-log", "paxos-register"] {
+        for (seed, outcome) in outcomes(target) {
+            assert!(outcome.verdict.anomaly().is_none(), "{target}, {seed}: {:?}", outcome.verdict);
+        }
     }
 }
 

@@ -1,0 +1,160 @@
+//! The controller: who leads, and who is in sync.
+//!
+//! Its one decision is durable before anybody hears of it. Nobody leads who is not in sync: when none of those is alive, the
+//! log waits for one of them (no unclean election).
+
+use murphy_sim::{Boot, Capture, Context, File, NodeId, StateView, Timer, sometimes};
+
+use super::{Epoch, HEARTBEAT, SESSION, message::Message, node::IsrNode};
+
+const METADATA: File = File("metadata");
+const SESSIONS_TIMER: Timer = Timer(0);
+/// The words of a decision.
+const WORDS: usize = 4;
+
+/// What the controller has decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// Grows with each decision. 0: none is known.
+    pub version: u64,
+    /// Grows with each change of the leader.
+    pub epoch: Epoch,
+    /// Who leads.
+    pub leader: Option<NodeId>,
+    /// Who has all that is committed: bit 0 is node 1. Never empty.
+    pub in_sync: u32,
+}
+
+impl Decision {
+    pub(super) fn is_in_sync(&self, node: NodeId) -> bool {
+        self.in_sync & bit(node) != 0
+    }
+
+    fn words(&self) -> [u64; WORDS] {
+        [self.version, self.epoch, self.leader.unwrap_or(0).into(), self.in_sync.into()]
+    }
+
+    fn of(bytes: &[u8]) -> Self {
+        let mut words = [0; WORDS];
+        for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+            *word = u64::from_le_bytes(bytes.try_into().expect("chunks of 8 bytes"));
+        }
+        let [version, epoch, leader, in_sync] = words;
+        let leader = Some(leader as NodeId).filter(|leader| *leader != 0);
+        Self { version, epoch, leader, in_sync: in_sync as u32 }
+    }
+}
+
+/// A node in a set of nodes.
+pub(super) fn bit(node: NodeId) -> u32 {
+    1 << (node - 1)
+}
+
+/// The process that decides.
+#[derive(Clone, Debug)]
+pub struct Controller {
+    decision: Decision,
+    /// The brokers, and when each was last heard of, on the monotonic clock.
+    sessions: Vec<(NodeId, u64)>,
+}
+
+impl Controller {
+    pub(super) fn start(boot: &Boot<'_>, cx: &mut Context<'_, IsrNode>) -> Self {
+        let now = cx.mono();
+        // One that starts again may have been heard of by nobody for long: every session begins anew.
+        let sessions: Vec<_> = boot.members_of("broker").map(|broker| (broker, now)).collect();
+        let decision = match cx.contents(METADATA).expect("fail-stop: cannot read the metadata") {
+            Some(bytes) => Decision::of(&bytes),
+            None => Decision {
+                version: 1,
+                epoch: 1,
+                leader: sessions.first().map(|(broker, _)| *broker),
+                in_sync: sessions.iter().fold(0, |all, (broker, _)| all | bit(*broker)),
+            },
+        };
+        cx.set(SESSIONS_TIMER, HEARTBEAT);
+        Self { decision, sessions }
+    }
+
+    pub(super) fn leader(&self) -> Option<NodeId> {
+        self.decision.leader
+    }
+
+    pub(super) fn on_message(&mut self, from: NodeId, message: &Message, cx: &mut Context<'_, IsrNode>) {
+        match *message {
+            Message::Heartbeat { sent } => {
+                let now = cx.mono();
+                self.sessions.iter_mut().filter(|(broker, _)| *broker == from).for_each(|(_, heard)| *heard = now);
+                if self.decision.leader.is_none() {
+                    self.review(cx);
+                }
+                cx.send(from, Message::Decided { decision: self.decision, sent: Some(sent) });
+            }
+            Message::AlterIsr { version, in_sync } => self.on_alter_isr(from, version, in_sync, cx),
+            _ => {}
+        }
+    }
+
+    /// Takes what the leader knows of who is in sync, unless it does not know the latest decision.
+    fn on_alter_isr(&mut self, from: NodeId, version: u64, in_sync: u32, cx: &mut Context<'_, IsrNode>) {
+        let current = version == self.decision.version && self.decision.leader == Some(from);
+        sometimes!(!current, "the controller refuses another in-sync set");
+        if !current {
+            return cx.send(from, Message::Decided { decision: self.decision, sent: None });
+        }
+        sometimes!(in_sync & !self.decision.in_sync != 0, "a broker is in sync again");
+        self.decide(Decision { in_sync, ..self.decision }, cx);
+        self.review(cx);
+    }
+
+    pub(super) fn on_timer(&mut self, cx: &mut Context<'_, IsrNode>) {
+        cx.set(SESSIONS_TIMER, HEARTBEAT);
+        self.review(cx);
+    }
+
+    /// Takes those whose session is over out of the in-sync set, and gives the log a leader that is alive and in sync.
+    fn review(&mut self, cx: &mut Context<'_, IsrNode>) {
+        let opened = cx.mono().saturating_sub(SESSION.as_nanos() as u64);
+        let alive = self.sessions.iter().filter(|(_, heard)| *heard > opened || opened == 0);
+        let alive = alive.fold(0, |all, (broker, _)| all | bit(*broker));
+        let mut next = self.decision;
+        let left = next.in_sync & alive;
+        // Those who were in sync last have all that is committed: they stay, and the log waits for one of them.
+        if left != 0 {
+            next.in_sync = left;
+        }
+        if next.leader.is_none_or(|leader| left & bit(leader) == 0) {
+            next.leader = self.sessions.iter().map(|(broker, _)| *broker).find(|broker| left & bit(*broker) != 0);
+            next.epoch += u64::from(next.leader.is_some());
+        }
+        if next != self.decision {
+            sometimes!(next.leader.is_none(), "nobody who is in sync is alive");
+            sometimes!(next.leader.is_some() && next.epoch != self.decision.epoch, "a leader is elected");
+            sometimes!(next.in_sync.count_ones() == 1, "one broker alone is in sync");
+            self.decide(next, cx);
+        }
+    }
+
+    fn decide(&mut self, next: Decision, cx: &mut Context<'_, IsrNode>) {
+        self.decision = Decision { version: self.decision.version + 1, ..next };
+        let mut bytes = [0; WORDS * 8];
+        for (bytes, word) in bytes.chunks_exact_mut(8).zip(self.decision.words()) {
+            bytes.copy_from_slice(&word.to_le_bytes());
+        }
+        cx.replace(METADATA, &bytes).expect("fail-stop: cannot write the metadata");
+        for (broker, _) in &self.sessions {
+            cx.send(*broker, Message::Decided { decision: self.decision, sent: None });
+        }
+    }
+
+    pub(super) fn expose(&self, state: &mut Capture<'_>) {
+        state.put("epoch", self.decision.epoch);
+    }
+
+    pub(super) fn inspect(&self, view: &mut StateView) {
+        view.role("controller")
+            .rank("epoch", self.decision.epoch)
+            .fact("in sync", self.decision.in_sync.count_ones().into())
+            .fact("has a leader", self.decision.leader.is_some().into());
+    }
+}
