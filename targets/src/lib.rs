@@ -5,6 +5,7 @@
 pub mod echo_nondet;
 pub mod omnipaxos;
 pub mod raft_kv;
+pub mod raft_rs;
 
 use murphy_sim::{AnyTarget, Shared, echo::Echo};
 
@@ -20,6 +21,7 @@ pub fn deterministic() -> Vec<Box<dyn AnyTarget>> {
     vec![
         Box::new(Shared::new(omnipaxos::OmniPaxosTarget)),
         Box::new(Shared::new(raft_kv::RaftKv)),
+        Box::new(Shared::new(raft_rs::RaftRs)),
         Box::new(Shared::new(Echo)),
     ]
 }
