@@ -3,9 +3,11 @@
 //! Each has its twin: the model without the bug, the fixed release of the crate. A twin must never be blamed.
 
 pub mod echo_nondet;
+pub mod foca;
 pub mod omnipaxos;
 pub mod raft_kv;
 pub mod raft_rs;
+pub mod redb;
 
 use murphy_sim::{AnyTarget, Shared, echo::Echo};
 
@@ -22,6 +24,8 @@ pub fn deterministic() -> Vec<Box<dyn AnyTarget>> {
         Box::new(Shared::new(omnipaxos::OmniPaxosTarget)),
         Box::new(Shared::new(raft_kv::RaftKv)),
         Box::new(Shared::new(raft_rs::RaftRs)),
+        Box::new(Shared::new(redb::RedbTarget)),
+        Box::new(Shared::new(foca::FocaTarget)),
         Box::new(Shared::new(Echo)),
     ]
 }

@@ -93,7 +93,8 @@ fn an_edit_changes_nothing_before_its_step_begins_and_few_latencies_after() {
     let until = |events: &[TraceEvent], end: u64| {
         events.iter().take_while(|event| event.time < end).cloned().collect::<Vec<_>>()
     };
-    for target in murphy_targets::deterministic() {
+    let talks = |target: &Box<dyn AnyTarget>| !target.vocabulary().kinds.is_empty();
+    for target in murphy_targets::deterministic().into_iter().filter(talks) {
         let name = target.about().name;
         let slots = kept(&*target, Keying::Slots, |first, second, begins| {
             assert_eq!(until(&first.trace, begins), until(&second.trace, begins), "{name}");

@@ -8,7 +8,7 @@ use murphy_schedule::{Dice, Header, Schedule, Step, When, mutate};
 use murphy_sim::{AnyTarget, Options, Outcome, Snapshot};
 
 /// Targets on crates whose types cannot be copied: their runs always begin at the start.
-const NOT_COPIED: &[&str] = &["omnipaxos", "raft-rs"];
+const NOT_COPIED: &[&str] = &["omnipaxos", "raft-rs", "redb", "foca"];
 
 /// A run's outcome in one comparable piece.
 #[track_caller]
