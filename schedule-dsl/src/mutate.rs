@@ -115,15 +115,9 @@ impl Trigger {
             Self::Role => !vocabulary.roles.is_empty(),
             Self::Mark => !vocabulary.marks.is_empty(),
             Self::Invoke | Self::Complete => !vocabulary.functions.is_empty(),
-            Self::Time
-            | Self::Step
-            | Self::Send
-            | Self::Deliver
-            | Self::Sync
-            | Self::Write
-            | Self::Stops
-            | Self::Starts
-            | Self::Fault => true,
+            // Where nobody is ever cut off from anybody, nobody sends.
+            Self::Send | Self::Deliver => carries(vocabulary, FaultKind::Partition),
+            Self::Time | Self::Step | Self::Sync | Self::Write | Self::Stops | Self::Starts | Self::Fault => true,
         }
     }
 }

@@ -19,7 +19,8 @@ pub trait Node: Sized + 'static {
     type Request: Clone + Debug + 'static;
     /// What clients hear.
     type Response: Clone + Debug + 'static;
-    /// Names of the kinds of messages, as schedules and traces spell them.
+    /// Names of the kinds of messages, as schedules and traces spell them. Empty: nodes say nothing to each other, and random schedules
+    /// have no faults of the network.
     const KINDS: &'static [&'static str];
 
     /// How messages are written to a wire. `None`: nobody knows, so what corruption touches is lost, as if a checksum had caught

@@ -166,6 +166,29 @@ impl Promise {
     }
 }
 
+/// Whether a kind of fault concerns what nodes send to each other, and nothing else.
+fn strikes_messages(kind: FaultKind) -> bool {
+    use FaultKind as F;
+    matches!(
+        kind,
+        F::Partition
+            | F::Block
+            | F::Delay
+            | F::Loss
+            | F::Corrupt
+            | F::Duplicate
+            | F::Reorder
+            | F::Clog
+            | F::Swizzle
+            | F::Bandwidth
+            | F::Connect
+            | F::Close
+            | F::Partial
+            | F::HalfOpen
+            | F::Socket
+    )
+}
+
 impl Default for Promise {
     /// Disks keep what they acknowledge; nothing depends on clocks.
     fn default() -> Self {
@@ -395,6 +418,7 @@ pub fn vocabulary<T: Target>(target: &T) -> Vocabulary {
         about.promise.may_see(kind)
             && (kind != FaultKind::Buggify || !sites.is_empty())
             && (kind != FaultKind::Admin || changes)
+            && (!T::Node::KINDS.is_empty() || !strikes_messages(kind))
     };
     let faults = FaultKind::ALL.iter().copied().filter(|kind| possible(*kind)).collect();
     let micros = |length: &Duration| u32::try_from(length.as_micros()).unwrap_or(u32::MAX);

@@ -5,11 +5,14 @@
 pub mod crdt_store;
 pub mod cycle;
 pub mod echo_nondet;
+pub mod foca;
 pub mod isr_log;
 pub mod lock_service;
 pub mod omnipaxos;
 pub mod paxos_register;
 pub mod raft_kv;
+pub mod raft_rs;
+pub mod redb;
 
 use murphy_sim::{AnyTarget, Shared, echo::Echo};
 
@@ -30,6 +33,9 @@ pub fn deterministic() -> Vec<Box<dyn AnyTarget>> {
         Box::new(Shared::new(cycle::Cycle)),
         Box::new(Shared::new(isr_log::IsrLog)),
         Box::new(Shared::new(paxos_register::PaxosRegister)),
+        Box::new(Shared::new(raft_rs::RaftRs)),
+        Box::new(Shared::new(redb::RedbTarget)),
+        Box::new(Shared::new(foca::FocaTarget)),
         Box::new(Shared::new(Echo)),
     ]
 }

@@ -94,6 +94,9 @@ fn an_edit_changes_nothing_before_its_step_begins_and_few_latencies_after() {
         events.iter().take_while(|event| event.time < end).cloned().collect::<Vec<_>>()
     };
     for target in murphy_targets::deterministic() {
+        if target.vocabulary().kinds.is_empty() {
+            continue;
+        }
         let name = target.about().name;
         let slots = kept(&*target, Keying::Slots, |first, second, begins| {
             assert_eq!(until(&first.trace, begins), until(&second.trace, begins), "{name}");

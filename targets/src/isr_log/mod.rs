@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use murphy_checker::{history::Completion, verdict::Class};
 use murphy_sim::{
-    About, Boot, Bug, Context, FileCodec, First, Invariant, NodeId, Promise, Quota, Retry, Routing, Set, SetOp, Target,
+    About, Boot, Bug, Context, FileCodec, First, Invariant, NodeId, Promise, Retry, Routing, Set, SetOp, Target,
     Transport, Workload, invariant,
 };
 
@@ -76,7 +76,7 @@ impl Target for IsrLog {
             .constant("client_timeout", CLIENT_TIMEOUT)
             .recovers_within(Duration::from_secs(2))
             // Reads lean on sessions, which hold as long as clocks run alike.
-            .survives(Promise { clock_error: Duration::ZERO, lost_disks: Quota::None, damaged_disks: Quota::None })
+            .survives(Promise { clock_error: Duration::ZERO, ..Promise::default() })
             .fail_stop("fail-stop:")
             .file("log", FileCodec::framed(log::layout))
             .transport(Transport::Datagram)
