@@ -35,6 +35,7 @@ pub struct Broker {
     pub(super) me: NodeId,
     /// All brokers.
     pub(super) brokers: Vec<NodeId>,
+    generation: u32,
     pub(super) truncates_to_high_watermark: bool,
     /// Durable.
     pub(super) log: Log,
@@ -52,6 +53,7 @@ impl Broker {
         let broker = Self {
             me: boot.me,
             brokers: boot.members_of("broker").collect(),
+            generation: boot.incarnation,
             truncates_to_high_watermark: boot.bug("F4"),
             log: Log::replay(cx),
             decision: Decision::default(),
@@ -64,13 +66,18 @@ impl Broker {
     }
 
     fn beat(&self, cx: &mut Context<'_, IsrNode>) {
-        cx.send(CONTROLLER, Message::Heartbeat { sent: cx.mono() });
+        cx.send(CONTROLLER, Message::Heartbeat { sent: cx.mono(), generation: self.generation });
         cx.set(HEARTBEAT_TIMER, HEARTBEAT);
     }
 
     pub(super) fn on_message(&mut self, from: NodeId, message: Message, cx: &mut Context<'_, IsrNode>) {
         match message {
-            Message::Decided { decision, sent } => self.on_decided(decision, sent, cx),
+            Message::Decided { decision, sent, generation } => {
+                sometimes!(generation != self.generation, "a broker hears what its earlier self was told");
+                if generation == self.generation {
+                    self.on_decided(decision, sent, cx);
+                }
+            }
             Message::EpochLookup { epoch, asked, own_end } if self.leads_in(epoch) => {
                 let (found, end) = self.log.end_of(asked);
                 cx.send(from, Message::EpochEnd { epoch, asked, own_end, found, end });

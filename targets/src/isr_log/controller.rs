@@ -50,26 +50,36 @@ pub(super) fn bit(node: NodeId) -> u32 {
     1 << (node - 1)
 }
 
+/// What the controller knows of a broker.
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    broker: NodeId,
+    /// When it was last heard of, on the monotonic clock.
+    heard: u64,
+    /// The latest that it has named.
+    generation: Option<u32>,
+}
+
 /// The process that decides.
 #[derive(Clone, Debug)]
 pub struct Controller {
     decision: Decision,
-    /// The brokers, and when each was last heard of, on the monotonic clock.
-    sessions: Vec<(NodeId, u64)>,
+    sessions: Vec<Session>,
 }
 
 impl Controller {
     pub(super) fn start(boot: &Boot<'_>, cx: &mut Context<'_, IsrNode>) -> Self {
         let now = cx.mono();
         // One that starts again may have been heard of by nobody for long: every session begins anew.
-        let sessions: Vec<_> = boot.members_of("broker").map(|broker| (broker, now)).collect();
+        let session = |broker| Session { broker, heard: now, generation: None };
+        let sessions: Vec<_> = boot.members_of("broker").map(session).collect();
         let decision = match cx.contents(METADATA).expect("fail-stop: cannot read the metadata") {
             Some(bytes) => Decision::of(&bytes),
             None => Decision {
                 version: 1,
                 epoch: 1,
-                leader: sessions.first().map(|(broker, _)| *broker),
-                in_sync: sessions.iter().fold(0, |all, (broker, _)| all | bit(*broker)),
+                leader: sessions.first().map(|session| session.broker),
+                in_sync: sessions.iter().fold(0, |all, session| all | bit(session.broker)),
             },
         };
         cx.set(SESSIONS_TIMER, HEARTBEAT);
@@ -82,16 +92,28 @@ impl Controller {
 
     pub(super) fn on_message(&mut self, from: NodeId, message: &Message, cx: &mut Context<'_, IsrNode>) {
         match *message {
-            Message::Heartbeat { sent } => {
-                let now = cx.mono();
-                self.sessions.iter_mut().filter(|(broker, _)| *broker == from).for_each(|(_, heard)| *heard = now);
-                if self.decision.leader.is_none() {
-                    self.review(cx);
-                }
-                cx.send(from, Message::Decided { decision: self.decision, sent: Some(sent) });
-            }
+            Message::Heartbeat { sent, generation } => self.on_heartbeat(from, sent, generation, cx),
             Message::AlterIsr { version, in_sync } => self.on_alter_isr(from, version, in_sync, cx),
             _ => {}
+        }
+    }
+
+    fn on_heartbeat(&mut self, from: NodeId, sent: u64, generation: u32, cx: &mut Context<'_, IsrNode>) {
+        let now = cx.mono();
+        let Some(session) = self.sessions.iter_mut().find(|session| session.broker == from) else { return };
+        session.heard = now;
+        session.generation = session.generation.max(Some(generation));
+        let session = *session;
+        if self.decision.leader.is_none() {
+            self.review(cx);
+        }
+        self.tell(session, Some(sent), cx);
+    }
+
+    /// Tells a broker the decision, once it has said which of its generations it is.
+    fn tell(&self, session: Session, sent: Option<u64>, cx: &mut Context<'_, IsrNode>) {
+        if let Some(generation) = session.generation {
+            cx.send(session.broker, Message::Decided { decision: self.decision, sent, generation });
         }
     }
 
@@ -100,7 +122,7 @@ impl Controller {
         let current = version == self.decision.version && self.decision.leader == Some(from);
         sometimes!(!current, "the controller refuses another in-sync set");
         if !current {
-            return cx.send(from, Message::Decided { decision: self.decision, sent: None });
+            return;
         }
         sometimes!(in_sync & !self.decision.in_sync != 0, "a broker is in sync again");
         self.decide(Decision { in_sync, ..self.decision }, cx);
@@ -115,8 +137,8 @@ impl Controller {
     /// Takes those whose session is over out of the in-sync set, and gives the log a leader that is alive and in sync.
     fn review(&mut self, cx: &mut Context<'_, IsrNode>) {
         let opened = cx.mono().saturating_sub(SESSION.as_nanos() as u64);
-        let alive = self.sessions.iter().filter(|(_, heard)| *heard > opened || opened == 0);
-        let alive = alive.fold(0, |all, (broker, _)| all | bit(*broker));
+        let alive = self.sessions.iter().filter(|session| session.heard > opened || opened == 0);
+        let alive = alive.fold(0, |all, session| all | bit(session.broker));
         let mut next = self.decision;
         let left = next.in_sync & alive;
         // Those who were in sync last have all that is committed: they stay, and the log waits for one of them.
@@ -124,7 +146,7 @@ impl Controller {
             next.in_sync = left;
         }
         if next.leader.is_none_or(|leader| left & bit(leader) == 0) {
-            next.leader = self.sessions.iter().map(|(broker, _)| *broker).find(|broker| left & bit(*broker) != 0);
+            next.leader = self.sessions.iter().map(|session| session.broker).find(|broker| left & bit(*broker) != 0);
             next.epoch += u64::from(next.leader.is_some());
         }
         if next != self.decision {
@@ -142,8 +164,8 @@ impl Controller {
             bytes.copy_from_slice(&word.to_le_bytes());
         }
         cx.replace(METADATA, &bytes).expect("fail-stop: cannot write the metadata");
-        for (broker, _) in &self.sessions {
-            cx.send(*broker, Message::Decided { decision: self.decision, sent: None });
+        for session in &self.sessions {
+            self.tell(*session, None, cx);
         }
     }
 

@@ -9,6 +9,8 @@ pub enum Message {
     Heartbeat {
         /// When it said so, on its monotonic clock.
         sent: u64,
+        /// How often it had been started before.
+        generation: u32,
     },
     /// What the controller has decided.
     Decided {
@@ -16,6 +18,8 @@ pub enum Message {
         decision: Decision,
         /// Of the heartbeat that this answers.
         sent: Option<u64>,
+        /// Of the broker, as it said last: what was for an earlier one tells this one nothing (KIP-380).
+        generation: u32,
     },
     /// A leader asks for another in-sync set.
     AlterIsr {
