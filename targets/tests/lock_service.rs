@@ -71,8 +71,8 @@ fn two_that_wait_for_each_other_are_told_apart_by_the_end_of_a_lease() {
     for seed in 0..20 {
         let outcome = runner.run(&Schedule { header: Header { seed, ..header }, steps: vec![] }, Options::SEARCH);
         assert_eq!(outcome.verdict, Verdict::Valid, "seed {seed}");
-        let marks = marks::names().into_iter().zip(outcome.signals.marks.clone());
-        hits.extend(marks.filter(|(_, hits)| *hits > 0).map(|(name, _)| name));
+        let marks = marks::names().iter().zip(&outcome.signals.marks);
+        hits.extend(marks.filter(|(_, hits)| **hits > 0).map(|(name, _)| *name));
     }
     for mark in ["a lease runs out before those who wait", "a read is fenced", "several wait for one lock"] {
         assert!(hits.contains(mark), "{mark}: {hits:?}");
