@@ -44,6 +44,23 @@ fn a_history_is_valid_invalid_or_unknown_and_the_exit_code_says_so() {
     assert_eq!(ended.code, 3, "{ended:?}");
     assert!(ended.out.ends_with("(register, 10 operations): the search frontier passed its limit\n"), "{}", ended.out);
     assert_eq!(place.murphy("check hard.edn").code, 1);
+    // What comes after it is wrong whatever the order was.
+    let then = |found: u64| {
+        let op = |f: &str, asked: &str, told: u64| {
+            format!(
+                "{{:type :invoke, :f :{f}, :value {asked}, :process 0}} {{:type :ok, :f :{f}, :value {told}, :process 0}}\n"
+            )
+        };
+        op("write", "50", 50) + &op("write", "51", 51) + &op("read", "nil", found)
+    };
+    place.write("hard.edn", format!("{zero}{invoked}{done}{}", then(51)));
+    assert_eq!(place.murphy("check hard.edn --budget 1").code, 3);
+    place.write("hard.edn", format!("{zero}{invoked}{done}{}", then(50)));
+    let ended = place.murphy("check hard.edn --budget 1");
+    let words = "\n  stale-read\n\n  read(k1) -> 50 by p0 found what write(k1, 50) by p0 wrote, though write(k1, 51) by p0 comes between\n";
+    assert!(ended.code == 1 && ended.out.contains(words), "{ended:?}");
+    let object = &place.murphy("check hard.edn --budget 1 --json").json()[0];
+    assert_eq!(object["shown_by"].as_array().map(Vec::len), Some(3), "{object}");
 }
 
 #[test]

@@ -460,7 +460,8 @@ struct CheckArguments {
     #[arg(long, value_parser = model())]
     model: Option<Family>,
     /// Give up a key, as unknown, past so many configurations that could explain it, or the search for a kind of cycle of
-    /// transactions past so many steps, or that for a sequential order past so many combinations.
+    /// transactions past so many steps, or that for a sequential order past so many combinations. A key of a register or a store
+    /// that is given up is still invalid if what must come before what leaves no order.
     #[arg(long, value_name = "N")]
     budget: Option<usize>,
     /// A file of invariants that must hold of the histories; without `--model` nothing else is judged. Can be repeated.
