@@ -293,7 +293,10 @@ fn what_was_given_up_can_be_wrong_all_the_same() {
     );
     let together = "p0 write 50\np1 write 51\np0 ok\np1 ok\np2 read\np3 read\n";
     check_after_a_crowd(&format!("{together}p2 ok 50\np3 ok 50"), unknown);
-    check_after_a_crowd(&format!("{together}p2 ok 50\np3 ok 51"), "?");
+    check_after_a_crowd(
+        &format!("{together}p2 ok 50\np3 ok 51"),
+        "stale-read: read(k1) -> 51 by p103 found what write(k1, 51) by p101 wrote, though write(k1, 50) by p100 comes between",
+    );
     check_after_a_crowd("p0 write 50\np0 info\np0 cas 50 51\np0 ok\np1 cas 50 52\np1 info\np2 read\np2 ok 51", unknown);
     check_after_a_crowd(
         "p0 write 50\np0 info\np0 cas 50 51\np0 ok\np1 cas 50 52\np1 info\np2 read\np2 ok 52",
