@@ -6,13 +6,21 @@
 //! and shortest paths"); that several logs bound each other in a circle is used. Where the bounds contradict each other, the clocks
 //! drifted, or the ids do not mean what was said.
 //!
+//! With the bounds, [`merge`] makes one history of all logs.
+//!
 //! Deliberately absent: clocks whose rates differ, and guesses within the bounds.
+
+mod merge;
 
 use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use crate::read::{Format, ReadError, entries};
+pub use self::merge::{MergeError, Merged, merge};
+use crate::{
+    edn::Edn,
+    read::{Format, ReadError, entries},
+};
 
 /// What a log has of an operation, on its own clock in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,16 +61,19 @@ pub struct Contradictory {
 pub fn log(text: &str, id: &str) -> Result<Log, ReadError> {
     let mut log = Log::new();
     for (_, entry) in entries(text, Format::of(text))? {
-        let (Some(name), Some(time)) = (entry.get(id), entry.get("time").and_then(|time| time.int())) else { continue };
+        let (Some(id), Some(time)) = (entry.get(id), entry.get("time").and_then(|time| time.int())) else { continue };
         let kind = entry.get("type").and_then(|kind| kind.word());
         let last = (!matches!(kind, Some("invoke" | "info"))).then_some(time);
-        // One log may have as a text what another has as a word.
-        let name = name.word().map_or_else(|| name.to_string(), str::to_owned);
-        let one = log.entry(name).or_insert(Interval { first: time, last });
+        let one = log.entry(name(id)).or_insert(Interval { first: time, last });
         one.first = one.first.min(time);
         one.last = one.last.max(last);
     }
     Ok(log)
+}
+
+/// A correlation id: one log may have as a text what another has as a word.
+fn name(id: &Edn) -> String {
+    id.word().map_or_else(|| id.to_string(), str::to_owned)
 }
 
 /// The least that one clock's lead over another can be bounded by, and the operations that say so.

@@ -20,6 +20,7 @@ pub mod model;
 pub mod models;
 pub mod observer;
 pub mod parts;
+pub mod pattern;
 pub mod read;
 pub mod sequential;
 pub mod set;

@@ -16,7 +16,8 @@
 //! queues without an order, are judged each alone where that is sound.
 //!
 //! The answer is exact, or it is [`Verdict::Unknown`] and says why: more than 64 operations pending on one key, or more
-//! configurations or steps than allowed, end the search of that key. An anomaly on another key still counts. Limits are counts of
+//! configurations or steps than allowed, end the search of that key. An anomaly on another key still counts, and so does what can be
+//! shown of a key without a search, once that was given up (`forced.rs`): then the evidence is several operations and a sentence. Limits are counts of
 //! work, so that the answer is a function of the history.
 //!
 //! Deliberately absent: the machine's clock, threads, witnesses (see [`explain`](crate::explain)), and anything but
@@ -25,6 +26,7 @@
 mod antichain;
 mod depth_first;
 mod elements;
+mod forced;
 mod frontier;
 mod key_search;
 mod short;
@@ -337,10 +339,10 @@ impl<M: Model> Observer for Linearizability<M> {
         self.anomaly.clone()
     }
 
-    fn finish(&mut self, _history: &History) -> Verdict {
+    fn finish(&mut self, history: &History) -> Verdict {
         match (&self.anomaly, self.exhausted) {
             (Some(anomaly), _) => Verdict::Invalid(anomaly.clone()),
-            (None, Some(budget)) => Verdict::Unknown(budget),
+            (None, Some(budget)) => self.forced(history).map_or(Verdict::Unknown(budget), Verdict::Invalid),
             (None, None) => Verdict::Valid,
         }
     }

@@ -223,7 +223,7 @@ pub(crate) fn to_json(text: &str) -> serde_json::Value {
     form.map_or(serde_json::Value::Null, |(_, form)| json_of(form))
 }
 
-fn json_of(form: Edn) -> serde_json::Value {
+pub(crate) fn json_of(form: Edn) -> serde_json::Value {
     let key = |key: Edn| key.word().map_or_else(|| key.to_string(), str::to_owned);
     match form {
         Edn::Nil => serde_json::Value::Null,
@@ -236,7 +236,7 @@ fn json_of(form: Edn) -> serde_json::Value {
     }
 }
 
-fn of_json(value: serde_json::Value) -> Edn {
+pub(crate) fn of_json(value: serde_json::Value) -> Edn {
     match value {
         serde_json::Value::Null => Edn::Nil,
         serde_json::Value::Bool(is) => Edn::Bool(is),

@@ -200,7 +200,7 @@ fn a_write_is_not_lost_to_a_later_cas() {
 #[test]
 fn more_pending_operations_than_slots_are_unknown() {
     let mut text: String = (0..65).map(|process| format!("p{process} write {}\n", process % 13)).collect();
-    text += "p70 read\np70 ok 99";
+    text += "p70 read\np70 ok 9";
     let history = parse(&text);
     assert_eq!(super::check::<Register>(&history), Verdict::Unknown(Budget::Pending));
     assert_eq!(online(&history), Verdict::Unknown(Budget::Pending));
@@ -212,8 +212,10 @@ fn too_many_configurations_are_unknown() {
     let returns: String = (1..40).filter(|&n| n != 20).map(|n| format!("p{n} ok\n")).collect();
     let mut checker = Linearizability::<Register>::with_limit(100);
     assert_eq!(checker.check(&parse(&format!("{calls}{returns}"))), Verdict::Valid);
-    let history = parse(&format!("{calls}{returns}p50 read\np50 ok 99"));
+    let history = parse(&format!("{calls}{returns}p50 read\np50 ok 3"));
     assert_eq!(checker.check(&history), Verdict::Unknown(Budget::Frontier));
+    let history = parse(&format!("{calls}{returns}p50 read\np50 ok 99"));
+    assert!(checker.check(&history).anomaly().is_some_and(|anomaly| anomaly.name == NEVER_WRITTEN), "without a search");
     checker.reset();
     assert_eq!(checker.finish(&history), Verdict::Valid);
 }
@@ -252,6 +254,54 @@ fn a_crowd_is_judged_or_given_up_within_the_limit_of_steps() {
     checker.shared.all.steps_max = 1000;
     assert_eq!(observe(&mut checker, &history), Verdict::Unknown(Budget::Steps));
     assert!(checker.shared.all.steps < 2_000, "{}", checker.shared.all.steps);
+}
+
+/// What is said of a crowd, which is given up, and of what comes after it.
+#[track_caller]
+fn check_after_a_crowd(text: &str, expected: &str) {
+    let mut history = crowd(300);
+    let more = parse(text);
+    for event in &more.events {
+        match *event {
+            Event::Invoke(op) => _ = history.invoke(100 + more.operation(op).process, more.operation(op).call, 1, 0),
+            Event::Complete(OpId(op)) => {
+                let (completion, _) = more.operation(OpId(op)).completion.expect("it has completed");
+                history.complete(OpId(301 + op), completion, 0);
+            }
+        }
+    }
+    let mut checker = Linearizability::<Register>::with_limit(1);
+    for verdict in [checker.check(&history), observe(&mut checker, &history)] {
+        let told = match &verdict {
+            Verdict::Invalid(Anomaly { name, evidence: Evidence::Operations { sentence, .. }, .. }) => {
+                format!("{name}: {sentence}")
+            }
+            other => format!("{other:?}"),
+        };
+        assert_eq!(told, expected);
+    }
+}
+
+#[test]
+fn what_was_given_up_can_be_wrong_all_the_same() {
+    let unknown = "Unknown(Frontier)";
+    let writes = "p0 write 50\np0 ok\np0 write 51\np0 ok\np1 read\n";
+    check_after_a_crowd(&format!("{writes}p1 ok 51"), unknown);
+    check_after_a_crowd(
+        &format!("{writes}p1 ok 50"),
+        "stale-read: read(k1) -> 50 by p101 found what write(k1, 50) by p100 wrote, though write(k1, 51) by p100 comes between",
+    );
+    let together = "p0 write 50\np1 write 51\np0 ok\np1 ok\np2 read\np3 read\n";
+    check_after_a_crowd(&format!("{together}p2 ok 50\np3 ok 50"), unknown);
+    check_after_a_crowd(
+        &format!("{together}p2 ok 50\np3 ok 51"),
+        "stale-read: read(k1) -> 51 by p103 found what write(k1, 51) by p101 wrote, though write(k1, 50) by p100 comes between",
+    );
+    check_after_a_crowd("p0 write 50\np0 info\np0 cas 50 51\np0 ok\np1 cas 50 52\np1 info\np2 read\np2 ok 51", unknown);
+    check_after_a_crowd(
+        "p0 write 50\np0 info\np0 cas 50 51\np0 ok\np1 cas 50 52\np1 info\np2 read\np2 ok 52",
+        "stale-read: cas(k1, 50, 52) by p101 found what write(k1, 50) by p100 wrote, though cas(k1, 50, 51) by p100 comes between",
+    );
 }
 
 #[test]
@@ -443,6 +493,36 @@ fn unique_histories() -> impl Strategy<Value = History> {
     })
 }
 
+/// A history of a register that twelve clients share, right but for what perhaps one of them found.
+fn crowded_histories() -> impl Strategy<Value = History> {
+    let event = (0..12_u32, 0..3_u8, 0..4_u64, 0..20_u8);
+    (proptest::collection::vec(event, 0..160), 0..120_u32, 0..4_u64).prop_map(|(events, changed, found)| {
+        let mut history = History { functions: Register::FUNCTIONS, ..History::default() };
+        let mut state = None;
+        let mut open: Vec<Option<(OpId, Completion<Value>)>> = vec![None; 12];
+        for (process, function, new, end) in events {
+            if let Some((op, completion)) = open[process as usize].take() {
+                let is_read = history.operation(op).call.function == READ;
+                let completion = match completion {
+                    _ if end == 0 => Completion::Info,
+                    Completion::Ok(_) if is_read && op.0 == changed => Completion::Ok(Value::Int(found)),
+                    other => other,
+                };
+                history.complete(op, completion, 0);
+                continue;
+            }
+            let input = [Value::Nil, Value::Int(new), Value::Pair(state.unwrap_or(9), new)][function as usize];
+            let call = Call { function, key: 1, input };
+            let after = Register::step(&state, &call, None, &Values::default());
+            let result = if function == READ { state.map_or(Value::Nil, Value::Int) } else { Value::Nil };
+            let completion = if after.is_some() { Completion::Ok(result) } else { Completion::Fail };
+            state = after.unwrap_or(state);
+            open[process as usize] = Some((history.invoke(process, call, 1, 0), completion));
+        }
+        history
+    })
+}
+
 /// A history of registers as one of a store, whose values are sequences; a compare-and-set is a `put`.
 fn as_store(history: &History) -> History {
     let mut store = History { functions: KeyValue::FUNCTIONS, ..history.clone() };
@@ -506,6 +586,13 @@ fn agrees_with_the_oracle<M: Model>(history: &History) -> Result<(), TestCaseErr
     prop_assert_eq!(&checker.search_sorted(history), &online, "key by key");
     let short = checker.search_short(history);
     prop_assert!(short.is_none_or(|short| short == online), "at once");
+    for window in [4, 64] {
+        prop_assert!(!is_valid || !forced::is_wrong::<M>(history, window), "without a search, {} at once", window);
+    }
+    match Linearizability::<M>::with_limit(1).check(history) {
+        Verdict::Unknown(_) => {}
+        answer => prop_assert_eq!(answer == Verdict::Valid, is_valid, "with few configurations"),
+    }
     if let Verdict::Invalid(Anomaly { evidence: Evidence::Operation(op), .. }) = online {
         let last = history.events.iter().position(|&event| event == Event::Complete(op)).unwrap();
         prop_assert!(!has_order_of::<M>(&prefix(history, last + 1)), "blamed too early");
@@ -531,6 +618,19 @@ proptest! {
     fn zones_agree_with_brute_force_and_search(history in unique_histories()) {
         agrees_with_the_oracle::<Register>(&history)?;
         prop_assert!(Linearizability::<Register>::new().check_zones(&history).is_some());
+        prop_assert!(has_order(&history) || forced::is_wrong::<Register>(&history, 64), "it is known who wrote what");
+    }
+
+    #[test]
+    fn what_is_given_up_is_not_contradicted_by_a_search_to_the_end(history in crowded_histories()) {
+        let few = Linearizability::<Register>::with_limit(1).check(&history);
+        let all = super::check::<Register>(&history);
+        match (&few, &all) {
+            (Verdict::Unknown(_), _) => {}
+            (Verdict::Invalid(_), Verdict::Invalid(_)) => {}
+            _ => prop_assert_eq!(few, all),
+        }
+        prop_assert!(super::check::<Register>(&history) != Verdict::Valid || !forced::is_wrong::<Register>(&history, 16));
     }
 
     #[test]

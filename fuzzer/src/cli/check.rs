@@ -3,6 +3,7 @@
 mod clocks;
 mod consistency;
 mod invariants;
+mod patterns;
 mod selection;
 mod transactions;
 
@@ -24,13 +25,17 @@ use murphy_checker::{
     invariant::Invariant,
     linearizability::CONFIGURATIONS_MAX,
     parts::{first, renumbered},
+    pattern,
     read::{self, Format, ReadError, ReadErrorKind, read},
     sequential::{self, VISITS_MAX},
-    verdict::{Anomaly, Verdict},
+    verdict::{Anomaly, Evidence, Verdict},
 };
 use serde_json::{Value, json};
 
-use self::consistency::Consistency;
+use self::{
+    consistency::Consistency,
+    patterns::{Known, Pattern},
+};
 pub(super) use self::{selection::Selection, transactions::TransactionArguments};
 use super::{
     CheckArguments,
@@ -44,21 +49,26 @@ const SHARED: usize = 50_000;
 
 /// Checks histories, and says of each whether it is right.
 pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Exit, Failure> {
-    let paths = expand(&arguments.histories)?;
+    let mut paths = expand(&arguments.histories)?;
     if let Some(field) = &arguments.align {
-        return clocks::report(&paths, field, json);
+        match clocks::align(&paths, field, arguments, json)? {
+            Some(merged) => paths = vec![merged],
+            None => return Ok(Exit::Clean),
+        }
     }
     let invariants = invariants::read(arguments)?;
     let threads = usize::from(arguments.jobs.max(1));
+    let mut known = Known::read(arguments.known.as_deref())?;
     let (mut exit, mut failed, mut counts) = (Exit::Clean, None, [0; 3]);
     // In the order of the paths, some at a time, so that a verdict is printed when it is known.
     for some in paths.chunks(threads * 4) {
-        for checked in in_parallel(threads, some, |path| line(path, arguments, &invariants, threads, json)) {
-            match checked {
-                Ok((line, place)) => {
-                    put(&line);
-                    exit = exit.or([Exit::Clean, Exit::Violation, Exit::Inconclusive][place]);
-                    counts[place] += 1;
+        let judged = in_parallel(threads, some, |path| answer(path, arguments, &invariants, threads, json));
+        for (path, judged) in some.iter().zip(judged) {
+            match judged {
+                Ok(answer) => {
+                    exit = exit.or([Exit::Clean, Exit::Violation, Exit::Inconclusive][answer.place]);
+                    counts[answer.place] += 1;
+                    put(&answer.told(known.of(path, answer.pattern.as_ref())));
                 }
                 Err(failure) => {
                     let grave = failure.report(json);
@@ -70,17 +80,64 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Exit, Fail
     if !json && paths.len() > 1 {
         put(&format!("{} histories: {} valid, {} invalid, {} unknown", paths.len(), counts[0], counts[1], counts[2]));
     }
+    known.write()?;
     Ok(failed.unwrap_or(exit))
 }
 
-/// What is printed of a history, and the place of its verdict: valid, invalid, unknown.
-fn line(
+/// What is said of a history.
+struct Answer {
+    /// The place of the verdict: valid, invalid, unknown.
+    place: usize,
+    told: Told,
+    /// Of the anomaly, if operations show one.
+    pattern: Option<Pattern>,
+}
+
+/// What is printed.
+enum Told {
+    /// A line, and what explains it.
+    Text {
+        line: String,
+        why: String,
+    },
+    Object(Value),
+}
+
+impl Answer {
+    /// As it is printed. An anomaly that was met before, as `before` says, is not explained again.
+    fn told(&self, before: Option<String>) -> String {
+        let Some(pattern) = &self.pattern else {
+            return match &self.told {
+                Told::Text { line, why } => format!("{line}{why}"),
+                Told::Object(object) => object.to_string(),
+            };
+        };
+        match (&self.told, before) {
+            (Told::Text { line, why }, None) => {
+                let end = if why.ends_with('\n') { "\n" } else { "" };
+                format!("{line}{}\n{end}  pattern {}{end}", why.trim_end(), pattern.id)
+            }
+            (Told::Text { line, .. }, Some(before)) => {
+                format!("{line}\n  {}, the same pattern as {before}: {}", pattern.anomaly, pattern.id)
+            }
+            (Told::Object(object), before) => {
+                let mut object = object.clone();
+                object["pattern"] = json!(pattern.id);
+                object["same_as"] = json!(before);
+                object.to_string()
+            }
+        }
+    }
+}
+
+/// What is said of the history in a file.
+fn answer(
     path: &Path,
     arguments: &CheckArguments,
     invariants: &[Invariant],
     threads: usize,
     json: bool,
-) -> Result<(String, usize), Failure> {
+) -> Result<Answer, Failure> {
     let bytes = contents(path)?;
     let text = read::text(&bytes).map_err(|error| unreadable(path, error))?;
     let (family, whole) = match arguments.model {
@@ -94,13 +151,13 @@ fn line(
         return by_model(&part, history, arguments, threads, json);
     }
     let judged = invariants::Judged::new(&part, &history, invariants, arguments);
-    let by_invariants = (judged.line(path, json), judged.place());
+    let by_invariants = judged.answer(path, json);
     if arguments.model.is_none() {
         return Ok(by_invariants);
     }
     // Of two answers the worse.
     let by_model = by_model(&part, history, arguments, threads, json)?;
-    let worse = |one: &(String, usize)| [0, 2, 1][one.1];
+    let worse = |one: &Answer| [0, 2, 1][one.place];
     Ok(if worse(&by_invariants) > worse(&by_model) { by_invariants } else { by_model })
 }
 
@@ -124,20 +181,20 @@ impl Part<'_> {
     }
 }
 
-/// What is printed of a history held to its model, and the place of the verdict.
+/// What is said of a history held to its model.
 fn by_model(
     part: &Part<'_>,
     history: History,
     arguments: &CheckArguments,
     threads: usize,
     json: bool,
-) -> Result<(String, usize), Failure> {
+) -> Result<Answer, Failure> {
     let Part { path, text, family, .. } = *part;
     if let Some(objects) = family.objects() {
         let levels = arguments.transactions.levels(path, Format::of(text))?;
         let judged = transactions::Judged::new(part, objects, history, levels, arguments);
         judged.draw(path, arguments)?;
-        return Ok((judged.line(path, json), judged.place()));
+        return Ok(judged.answer(path, json));
     }
     let consistency = arguments.transactions.of_operations(path)?;
     let budget = arguments.budget;
@@ -151,7 +208,7 @@ fn by_model(
         Failure::NotJudged { path, consistency, model: family.name() }
     })?;
     let checked = Checked { arguments, part, consistency, family, history, verdict };
-    Ok((if json { checked.object(path).to_string() } else { checked.text(path) }, checked.place()))
+    Ok(checked.answer(path, json))
 }
 
 /// The files that are meant: those named, and those in folders that look like histories, in order.
@@ -238,20 +295,39 @@ impl Checked<'_> {
         Some((anomaly, explain(self.family, &self.history, anomaly)))
     }
 
-    fn text(&self, path: &Path) -> String {
-        let line = format!("{:<7}  {}  ({})", self.word(), path.display(), self.subject());
+    fn answer(&self, path: &Path, json: bool) -> Answer {
+        let explanation = self.explanation();
+        let pattern = explanation.as_ref().and_then(|(anomaly, told)| self.pattern(anomaly, told));
+        let told = if json {
+            Told::Object(self.object(path, explanation))
+        } else {
+            let line = format!("{:<7}  {}  ({})", self.word(), path.display(), self.subject());
+            Told::Text { line, why: self.why(explanation) }
+        };
+        Answer { place: self.place(), told, pattern }
+    }
+
+    /// The pattern of the operations that show an anomaly.
+    fn pattern(&self, anomaly: &Anomaly, told: &Explanation) -> Option<Pattern> {
+        let last = if let Evidence::Operation(op) = anomaly.evidence { Some(op) } else { None };
+        let operations = Some(&told.operations).filter(|operations| !operations.is_empty())?;
+        let text = pattern::of_operations(&self.history, operations, last);
+        Some(Pattern::new(&anomaly.name, [self.family.name(), self.consistency.name(), &text]))
+    }
+
+    fn why(&self, explanation: Option<(&Anomaly, Explanation)>) -> String {
         let figures = self.figures();
-        match (&self.verdict, self.explanation()) {
+        match (&self.verdict, explanation) {
             (_, Some((anomaly, told))) => {
                 let bars: String =
                     told.picture.iter().zip(&told.operations).map(|(bar, op)| self.bar(bar, *op)).collect();
                 let text = format!("{}\n\n{told}\npicture:\n{bars}", anomaly.name);
                 let text: Vec<String> = text.lines().map(|line| format!("  {line}").trim_end().to_owned()).collect();
                 let title = if figures.is_empty() { "" } else { "\n\n  counted:" };
-                format!("{line}\n{}{title}{figures}\n", text.join("\n"))
+                format!("\n{}{title}{figures}\n", text.join("\n"))
             }
-            (Verdict::Unknown(budget), None) => format!("{line}: {}{figures}", budget.reason()),
-            (_, None) => format!("{line}{figures}"),
+            (Verdict::Unknown(budget), None) => format!(": {}{figures}", budget.reason()),
+            (_, None) => figures,
         }
     }
 
@@ -275,7 +351,7 @@ impl Checked<'_> {
         format!("  p{:<3} {bar}  {}\n", self.history.operation(op).process, asked(&self.history, op))
     }
 
-    fn object(&self, path: &Path) -> Value {
+    fn object(&self, path: &Path, explanation: Option<(&Anomaly, Explanation)>) -> Value {
         let mut object = json!({
             "schema": "murphy/check/1",
             "history": path,
@@ -293,7 +369,7 @@ impl Checked<'_> {
         if let Verdict::Unknown(budget) = &self.verdict {
             object["reason"] = json!(budget.reason());
         }
-        if let Some((anomaly, told)) = self.explanation() {
+        if let Some((anomaly, told)) = explanation {
             let operations: Vec<Value> = told.operations.iter().map(|op| self.operation(*op)).collect();
             object["anomaly"] = json!(anomaly.name);
             object["summary"] = json!(told.summary);

@@ -460,7 +460,8 @@ struct CheckArguments {
     #[arg(long, value_parser = model())]
     model: Option<Family>,
     /// Give up a key, as unknown, past so many configurations that could explain it, or the search for a kind of cycle of
-    /// transactions past so many steps, or that for a sequential order past so many combinations.
+    /// transactions past so many steps, or that for a sequential order past so many combinations. A key of a register or a store
+    /// that is given up is still invalid if what must come before what leaves no order.
     #[arg(long, value_name = "N")]
     budget: Option<usize>,
     /// A file of invariants that must hold of the histories; without `--model` nothing else is judged. Can be repeated.
@@ -470,10 +471,21 @@ struct CheckArguments {
     transactions: check::TransactionArguments,
     #[command(flatten)]
     selection: check::Selection,
-    /// Judge nothing, but say how far the clock of each file is ahead of the first's, by the operations that several have: those with
-    /// the same value of this field. A client's log comes before that of who served it.
-    #[arg(long, value_name = "FIELD", conflicts_with_all = ["model", "invariants"])]
+    /// A file of patterns of anomalies that are known, one a line: its six letters, then any words. These are not explained again, and
+    /// new ones are added.
+    #[arg(long, value_name = "FILE")]
+    known: Option<PathBuf>,
+    /// Say how far the clock of each file is ahead of the first's, by the operations that several have: those with
+    /// the same value of this field. A client's log comes before that of who served it. Without `--output` nothing is judged.
+    #[arg(long, value_name = "FIELD")]
     align: Option<String>,
+    /// With `--align`: write the operations of all files into this one as a single history, EDN or, if it ends in .json or .jsonl, JSON
+    /// lines, on the clock of the first, and judge that. What is not known of a clock makes operations longer.
+    #[arg(short, long, value_name = "FILE", requires = "align")]
+    output: Option<PathBuf>,
+    /// Write over a file that is there.
+    #[arg(long, requires = "output")]
+    force: bool,
     /// Threads; the verdicts are the same.
     #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,

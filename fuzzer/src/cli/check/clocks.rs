@@ -1,41 +1,92 @@
 //! How far the clocks of several logs are apart: `murphy check A B --align FIELD`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use murphy_checker::{
-    align::{Ahead, Log, align, log},
+    align::{self, Ahead, Log, MergeError, log, merge},
     read,
 };
 use serde_json::json;
 
 use super::{
-    super::exit::{Exit, Failure, put},
+    super::{
+        CheckArguments, Output,
+        commands::deliver,
+        exit::{Failure, put},
+    },
     contents, unreadable,
 };
 
+/// Says how far the clock of each log is ahead of that of the first, and merges the logs if there is a file for that: it is the
+/// answer.
+pub(super) fn align(
+    paths: &[PathBuf],
+    field: &str,
+    arguments: &CheckArguments,
+    json: bool,
+) -> Result<Option<PathBuf>, Failure> {
+    let texts = paths.iter().map(|path| contents(path)).collect::<Result<Vec<_>, _>>()?;
+    let logs = paths.iter().zip(&texts).map(|(path, text)| of(path, text, field)).collect::<Result<Vec<_>, _>>()?;
+    let aheads = align::align(&logs)?;
+    let first = &paths[0];
+    let Some(output) = &arguments.output else {
+        if arguments.model.is_some() || !arguments.invariants.is_empty() {
+            let what = "is judged with other logs only as one history: `--output FILE` says where to write that";
+            return Err(Failure::WrongForm { path: first.clone(), what });
+        }
+        report(paths, &aheads, json);
+        return Ok(None);
+    };
+    let merged = merged(paths, &texts, field, &aheads, output)?;
+    let same = |path: &&PathBuf| matches!((fs::canonicalize(path), fs::canonicalize(output)), (Ok(one), Ok(other)) if one == other);
+    let to = Output { output: Some(output.clone()), force: arguments.force };
+    deliver(&to, paths.iter().find(same).map(PathBuf::as_path), merged.as_bytes())?;
+    report(paths, &aheads, json);
+    Ok(Some(output.clone()))
+}
+
+/// The text of one history of all logs.
+fn merged(
+    paths: &[PathBuf],
+    texts: &[Vec<u8>],
+    field: &str,
+    aheads: &[Ahead],
+    output: &Path,
+) -> Result<String, Failure> {
+    let texts: Vec<&str> = texts.iter().map(|text| read::text(text).expect("its clock was read from it")).collect();
+    let merged = merge(&texts, field, aheads).map_err(|error| match error {
+        MergeError::Read { log, error } => unreadable(&paths[log], error),
+        MergeError::Unbounded { log, .. } => {
+            let what = "has operations of its own, and too few that others have, too, to tell when they were";
+            Failure::WrongForm { path: paths[log].clone(), what }
+        }
+    })?;
+    let is_json = output.extension().is_some_and(|ending| ending == "json" || ending == "jsonl");
+    Ok(if is_json { merged.to_json_lines() } else { merged.to_edn() })
+}
+
 /// Says how far the clock of each log is ahead of that of the first.
-pub(super) fn report(paths: &[PathBuf], field: &str, json: bool) -> Result<Exit, Failure> {
-    let logs = paths.iter().map(|path| of(path, field)).collect::<Result<Vec<_>, _>>()?;
-    let aheads = align(&logs)?;
+fn report(paths: &[PathBuf], aheads: &[Ahead], json: bool) {
     let first = &paths[0];
     if json {
         let clocks = paths
             .iter()
-            .zip(&aheads)
+            .zip(aheads)
             .map(|(path, ahead)| json!({ "log": path, "ahead_ns_least": ahead.least, "ahead_ns_most": ahead.most }));
         let clocks: Vec<_> = clocks.collect();
         put(&json!({ "schema": "murphy/clocks/1", "relative_to": first, "clocks": clocks }).to_string());
-        return Ok(Exit::Clean);
+        return;
     }
-    for (path, ahead) in paths.iter().zip(&aheads).skip(1) {
+    for (path, ahead) in paths.iter().zip(aheads).skip(1) {
         put(&sentence(path, first, *ahead));
     }
-    Ok(Exit::Clean)
 }
 
-fn of(path: &Path, field: &str) -> Result<Log, Failure> {
-    let bytes = contents(path)?;
-    let log = read::text(&bytes).and_then(|text| log(text, field)).map_err(|error| unreadable(path, error))?;
+fn of(path: &Path, bytes: &[u8], field: &str) -> Result<Log, Failure> {
+    let log = read::text(bytes).and_then(|text| log(text, field)).map_err(|error| unreadable(path, error))?;
     if log.is_empty() {
         let what = "has no entry with a time and the field that `--align` names";
         return Err(Failure::WrongForm { path: path.to_path_buf(), what });

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{CheckArguments, exit::Failure},
-    Part,
+    Answer, Part, Told,
 };
 use crate::harness::BadInvariants;
 
@@ -54,7 +54,7 @@ impl Judged {
     }
 
     /// Valid, invalid, unknown.
-    pub(super) fn place(&self) -> usize {
+    fn place(&self) -> usize {
         match (&self.judgement.broken, &self.judgement.undecided[..]) {
             (Some(_), _) => 1,
             (None, []) => 0,
@@ -66,16 +66,23 @@ impl Judged {
         ["valid", "invalid", "unknown"][self.place()]
     }
 
-    /// What is printed of it.
-    pub(super) fn line(&self, path: &Path, json: bool) -> String {
-        if json { self.object(path).to_string() } else { self.text(path) }
+    pub(super) fn answer(&self, path: &Path, json: bool) -> Answer {
+        let told = if json {
+            Told::Object(self.object(path))
+        } else {
+            let count = match self.invariants {
+                1 => "1 invariant".to_owned(),
+                count => format!("{count} invariants"),
+            };
+            let (word, subject) = (self.word(), &self.subject);
+            let line = format!("{word:<7}  {}  ({subject}): {count}", path.display());
+            Told::Text { line, why: self.why() }
+        };
+        Answer { place: self.place(), told, pattern: None }
     }
 
-    fn text(&self, path: &Path) -> String {
-        let count =
-            if self.invariants == 1 { "1 invariant".to_string() } else { format!("{} invariants", self.invariants) };
-        let (word, subject) = (self.word(), &self.subject);
-        let mut text = format!("{word:<7}  {}  ({subject}): {count}", path.display());
+    fn why(&self) -> String {
+        let mut text = String::new();
         if let Some(broken) = &self.judgement.broken {
             text.push_str(&format!("\n  {}\n", broken.sentence()));
             for (object, fields) in &broken.state {

@@ -8,7 +8,8 @@ use std::{
 use clap::{Args, ValueEnum};
 use murphy_checker::{
     family::Family,
-    history::History,
+    history::{History, OpId},
+    pattern,
     read::Format,
     transactions::{
         Finding, Holds, Objects, Options, Orders, Report, STEPS_MAX, Transactions, VersionOrders,
@@ -22,7 +23,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{CheckArguments, exit::Failure},
-    Part,
+    Answer, Part, Pattern, Told as Said,
     consistency::{Consistency, consistency, of_operations},
 };
 
@@ -136,7 +137,7 @@ impl Judged {
     }
 
     /// Valid, invalid, unknown: invalid if one of the models does not hold.
-    pub(super) fn place(&self) -> usize {
+    fn place(&self) -> usize {
         let holds = |answer| self.levels.iter().any(|level| self.report.holds(*level) == answer);
         if holds(Holds::No) {
             1
@@ -167,14 +168,44 @@ impl Judged {
         Ok(())
     }
 
-    pub(super) fn line(&self, path: &Path, json: bool) -> String {
-        if json { self.object(path).to_string() } else { self.text(path) }
+    pub(super) fn answer(&self, path: &Path, json: bool) -> Answer {
+        let told = if json {
+            Said::Object(self.object(path))
+        } else {
+            let (word, path, subject) = (self.word(), path.display(), &self.subject);
+            let asked: Vec<&str> = self.levels.iter().map(|level| level.name()).collect();
+            let line = format!("{word:<7}  {path}  ({subject}): {}", asked.join(", "));
+            Said::Text { line, why: self.why() }
+        };
+        Answer { place: self.place(), told, pattern: self.pattern() }
     }
 
-    fn text(&self, path: &Path) -> String {
-        let (word, path, subject) = (self.word(), path.display(), &self.subject);
-        let asked: Vec<&str> = self.levels.iter().map(|level| level.name()).collect();
-        let mut text = format!("{word:<7}  {path}  ({subject}): {}", asked.join(", "));
+    /// That of all that was found, if that is why the history is invalid.
+    fn pattern(&self) -> Option<Pattern> {
+        if self.place() != 1 || self.told.is_empty() {
+            return None;
+        }
+        let of = |told: &Told| {
+            let next = |op: OpId| told.steps.iter().find(|told| told.step.from == op).map(|told| told.step);
+            let circle: Vec<(OpId, &str)> = told.steps.first().map_or_else(Vec::new, |first| {
+                let steps = std::iter::successors(Some(first.step), |step| next(step.to));
+                steps.take(told.steps.len()).map(|step| (step.from, step.dependency.name())).collect()
+            });
+            let text = if circle.is_empty() {
+                let operations: Vec<OpId> = told.transactions.iter().map(|(op, _)| *op).collect();
+                pattern::of_operations(&self.history, &operations, None)
+            } else {
+                pattern::of_circle(&self.history, &circle)
+            };
+            format!("{}\n{text}", told.phenomenon)
+        };
+        let all: Vec<String> = self.told.iter().map(of).collect();
+        let anomaly = self.told[0].phenomenon.to_string();
+        Some(Pattern::new(&anomaly, [self.family.name(), "", &all.join("\n")]))
+    }
+
+    fn why(&self) -> String {
+        let mut text = String::new();
         let undecided = self.report.undecided.iter().map(|gap| words::undecided(&self.history, gap));
         let lines = words::ruled_out(&self.report).into_iter().chain(undecided.map(|gap| format!("unknown: {gap}")));
         lines.for_each(|line| text += &format!("\n  {line}"));
