@@ -70,12 +70,14 @@ fn the_checker_agrees_with_knossos() {
 #[test]
 fn simple_histories_of_jepsen_are_valid() {
     let folder = folder().join("jepsen-simple");
-    for family in [Family::Counter, Family::JepsenCounter, Family::PnCounter, Family::ReplicatedCounter, Family::Stats]
-    {
+    for family in [Family::Counter, Family::JepsenCounter, Family::PnCounter, Family::Stats] {
         check(&folder.join("counter.edn"), family, "valid");
     }
-    use Family::{FinalReads, GSet, GSetGlobal, GrowSet, JepsenSet, ReplicatedSet, Set, SetFull, SetFullStrict};
-    for family in [GrowSet, Set, JepsenSet, SetFull, SetFullStrict, GSet, GSetGlobal, FinalReads, ReplicatedSet] {
+    // Of the counter nothing is read once all adds are over, so whether nodes agree is open.
+    check(&folder.join("counter.edn"), Family::ReplicatedCounter, "unknown");
+    check(&folder.join("set.edn"), Family::ReplicatedSet, "valid");
+    use Family::{FinalReads, GSet, GSetGlobal, GrowSet, JepsenSet, Set, SetFull, SetFullStrict};
+    for family in [GrowSet, Set, JepsenSet, SetFull, SetFullStrict, GSet, GSetGlobal, FinalReads] {
         check(&folder.join("set.edn"), family, "valid");
     }
     check(&folder.join("bank-neg.edn"), Family::Bank, "valid");
