@@ -7,10 +7,10 @@ use murphy_checker::verdict::Verdict;
 use murphy_schedule::Document;
 use murphy_sim::{Options, Run, Runner};
 
-/// `MURPHY_EXECS` schedules, 2,000 if it is not set. The long run is `MURPHY_EXECS=100000 cargo test --release`.
+/// `MURPHY_EXECS` schedules, 500 if it is not set. The long run is `MURPHY_EXECS=100000 cargo test --release`.
 #[test]
 fn the_fixed_release_is_not_blamed() {
-    let execs = std::env::var("MURPHY_EXECS").map_or(2000, |text| text.parse().expect("MURPHY_EXECS is a number"));
+    let execs = std::env::var("MURPHY_EXECS").map_or(500, |text| text.parse().expect("MURPHY_EXECS is a number"));
     let report = murphy::check(RedbTarget).seed(1).execs(execs).run();
     println!("{report:?}");
     assert_eq!(report.unknown, 0, "every run had a verdict");
