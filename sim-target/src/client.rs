@@ -469,9 +469,28 @@ impl<N: Node> Core<N> {
         self.queue.push(self.now + if known { 0 } else { AGAIN }, Event::Last { lane });
     }
 
-    /// Objects on which nodes do not agree are read again a little later: the system may not have come to rest.
+    /// What is not right yet is read again a little later: the system may not have come to rest.
     fn all_are_read(&mut self) {
         self.clients.is_all_answered = true;
+        if self.workload.last_reads == LastReads::EachNode {
+            self.find_disagreement();
+            if self.clients.unread.is_empty() && !self.is_right_in_the_end() {
+                let Clients { unread, answered, .. } = &mut self.clients;
+                unread.extend(answered.iter().map(|(read, _)| *read));
+            }
+            self.clients.answered.clear();
+        }
+        if self.clients.unread.is_empty() {
+            self.end_final_reads();
+            return self.recovered();
+        }
+        for lane in 0..self.header.clients {
+            self.queue.push(self.now + ROUND, Event::Last { lane });
+        }
+    }
+
+    /// Objects on which nodes do not agree are not known yet.
+    fn find_disagreement(&mut self) {
         let Clients { unread, answered, .. } = &mut self.clients;
         answered.sort_unstable_by_key(|(read, _)| *read);
         for of_key in answered.chunk_by(|(one, _), (other, _)| one.key == other.key) {
@@ -479,14 +498,14 @@ impl<N: Node> Core<N> {
                 unread.extend(of_key.iter().map(|(read, _)| *read));
             }
         }
-        if unread.is_empty() {
-            self.end_final_reads();
-            return self.recovered();
-        }
-        answered.clear();
-        for lane in 0..self.header.clients {
-            self.queue.push(self.now + ROUND, Event::Last { lane });
-        }
+    }
+
+    /// What the judge would say if this were the end. Nodes can agree by chance while all of them lack something: counters do.
+    fn is_right_in_the_end(&mut self) -> bool {
+        self.end_final_reads();
+        let verdict = self.observer.fork().finish(&self.history);
+        self.history.final_reads = FinalReads::Nowhere;
+        verdict.anomaly().is_none()
     }
 
     /// Where each node is read, what was read last is what they hold for good.

@@ -136,6 +136,23 @@ fn who_agrees_late_is_waited_for() {
 }
 
 #[test]
+fn who_agrees_by_chance_is_waited_for() {
+    // Each has 7 until they tell each other, and 21 then.
+    let text = format!("{HEADER}\nat 50ms invoke add k1 7 by c3 via n3").replace("k1 2", "k1 7");
+    let outcome = run(Late { tells_at: 3_000, silent_from: 9, refuses: 0 }, &text);
+    assert!(read(&outcome).contains(&(3, 7)) && read(&outcome).contains(&(3, 21)), "{:?}", read(&outcome));
+    assert!(
+        matches!(outcome.recovered, Some(took) if (2_900..3_200).contains(&(took / MS))),
+        "{:?}",
+        outcome.recovered
+    );
+    assert_eq!(anomaly(&outcome), None);
+    let outcome = run(Late { tells_at: 60, silent_from: 1, refuses: 0 }, &text);
+    assert_eq!(anomaly(&outcome), Some((Class::Invariant, "out-of-range")));
+    assert!((5_000..6_000).contains(&(outcome.time / MS)), "{}", outcome.time);
+}
+
+#[test]
 fn who_never_agrees_has_diverged() {
     let outcome = run(Late { tells_at: 60, silent_from: 2, refuses: 0 }, HEADER);
     assert_eq!((anomaly(&outcome), outcome.recovered), (Some((Class::Invariant, "diverged")), None));
