@@ -469,35 +469,29 @@ impl<N: Node> Core<N> {
         self.queue.push(self.now + if known { 0 } else { AGAIN }, Event::Last { lane });
     }
 
-    /// What is not right yet is read again a little later: the system may not have come to rest.
+    /// As long as it is not right all is read again a little later: the system may not have come to rest.
     fn all_are_read(&mut self) {
         self.clients.is_all_answered = true;
-        if self.workload.last_reads == LastReads::EachNode {
-            self.find_disagreement();
-            if self.clients.unread.is_empty() && !self.is_right_in_the_end() {
-                let Clients { unread, answered, .. } = &mut self.clients;
-                unread.extend(answered.iter().map(|(read, _)| *read));
-            }
-            self.clients.answered.clear();
-        }
-        if self.clients.unread.is_empty() {
+        if self.workload.last_reads == LastReads::AnyNode || (self.do_nodes_agree() && self.is_right_in_the_end()) {
             self.end_final_reads();
             return self.recovered();
         }
+        let Clients { unread, answered, .. } = &mut self.clients;
+        unread.extend(answered.drain(..).map(|(read, _)| read));
         for lane in 0..self.header.clients {
             self.queue.push(self.now + ROUND, Event::Last { lane });
         }
     }
 
-    /// Objects on which nodes do not agree are not known yet.
-    fn find_disagreement(&mut self) {
-        let Clients { unread, answered, .. } = &mut self.clients;
+    /// Whether all nodes have answered the same of each object.
+    fn do_nodes_agree(&mut self) -> bool {
+        let answered = &mut self.clients.answered;
         answered.sort_unstable_by_key(|(read, _)| *read);
-        for of_key in answered.chunk_by(|(one, _), (other, _)| one.key == other.key) {
-            if of_key.iter().any(|(_, op)| !is_same(&self.history, of_key[0].1, *op)) {
-                unread.extend(of_key.iter().map(|(read, _)| *read));
-            }
-        }
+        let pair = |pair: &[(FinalRead, OpId)]| {
+            let [(one, first), (other, second)] = pair else { return true };
+            one.key != other.key || is_same(&self.history, *first, *second)
+        };
+        answered.windows(2).all(pair)
     }
 
     /// What the judge would say if this were the end. Nodes can agree by chance while all of them lack something: counters do.
