@@ -8,8 +8,8 @@
 //! of that wait brought no state of the cluster that the run had not seen, and no node further; else it is a `slow-recovery`.
 //!
 //! Where each node is read in the end ([`LastReads::EachNode`]), the nodes must agree, too, and have as long for it: they are read
-//! again and again until they do, or the tenfold has passed. If they all have answered and never agreed, that is no lack of liveness:
-//! the judge of the history says what is wrong with what they hold. Links that the header slows do not excuse them; they get ten times
+//! again and again until they do and the judge of the history finds nothing wrong with it, or the tenfold has passed. If they all have
+//! answered and it was never right, that is no lack of liveness: the judge says what is wrong with what they hold. Links that the header slows do not excuse them; they get ten times
 //! the longest latency more.
 //!
 //! Nobody is blamed for what lasts: where the header slows the cluster for good (latencies, shares of processors, limits of

@@ -230,7 +230,8 @@ pub enum LastReads {
     /// Whoever a client asks of its own accord; one answer is enough.
     #[default]
     AnyNode,
-    /// Every member, each for itself, until all have answered the same or the patience of the run is over. Which reads of the history
+    /// Every member, each for itself, until all have answered the same and the judge finds nothing wrong with it, or the patience of the run
+    /// is over. Which reads of the history
     /// are final, it says in [`History::final_reads`](murphy_checker::history::History::final_reads).
     EachNode,
 }

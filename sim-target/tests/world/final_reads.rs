@@ -16,35 +16,38 @@ use crate::probe::{MS, schedule};
 /// A node that counts what it is told, and tells the others of it when a timer goes off.
 #[derive(Clone, Default)]
 struct Replica {
-    number: i64,
-    untold: i64,
+    /// By key, from 1 to 2.
+    numbers: [i64; 3],
+    untold: [i64; 3],
     tells: bool,
 }
 
 impl Node for Replica {
-    type Message = i64;
+    type Message = [i64; 3];
     type Request = CounterOp;
     type Response = Option<i64>;
     const KINDS: &'static [&'static str] = &["Add"];
 
-    fn kind(_: &i64) -> usize {
+    fn kind(_: &[i64; 3]) -> usize {
         0
     }
 
     fn on(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
         match input {
-            Input::Message { message, .. } => self.number += message,
+            Input::Message { message, .. } => (0..3).for_each(|key| self.numbers[key] += message[key]),
             Input::Timer(_) if self.tells => {
                 let me = cx.me();
                 for node in (1..=3).filter(|node| *node != me) {
                     cx.send(node, self.untold);
                 }
-                self.untold = 0;
+                self.untold = [0; 3];
             }
-            Input::Request { reply, request: CounterOp::Read(_), .. } => cx.reply(reply, Some(self.number)),
-            Input::Request { reply, request: CounterOp::Add(_, more), .. } => {
-                self.number += more;
-                self.untold += more;
+            Input::Request { reply, request: CounterOp::Read(key), .. } => {
+                cx.reply(reply, Some(self.numbers[key as usize]));
+            }
+            Input::Request { reply, request: CounterOp::Add(key, more), .. } => {
+                self.numbers[key as usize] += more;
+                self.untold[key as usize] += more;
                 cx.reply(reply, None);
             }
             _ => {}
@@ -133,6 +136,25 @@ fn who_agrees_late_is_waited_for() {
         "{:?}",
         outcome.recovered
     );
+}
+
+#[test]
+fn who_agrees_by_chance_is_waited_for() {
+    // Each has 7 until they tell each other, and 21 then.
+    let text = format!("{HEADER}\nat 50ms invoke add k1 7 by c3 via n3").replace("k1 2", "k1 7");
+    // On another object they do not agree meanwhile.
+    let text = format!("{text}\nat 55ms invoke add k2 1 by c1 via n1").replace("keys 1", "keys 2");
+    let outcome = run(Late { tells_at: 3_000, silent_from: 9, refuses: 0 }, &text);
+    assert!(read(&outcome).contains(&(3, 7)) && read(&outcome).contains(&(3, 21)), "{:?}", read(&outcome));
+    assert!(
+        matches!(outcome.recovered, Some(took) if (2_900..3_200).contains(&(took / MS))),
+        "{:?}",
+        outcome.recovered
+    );
+    assert_eq!(anomaly(&outcome), None);
+    let outcome = run(Late { tells_at: 60, silent_from: 1, refuses: 0 }, &text);
+    assert_eq!(anomaly(&outcome), Some((Class::Invariant, "out-of-range")));
+    assert!((5_000..6_000).contains(&(outcome.time / MS)), "{}", outcome.time);
 }
 
 #[test]
