@@ -126,7 +126,7 @@ fn groups(header: &Header, names: &BTreeMap<Name, String>) -> Vec<Entry> {
     let dcs = usize::from(header.dcs);
     let declaration = |at: usize| {
         let group = header.groups[at];
-        let name = (group.name != Name::ANY).then(|| ("name", Tree::text(printer.guarded_name(group.name))));
+        let name = (group.name != Name::ANY).then(|| ("name", Tree::text(header::spelled_group(header, at, &printer))));
         let members = (at >= dcs || group.members != 0).then(|| ("members", members(group.members)));
         Tree::map(name.into_iter().chain(members))
     };

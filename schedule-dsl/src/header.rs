@@ -83,16 +83,24 @@ fn groups(header: &Header, printer: &Printer<'_>) -> Vec<(Line, Option<String>)>
     let plain = dcs > 0 && header.groups[..dcs].iter().all(|group| *group == Group::default());
     let text = |at: usize| match (at < dcs, plain) {
         (true, true) => (at == 0).then(|| format!("dcs {dcs}")),
-        (true, false) => Some(declaration("dc", header.groups[at], printer)),
-        (false, _) => (header.groups[at].name != Name::ANY).then(|| declaration("group", header.groups[at], printer)),
+        (true, false) => Some(declaration("dc", header, at, printer)),
+        (false, _) => (header.groups[at].name != Name::ANY).then(|| declaration("group", header, at, printer)),
     };
     (0..GROUPS_MAX).map(|at| (Line::Group(at), text(at))).collect()
 }
 
-fn declaration(word: &str, group: Group, printer: &Printer<'_>) -> String {
-    let name = (group.name != Name::ANY).then(|| format!(" {}", printer.guarded_name(group.name)));
+fn declaration(word: &str, header: &Header, at: usize, printer: &Printer<'_>) -> String {
+    let group = header.groups[at];
+    let name = (group.name != Name::ANY).then(|| format!(" {}", spelled_group(header, at, printer)));
     let members = (word == "group" || group.members != 0).then(|| format!(" {}", braces(group.members)));
     word.to_owned() + &name.unwrap_or_default() + &members.unwrap_or_default()
+}
+
+/// How a declaration spells its name: by hash, if another above has the same, which as a word would not be read.
+pub(crate) fn spelled_group(header: &Header, at: usize, printer: &Printer<'_>) -> String {
+    let name = header.groups[at].name;
+    let is_taken = header.groups[..at].iter().any(|group| group.name == name);
+    if is_taken { format!("name:{:04x}", name.0) } else { printer.guarded_name(name) }
 }
 
 /// The pairs of data centres, in the order of their latencies.

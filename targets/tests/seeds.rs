@@ -32,7 +32,7 @@ fn outcomes(name: &str) -> Vec<(String, Outcome)> {
 
 #[test]
 fn no_seed_blames_a_correct_system() {
-    for target in ["raft-kv", "isr-log", "paxos-register"] {
+    for target in ["raft-kv", "cycle", "isr-log", "paxos-register", "crdt-store", "lock-service", "raft-rs"] {
         for (seed, outcome) in outcomes(target) {
             assert!(outcome.verdict.anomaly().is_none(), "{target}, {seed}: {:?}", outcome.verdict);
         }

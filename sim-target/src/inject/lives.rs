@@ -345,7 +345,8 @@ impl<N: Node> Core<N> {
     pub(super) fn release(&mut self, node: usize) {
         let all_end = self.phase != Phase::Chaos || self.plan.calm;
         let host = &mut self.hosts[node];
-        host.down_by -= 1;
+        // Nothing holds it any more if all was healed as it went down.
+        host.down_by = host.down_by.saturating_sub(1);
         if all_end {
             return;
         }

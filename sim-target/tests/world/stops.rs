@@ -313,3 +313,12 @@ fn a_node_is_replaced_by_a_new_one_that_has_to_be_added_again() {
     // Nobody promised to survive that.
     check(polite(), "at 100ms redeploy n1, rejoin after 300ms", "0 start [0]");
 }
+
+#[test]
+fn all_may_be_healed_in_the_midst_of_a_stop() {
+    let outcome = second(polite(), "at 100ms stop all drain 10us, restart after 1us\nbefore n1 stops #1 heal");
+    for node in 1..=2 {
+        let fate = fate(&outcome, node);
+        assert!(fate.starts_with("0 start [0] 100 ") && fate.matches("start").count() == 2, "n{node}: {fate}");
+    }
+}
