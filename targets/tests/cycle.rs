@@ -38,16 +38,6 @@ fn without_faults_every_transaction_ends_and_some_abort() {
 }
 
 #[test]
-fn random_schedules_blame_nobody() {
-    let mut runner = runner(None);
-    let execs = std::env::var("MURPHY_EXECS").map_or(3000, |execs| execs.parse().expect("a number of executions"));
-    for index in 0..execs {
-        let outcome = runner.run(&random(index), Options::SEARCH);
-        assert_eq!(outcome.verdict, Verdict::Valid, "schedule {index}");
-    }
-}
-
-#[test]
 fn random_schedules_break_the_ring_where_nothing_is_validated() {
     let mut runner = runner(Some("unvalidated"));
     let broken = |verdict: &Verdict| matches!(verdict, Verdict::Invalid(found) if found.name == "broken-ring");

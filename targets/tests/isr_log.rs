@@ -1,10 +1,10 @@
 //! `isr-log` keeps its promises, and the planted bug breaks them where its hand-written schedule says.
 
-use std::{collections::BTreeSet, rc::Rc};
+use std::rc::Rc;
 
 use murphy_checker::{history::Completion, verdict::Verdict};
 use murphy_schedule::{Dice, Document, Header, Schedule, mutate};
-use murphy_sim::{Options, Run, Runner, marks, vocabulary};
+use murphy_sim::{Options, Run, Runner, vocabulary};
 use murphy_targets::isr_log::IsrLog;
 
 fn runner(bug: Option<&str>) -> Runner<IsrLog> {
@@ -63,35 +63,8 @@ fn without_faults_every_operation_succeeds() {
 }
 
 #[test]
-fn random_schedules_blame_nobody() {
-    let mut runner = runner(None);
-    let execs = std::env::var("MURPHY_EXECS").map_or(3000, |execs| execs.parse().expect("a number of executions"));
-    for index in 0..execs {
-        let schedule = random(index);
-        let outcome = runner.run(&schedule, Options::SEARCH);
-        assert!(matches!(outcome.verdict, Verdict::Valid), "schedule {index}: {:?}\n{schedule:?}", outcome.verdict);
-    }
-}
-
-#[test]
 fn random_schedules_find_the_planted_bug() {
     let mut runner = runner(Some("F4"));
     let found = (0..30_000).find(|index| runner.run(&random(*index), Options::SEARCH).verdict.anomaly().is_some());
     assert!(found.is_some());
-}
-
-#[test]
-fn every_mark_can_be_hit() {
-    let mut runner = runner(None);
-    let mut unhit: BTreeSet<_> = vocabulary(&IsrLog).marks.spellings().iter().cloned().collect();
-    for index in 0..20_000 {
-        let hits = &runner.run(&random(index), Options::SEARCH).signals.marks;
-        for (name, _) in marks::names().iter().zip(hits).filter(|(_, hits)| **hits > 0) {
-            unhit.remove(*name);
-        }
-        if unhit.is_empty() {
-            return;
-        }
-    }
-    panic!("never hit: {unhit:?}");
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, rc::Rc};
 
 use murphy_checker::{history::Completion, verdict::Verdict};
 use murphy_schedule::{Dice, Document, Header, Schedule, mutate};
-use murphy_sim::{Options, Run, Runner, marks, vocabulary};
+use murphy_sim::{Options, Run, Runner, vocabulary};
 use murphy_targets::redb::RedbTarget;
 
 fn runner() -> Runner<RedbTarget> {
@@ -59,20 +59,4 @@ fn random_schedules_say_nothing_else_against_it() {
     for (index, name) in found {
         assert!(name.contains("raw-file-len") || name.contains("cannot-be-opened"), "schedule {index}: {name}");
     }
-}
-
-#[test]
-fn every_mark_can_be_hit() {
-    let mut runner = runner();
-    let mut unhit: BTreeSet<_> = vocabulary(&RedbTarget).marks.spellings().iter().cloned().collect();
-    for index in 0..3_000 {
-        let hits = &runner.run(&random(index), Options::SEARCH).signals.marks;
-        for (name, _) in marks::names().iter().zip(hits).filter(|(_, hits)| **hits > 0) {
-            unhit.remove(*name);
-        }
-        if unhit.is_empty() {
-            return;
-        }
-    }
-    panic!("never hit: {unhit:?}");
 }
