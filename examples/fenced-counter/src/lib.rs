@@ -14,8 +14,8 @@ mod worker;
 use std::time::Duration;
 
 use murphy::{
-    About, Boot, Completion, Context, Counter, CounterOp, First, Input, Lock, LockOp, Node, NodeId, Promise,
-    Routing, StateView, Target, Workload,
+    About, Boot, Completion, Context, Counter, CounterOp, First, Input, Lock, LockOp, Node, NodeId, Promise, Routing,
+    StateView, Target, Workload,
 };
 
 use lock::LockServer;
