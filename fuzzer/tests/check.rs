@@ -510,6 +510,14 @@ fn a_pattern_of_several_files_is_explained_once() {
     let text = String::from_utf8(place.read("known.txt")).expect("it is text");
     assert!(text.ends_with("  never-written, first seen in c.edn\n") && text.lines().count() == 3, "{text}");
     assert_eq!(place.murphy("check a.edn c.edn --known known.txt").out.matches("picture:").count(), 0);
+    // Whose last line was left open is no reason to lose a name; what is no name is pointed at, and nothing is added.
+    place.write("open.txt", id);
+    place.murphy("check c.edn --known open.txt");
+    let text = String::from_utf8(place.read("open.txt")).expect("it is text");
+    assert!(text.starts_with(&format!("{id}\n")) && text.lines().count() == 2, "{text}");
+    place.write("garbage.txt", "# ours\n???\n");
+    place.murphy("check a.edn --known garbage.txt").complains(2, &["garbage.txt:2", "found `???`", "six letters"]);
+    assert_eq!(place.read("garbage.txt"), b"# ours\n???\n");
     // Transactions have patterns, too.
     place.write("skew.edn", SKEW);
     place.write("also.edn", SKEW.replace(":process 0", ":process 5").replace("[:w 2 1]", "[:w 2 9]"));

@@ -60,6 +60,8 @@ pub(super) enum Failure {
     Itself(PathBuf),
     #[error("{}:{error}", path.display())]
     History { path: PathBuf, error: ReadError },
+    #[error("{}:{line}: found `{found}`, expected a pattern's name: six letters, and any words behind it", path.display())]
+    Pattern { path: PathBuf, line: usize, found: String },
     #[error(transparent)]
     Clocks(#[from] Contradictory),
     #[error(transparent)]
@@ -102,7 +104,11 @@ impl Failure {
             Self::Harness(_) | Self::NoTarget | Self::WhichTarget(_) | Self::WrongForm { .. } => Exit::Usage,
             Self::Nemesis(_) | Self::UnknownFault { .. } => Exit::Usage,
             Self::Invariant(_) | Self::NotForHistories { .. } => Exit::Usage,
-            Self::Clocks(_) | Self::History { .. } | Self::WhichModel(..) | Self::NotJudged { .. } => Exit::Usage,
+            Self::Clocks(_)
+            | Self::Pattern { .. }
+            | Self::History { .. }
+            | Self::WhichModel(..)
+            | Self::NotJudged { .. } => Exit::Usage,
             Self::Source(
                 SourceError::Mistakes(_)
                 | SourceError::Unknown { .. }

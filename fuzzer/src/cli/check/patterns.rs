@@ -42,12 +42,18 @@ impl Known {
             Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
             read => read.map_err(Failure::file("read", path))?,
         };
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let patterns = lines.map(|line| {
-            let (id, words) = line.split_once(char::is_whitespace).unwrap_or((line, line));
-            (id.to_owned(), words.trim().to_owned())
+        let lines = (1..).zip(text.lines().map(str::trim));
+        let patterns = lines.filter(|(_, text)| !text.is_empty() && !text.starts_with('#')).map(|(line, text)| {
+            let (id, words) = text.split_once(char::is_whitespace).unwrap_or((text, text));
+            if id.len() != 6 || !id.bytes().all(|letter| letter.is_ascii_lowercase()) {
+                return Err(Failure::Pattern { path: path.to_path_buf(), line, found: id.to_owned() });
+            }
+            Ok((id.to_owned(), words.trim().to_owned()))
         });
-        Ok(Self { patterns: patterns.collect(), file: Some(path.to_path_buf()), new: String::new() })
+        let patterns = patterns.collect::<Result<_, _>>()?;
+        // What is added begins on a line of its own, even if somebody's editor left the last one open.
+        let new = if text.is_empty() || text.ends_with('\n') { String::new() } else { "\n".to_owned() };
+        Ok(Self { patterns, file: Some(path.to_path_buf()), new })
     }
 
     /// Who had a pattern before; from now on it is known of `path`.
@@ -63,7 +69,7 @@ impl Known {
 
     /// Adds to the file what is new.
     pub(super) fn write(&self) -> Result<(), Failure> {
-        let Some(path) = self.file.as_ref().filter(|_| !self.new.is_empty()) else { return Ok(()) };
+        let Some(path) = self.file.as_ref().filter(|_| !self.new.trim().is_empty()) else { return Ok(()) };
         let file = fs::OpenOptions::new().create(true).append(true).open(path);
         file.and_then(|mut file| file.write_all(self.new.as_bytes())).map_err(Failure::file("write", path))
     }
