@@ -117,6 +117,11 @@ impl Clock {
         shown
     }
 
+    /// The process crashes: what a handler of it would have seen later, had it lived, nobody has seen.
+    pub(crate) fn forget_foreseen(&mut self) {
+        self.foreseen.set(0);
+    }
+
     /// The first moment of true time at which the monotonic clock shows `mono`, if it runs on as it does now; `None`: never.
     #[inline]
     pub(crate) fn when(&self, mono: u64) -> Option<u64> {

@@ -903,6 +903,7 @@ impl<N: Node> Core<N> {
         host.timers.clear();
         host.backlog.clear();
         host.ahead = None;
+        host.clock.forget_foreseen();
         host.memory = 0;
         host.pending.clear();
         host.disk.crash(disk, &mut Dice::new(seed));

@@ -88,3 +88,22 @@ fn random_schedules_find_every_planted_bug() {
         assert!(found.is_some(), "{bug} is not found");
     }
 }
+
+/// A commit is made and its answer lost. A copy of the read before it comes late, and is fenced: that is no answer to the commit.
+#[test]
+fn a_late_read_that_is_fenced_calls_no_commit_failed() {
+    let text = "murphy 1\ntarget lock-service\nseed 0x5b298f82d149045\nnodes 5, clients 4, keys 1, ops 22\n\
+        phases chaos 400ms, heal 1s, settle 3s\nbefore send Committed n2->n5 #4 loss\n\
+        before send Read n5->n2 #5 duplicate lag 21ms\n\
+        after manager write #1 +100ms disk-delay manager takes 90ms for lease\n";
+    assert_eq!(anomaly(text, None), None);
+}
+
+/// A manager that crashes while it waits for its disk has not seen the time at which it would have gone on.
+#[test]
+fn a_clock_is_not_where_a_handler_foresaw_it_that_a_crash_ended() {
+    let text = "murphy 1\ntarget lock-service\nseed 0x5cd2f7f68f6226bd\nnodes 4, clients 2, keys 1, ops 42\n\
+        phases chaos 3s, heal 1s, settle 3s\ns14: at 0s note\nat 900ms attrition n1 gap 3ms down 0s for 200ms\n\
+        after s14 begins +20us disk-delay manager on read takes bimodal 670us or 202ms share 5%\n";
+    assert_eq!(anomaly(text, None), None);
+}

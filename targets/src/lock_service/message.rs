@@ -91,6 +91,8 @@ pub enum Message {
     Fenced {
         /// For what.
         attempt: Attempt,
+        /// It answers a commit, rather than a read: a read can come once more when the commit behind it is made.
+        is_commit: bool,
     },
 }
 

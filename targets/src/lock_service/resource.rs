@@ -83,7 +83,7 @@ impl Resource {
     fn read(&mut self, attempt: Attempt, locks: &[Held], cx: &mut Cx<'_>) -> Message {
         if !self.admits(locks) {
             sometimes!(true, "a read is fenced");
-            return Message::Fenced { attempt };
+            return Message::Fenced { attempt, is_commit: false };
         }
         let mut record = vec![FENCE];
         for lock in locks.iter().filter(|lock| lock.token > self.fence(lock.key)) {
@@ -111,7 +111,7 @@ impl Resource {
         }
         if !self.admits(locks) {
             sometimes!(true, "a commit is fenced");
-            return Message::Fenced { attempt };
+            return Message::Fenced { attempt, is_commit: true };
         }
         let mut record = vec![COMMIT, worker.into(), attempt];
         for list in lists {

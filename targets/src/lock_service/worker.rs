@@ -80,7 +80,12 @@ impl Worker {
                 self.on_lists(&lists, cx)
             }
             Message::Committed { attempt } if current == Some((attempt, Stage::Committing)) => self.succeed(cx),
-            Message::Fenced { attempt } if current.is_some_and(|(current, _)| current == attempt) => self.fail(cx),
+            Message::Fenced { attempt, is_commit } => {
+                let stage = if is_commit { Stage::Committing } else { Stage::Reading };
+                if current == Some((attempt, stage)) {
+                    self.fail(cx);
+                }
+            }
             _ => {}
         }
     }
