@@ -4,7 +4,7 @@
 //! at the start of each term, reads by ReadIndex and under leases, sessions that let a client ask again, leaders that step down when
 //! they have lost touch with a majority, snapshots, changes of one voter at a time, transfers of leadership. Each planted bug is one switch at one decision point; with all of them off, no
 //! schedule of crashes, partitions, lost, late, repeated and reordered messages may get this target blamed, whatever wall clocks
-//! show, as long as monotonic clocks are right but for [`CLOCK_ERROR`].
+//! show, as long as monotonic clocks are right but for 10 ms.
 //!
 //! Deliberately absent: batching of client requests, snapshots in pieces, learners, joint consensus.
 
