@@ -3,10 +3,7 @@
 //! The operation of slot i of a lane is keyed by (lane, i) alone, and a busy lane skips its slot, so changing one operation
 //! shifts no other. A process whose operation ends `info` retires; its number is lane + lanes × retirements.
 
-use murphy_checker::{
-    checkers::replicated::is_same,
-    history::{Call, Completion, FinalReads, NodeId, OpId, Process, Value},
-};
+use murphy_checker::history::{Call, Completion, FinalReads, NodeId, OpId, Process, Value};
 use murphy_schedule::{Nodes, Side, field::Operation};
 
 use crate::{
@@ -80,8 +77,8 @@ pub(crate) struct Clients {
     observed: Vec<u64>,
     /// Final reads that have not succeeded yet.
     unread: Vec<FinalRead>,
-    /// Those that have, of objects that are read at each node, and the operations that were them.
-    answered: Vec<(FinalRead, OpId)>,
+    /// Those that have, of objects that are read at each node.
+    answered: Vec<FinalRead>,
     /// When final reads began.
     settled_at: u64,
     /// Each node has answered each of its final reads at least once.
@@ -411,7 +408,7 @@ impl<N: Node> Core<N> {
         let anomaly = self.observer.complete(op, &self.history);
         self.violate(anomaly);
         if let Some(read) = last {
-            self.on_last_read(lane, read, op, matches!(completion, Completion::Ok(_)));
+            self.on_last_read(lane, read, matches!(completion, Completion::Ok(_)));
         }
         self.fire(Side::After, Moment::Complete(call.function));
     }
@@ -458,11 +455,11 @@ impl<N: Node> Core<N> {
         self.invoke(lane, id, call, read.node.map(usize::from));
     }
 
-    fn on_last_read(&mut self, lane: u8, read: FinalRead, op: OpId, known: bool) {
+    fn on_last_read(&mut self, lane: u8, read: FinalRead, known: bool) {
         if known {
             self.clients.unread.retain(|unread| *unread != read);
             if read.node.is_some() {
-                self.clients.answered.push((read, op));
+                self.clients.answered.push(read);
             }
         }
         if self.clients.unread.is_empty() {
@@ -474,26 +471,16 @@ impl<N: Node> Core<N> {
     /// As long as it is not right all is read again a little later: the system may not have come to rest.
     fn all_are_read(&mut self) {
         self.clients.is_all_answered = true;
-        if self.workload.last_reads == LastReads::AnyNode || (self.do_nodes_agree() && self.is_right_in_the_end()) {
+        if self.workload.last_reads == LastReads::AnyNode || self.is_right_in_the_end() {
             self.end_final_reads();
             return self.recovered();
         }
         let Clients { unread, answered, .. } = &mut self.clients;
-        unread.extend(answered.drain(..).map(|(read, _)| read));
+        unread.append(answered);
+        unread.sort_unstable();
         for lane in 0..self.header.clients {
             self.queue.push(self.now + ROUND, Event::Last { lane });
         }
-    }
-
-    /// Whether all nodes have answered the same of each object.
-    fn do_nodes_agree(&mut self) -> bool {
-        let answered = &mut self.clients.answered;
-        answered.sort_unstable_by_key(|(read, _)| *read);
-        let pair = |pair: &[(FinalRead, OpId)]| {
-            let [(one, first), (other, second)] = pair else { return true };
-            one.key != other.key || is_same(&self.history, *first, *second)
-        };
-        answered.windows(2).all(pair)
     }
 
     /// What the judge would say if this were the end. Nodes can agree by chance while all of them lack something: counters do.

@@ -13,6 +13,7 @@ pub mod paxos_register;
 pub mod raft_kv;
 pub mod raft_rs;
 pub mod redb;
+mod words;
 
 use murphy_sim::{AnyTarget, Shared, echo::Echo};
 

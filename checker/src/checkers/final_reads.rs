@@ -152,16 +152,9 @@ mod tests {
     /// The definition, node by node.
     fn oracle(history: &History) -> Clauses {
         let adds = || ops(history).filter(|(_, one)| one.call.function == 0);
-        let ends = |op| [invoked(history, op), Some(completed(history, op)).filter(|at| *at < usize::MAX).unwrap_or(0)];
-        let last_add = adds().flat_map(|(op, _)| ends(op)).max().unwrap_or(0);
-        let nodes: BTreeSet<u16> = history.operations.iter().map(|one| one.node).collect();
-        let of = |node: u16| {
-            let reads = ops(history).filter(move |(_, one)| one.node == node && one.call.function == 1 && is_ok(one));
-            let last = reads.max_by_key(|(op, _)| completed(history, *op))?;
-            let items: BTreeSet<u64> = numbers(history, last.0).into_iter().collect();
-            (invoked(history, last.0) >= last_add).then_some(items)
-        };
-        let finals: Vec<BTreeSet<u64>> = nodes.iter().filter_map(|node| of(*node)).collect();
+        let reads = last_reads(history);
+        let items = |read| numbers(history, read).into_iter().collect();
+        let finals: Vec<BTreeSet<u64>> = reads.iter().flatten().copied().map(items).collect();
         if finals.is_empty() {
             return None;
         }
@@ -169,7 +162,7 @@ mod tests {
         let sure: BTreeSet<u64> =
             adds().filter(|(_, one)| is_ok(one)).filter_map(|(_, one)| int(one.call.input)).collect();
         clauses([
-            ("final-read-missing", finals.len() < nodes.len()),
+            ("final-read-missing", finals.len() < reads.len()),
             ("final-reads-differ", finals.iter().any(|read| *read != finals[0])),
             ("lost", finals.iter().any(|read| !sure.is_subset(read))),
             ("unexpected", finals.iter().any(|read| !read.is_subset(&asked))),

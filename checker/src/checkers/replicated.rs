@@ -75,7 +75,7 @@ impl<C: Checker> Replicated<C> {
 }
 
 /// Whether two reads returned the same, lists in any order.
-pub fn is_same(history: &History, one: OpId, other: OpId) -> bool {
+fn is_same(history: &History, one: OpId, other: OpId) -> bool {
     match (output(history, one), output(history, other)) {
         (Some(Value::List(_)), Some(Value::List(_))) => {
             let [one, other] = [one, other].map(|op| {
@@ -216,28 +216,21 @@ mod tests {
     /// The definition of the end, node by node; what is online is the judge's of the object.
     fn oracle(history: &History) -> Clauses {
         let adds = || ops(history).filter(|(_, one)| one.call.function == 0);
-        let ends = |op| [invoked(history, op), Some(completed(history, op)).filter(|at| *at < usize::MAX).unwrap_or(0)];
-        let last_add = adds().flat_map(|(op, _)| ends(op)).max().unwrap_or(0);
-        let nodes: BTreeSet<u16> = history.operations.iter().map(|one| one.node).collect();
-        let of = |node: u16| {
-            let reads = ops(history).filter(move |(_, one)| one.node == node && one.call.function == 1 && is_ok(one));
-            let last = reads.max_by_key(|(op, _)| completed(history, *op))?.0;
-            (invoked(history, last) >= last_add).then_some(last)
-        };
-        let finals: Vec<OpId> = nodes.iter().filter_map(|node| of(*node)).collect();
+        let reads = last_reads(history);
+        let finals: Vec<OpId> = reads.iter().flatten().copied().collect();
         let differ = finals.iter().any(|read| !is_same(history, *read, finals[0]));
         let holds = |name: &'static str| {
             let by_node = observe(&mut ByKey::new(GSet::new(super::View::Node)), history);
             by_node.anomaly().is_some_and(|found| found.name == name)
         };
         let online = ["missing", "non-monotonic-read", "unexpected"].map(|name| (name, holds(name)));
-        if online.iter().all(|(_, holds)| !holds) && !differ && (finals.is_empty() || finals.len() < nodes.len()) {
+        if online.iter().all(|(_, holds)| !holds) && !differ && (finals.is_empty() || finals.len() < reads.len()) {
             return None;
         }
         let items = |read: OpId| numbers(history, read).into_iter().collect::<BTreeSet<u64>>();
         let sure = || adds().filter(|(_, one)| is_ok(one)).filter_map(|(_, one)| int(one.call.input)).collect();
         let lacks =
-            finals.len() == nodes.len() && finals.iter().any(|read| !BTreeSet::is_subset(&sure(), &items(*read)));
+            finals.len() == reads.len() && finals.iter().any(|read| !BTreeSet::is_subset(&sure(), &items(*read)));
         let (any_online, [missing, gone, unexpected]) = (online.iter().any(|(_, holds)| *holds), online);
         clauses([("diverged", differ), ("missing", missing.1 || (lacks && !any_online)), gone, unexpected])
     }

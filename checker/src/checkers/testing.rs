@@ -220,6 +220,21 @@ pub(crate) fn completed(history: &History, op: OpId) -> usize {
     history.events.iter().position(|event| *event == Event::Complete(op)).unwrap_or(usize::MAX)
 }
 
+/// Of each node that was asked anything, its last read, if that was asked for after the last update had ended. An update is function 0,
+/// a read is function 1.
+pub(crate) fn last_reads(history: &History) -> Vec<Option<OpId>> {
+    let updates = ops(history).filter(|(_, one)| one.call.function == 0);
+    let ends = |op| [invoked(history, op), Some(completed(history, op)).filter(|at| *at < usize::MAX).unwrap_or(0)];
+    let last_update = updates.flat_map(|(op, _)| ends(op)).max().unwrap_or(0);
+    let nodes: BTreeSet<u16> = history.operations.iter().map(|one| one.node).collect();
+    let of = |node: u16| {
+        let reads = ops(history).filter(move |(_, one)| one.node == node && one.call.function == 1 && is_ok(one));
+        let last = reads.max_by_key(|(op, _)| completed(history, *op))?.0;
+        (invoked(history, last) >= last_update).then_some(last)
+    };
+    nodes.into_iter().map(of).collect()
+}
+
 /// What clients of a queue ask.
 pub(crate) fn queue_calls(pick: u8, value: u8) -> String {
     match pick % 8 {

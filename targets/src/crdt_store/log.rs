@@ -5,6 +5,8 @@
 
 use murphy_sim::{Context, File, Layout, NodeId};
 
+use crate::words;
+
 use super::{
     Seq, WINDOW,
     node::Replica,
@@ -62,12 +64,8 @@ impl Log {
             Change::Add { key, element } => (ADD, key, element),
             Change::Count { key, amount } => (COUNT, key, amount.cast_unsigned()),
         };
-        let mut record = [0; WORDS * 8];
-        let words = [update.origin.into(), update.seq, kind, key.into(), value];
-        for (bytes, word) in record.chunks_exact_mut(8).zip(words) {
-            bytes.copy_from_slice(&word.to_le_bytes());
-        }
-        cx.append(FILE, &record).expect("fail-stop: cannot write the updates");
+        let record: [u64; WORDS] = [update.origin.into(), update.seq, kind, key.into(), value];
+        cx.append(FILE, &words::bytes(&record)).expect("fail-stop: cannot write the updates");
     }
 
     pub(super) fn sync(cx: &mut Context<'_, Replica>) {
@@ -101,11 +99,7 @@ impl Log {
 }
 
 fn decode(record: &[u8]) -> Update {
-    let mut words = [0; WORDS];
-    for (word, bytes) in words.iter_mut().zip(record.chunks_exact(8)) {
-        *word = u64::from_le_bytes(bytes.try_into().expect("chunks of 8 bytes"));
-    }
-    let [origin, seq, kind, key, value] = words;
+    let [origin, seq, kind, key, value]: [u64; WORDS] = words::exactly(record);
     let change = match kind {
         ADD => Change::Add { key: key as u32, element: value },
         COUNT => Change::Count { key: key as u32, amount: value.cast_signed() },

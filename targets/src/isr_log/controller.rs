@@ -5,6 +5,8 @@
 
 use murphy_sim::{Boot, Capture, Context, File, NodeId, StateView, Timer, sometimes};
 
+use crate::words;
+
 use super::{Epoch, HEARTBEAT, SESSION, message::Message, node::IsrNode};
 
 const METADATA: File = File("metadata");
@@ -35,11 +37,7 @@ impl Decision {
     }
 
     fn of(bytes: &[u8]) -> Self {
-        let mut words = [0; WORDS];
-        for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
-            *word = u64::from_le_bytes(bytes.try_into().expect("chunks of 8 bytes"));
-        }
-        let [version, epoch, leader, in_sync] = words;
+        let [version, epoch, leader, in_sync] = words::exactly(bytes);
         let leader = Some(leader as NodeId).filter(|leader| *leader != 0);
         Self { version, epoch, leader, in_sync: in_sync as u32 }
     }
@@ -159,11 +157,7 @@ impl Controller {
 
     fn decide(&mut self, next: Decision, cx: &mut Context<'_, IsrNode>) {
         self.decision = Decision { version: self.decision.version + 1, ..next };
-        let mut bytes = [0; WORDS * 8];
-        for (bytes, word) in bytes.chunks_exact_mut(8).zip(self.decision.words()) {
-            bytes.copy_from_slice(&word.to_le_bytes());
-        }
-        cx.replace(METADATA, &bytes).expect("fail-stop: cannot write the metadata");
+        cx.replace(METADATA, &words::bytes(&self.decision.words())).expect("fail-stop: cannot write the metadata");
         for session in &self.sessions {
             self.tell(*session, None, cx);
         }

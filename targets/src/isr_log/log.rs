@@ -5,6 +5,8 @@
 
 use murphy_sim::{Context, File, Layout, sometimes};
 
+use crate::words;
+
 use super::{Epoch, Offset, node::IsrNode};
 
 const LOG: File = File("log");
@@ -13,13 +15,14 @@ const LOG: File = File("log");
 const ENTRY: u64 = 1;
 const TRUNCATE: u64 = 2;
 const HIGH_WATERMARK: u64 = 3;
-const WORDS_MAX: usize = 5;
+/// The words of an entry.
+const ENTRY_WORDS: usize = 5;
 
 /// Where the parts of a line are, for faults that aim at them.
 pub(super) fn layout(record: &[u8]) -> Layout {
     let word = |at: usize| at * 8..at * 8 + 8;
     let many = record.len() / 8;
-    let names: &[&'static str] = if many == WORDS_MAX { &["offset", "epoch", "key", "element"] } else { &["to"] };
+    let names: &[&'static str] = if many == ENTRY_WORDS { &["offset", "epoch", "key", "element"] } else { &["to"] };
     let all = Layout::new(0..record.len()).kind(word(0));
     (1..many).zip(names).fold(all, |layout, (at, name)| layout.field(name, word(at)))
 }
@@ -47,11 +50,7 @@ impl Log {
     pub(super) fn replay(cx: &mut Context<'_, IsrNode>) -> Self {
         let mut log = Self { entries: Vec::with_capacity(64), high_watermark: 0 };
         for record in cx.records(LOG).expect("fail-stop: cannot read the log") {
-            let mut words = [0; WORDS_MAX];
-            for (word, bytes) in words.iter_mut().zip(record.chunks_exact(8)) {
-                *word = u64::from_le_bytes(bytes.try_into().expect("chunks of 8 bytes"));
-            }
-            match words[..(record.len() / 8).min(WORDS_MAX)] {
+            match *words::words(&record) {
                 [ENTRY, offset, epoch, key, element] => {
                     assert_eq!(offset, log.end(), "fail-stop: the log on disk has a gap");
                     log.entries.push(Entry { epoch, key: key as u32, element });
@@ -130,11 +129,7 @@ impl Log {
 }
 
 fn write(words: &[u64], cx: &mut Context<'_, IsrNode>) {
-    let mut line = [0; WORDS_MAX * 8];
-    for (bytes, word) in line.chunks_exact_mut(8).zip(words) {
-        bytes.copy_from_slice(&word.to_le_bytes());
-    }
-    cx.append(LOG, &line[..words.len() * 8]).expect("fail-stop: cannot write the log");
+    cx.append(LOG, &words::bytes(words)).expect("fail-stop: cannot write the log");
 }
 
 fn sync(cx: &mut Context<'_, IsrNode>) {

@@ -13,10 +13,12 @@ use std::{
 
 use murphy_sim::{Boot, File, Layout, LockOp, NodeId, ReplyTo, StateView, Timer, sometimes};
 
+use crate::words::{bytes, words};
+
 use super::{
-    Cx, LEASE, Response, Token, WAIT, bytes,
+    Cx, LEASE, Response, Token, WAIT,
     message::{Attempt, Held, Message},
-    nanos, words,
+    nanos,
 };
 
 const GRANTS: File = File("grants");

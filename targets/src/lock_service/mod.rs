@@ -201,15 +201,6 @@ fn hear_transaction(_: &Vec<ListAppendPart>, response: Response) -> Completion<V
     }
 }
 
-/// 64-bit words, little-endian: what records are made of.
-fn bytes(words: &[u64]) -> Vec<u8> {
-    words.iter().flat_map(|word| word.to_le_bytes()).collect()
-}
-
-fn words(record: &[u8]) -> Vec<u64> {
-    record.chunks_exact(8).map(|bytes| u64::from_le_bytes(bytes.try_into().expect("chunks of 8 bytes"))).collect()
-}
-
 fn nanos(time: Duration) -> u64 {
     time.as_nanos() as u64
 }

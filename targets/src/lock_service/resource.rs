@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use murphy_sim::{Boot, File, Layout, NodeId, StateView, sometimes};
 
+use crate::words::{bytes, words};
+
 use super::{
-    Cx, Token, bytes,
+    Cx, Token,
     message::{Attempt, Held, List, Message},
-    words,
 };
 
 const LISTS: File = File("lists");

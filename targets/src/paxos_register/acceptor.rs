@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use murphy_sim::{Context, File, Layout, sometimes};
 
+use crate::words;
+
 use super::{
     message::{Ballot, Known},
     node::PaxosNode,
@@ -122,10 +124,7 @@ impl Acceptor {
     pub(super) fn replay(accepts_below_accepted: bool, cx: &mut Context<'_, PaxosNode>) -> Self {
         let mut registers = BTreeMap::new();
         for record in cx.records(LOG).expect("fail-stop: cannot read the log") {
-            let mut words = [0; WORDS];
-            for (word, bytes) in words.iter_mut().zip(record.chunks_exact(8)) {
-                *word = u64::from_le_bytes(bytes.try_into().expect("chunks of 8 bytes"));
-            }
+            let words: [u64; WORDS] = words::exactly(&record);
             let (accepted, committed) = words[2..].split_at(PROPOSAL_WORDS);
             let (accepted, committed) = (Proposal::of(accepted), Proposal::of(committed));
             registers.insert(words[0] as u32, Register { promised: Ballot(words[1]), accepted, committed });
@@ -207,9 +206,5 @@ fn save(key: u32, register: &Register, cx: &mut Context<'_, PaxosNode>) {
     words[..2].copy_from_slice(&[key.into(), register.promised.0]);
     words[2..2 + PROPOSAL_WORDS].copy_from_slice(&register.accepted.words());
     words[2 + PROPOSAL_WORDS..].copy_from_slice(&register.committed.words());
-    let mut record = [0; WORDS * 8];
-    for (bytes, word) in record.chunks_exact_mut(8).zip(words) {
-        bytes.copy_from_slice(&word.to_le_bytes());
-    }
-    cx.append(LOG, &record).and_then(|()| cx.sync(LOG)).expect("fail-stop: cannot write the log");
+    cx.append(LOG, &words::bytes(&words)).and_then(|()| cx.sync(LOG)).expect("fail-stop: cannot write the log");
 }

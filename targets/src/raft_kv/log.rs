@@ -9,6 +9,8 @@ use std::rc::Rc;
 
 use murphy_sim::{Boot, Context, File, Layout, NodeId, RequestId, records_in};
 
+use crate::words;
+
 use super::{
     Bugs, Index, Term,
     message::LogEnd,
@@ -132,9 +134,7 @@ impl Record {
     }
 
     fn read(bytes: &[u8]) -> Self {
-        let words: Vec<u64> =
-            bytes.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().expect("chunks of 8 bytes"))).collect();
-        Self::parse(&words).unwrap_or_else(|| panic!("fail-stop: no record of ours: {bytes:?}"))
+        Self::parse(&words::words(bytes)).unwrap_or_else(|| panic!("fail-stop: no record of ours: {bytes:?}"))
     }
 }
 
@@ -217,16 +217,16 @@ impl Log {
             return;
         }
         if std::mem::take(&mut self.blank) {
-            append(&[EPOCH, self.epoch], cx);
+            append(&Record::Epoch(self.epoch), cx);
         }
         // The ballot goes first: entries of a term must not outlive the memory of having entered that term.
         if ballot != self.saved {
             self.saved = ballot;
-            append(&[VOTE, ballot.term, ballot.vote.unwrap_or(0).into()], cx);
+            append(&Record::Ballot(ballot), cx);
         }
         let mut start = 0;
         for end in self.ends.drain(..) {
-            append(&self.unsaved[start..end], cx);
+            write(&self.unsaved[start..end], cx);
             start = end;
         }
         self.unsaved.clear();
@@ -353,9 +353,14 @@ fn read(bugs: Bugs, cx: &mut Context<'_, RaftNode>) -> Vec<Vec<u8>> {
 }
 
 /// Adds a record to those on disk.
-fn append(words: &[u64], cx: &mut Context<'_, RaftNode>) {
-    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    cx.append(WAL, &bytes).expect("fail-stop: cannot write the log");
+fn append(record: &Record, cx: &mut Context<'_, RaftNode>) {
+    let mut words = Vec::with_capacity(4);
+    record.encode(&mut words);
+    write(&words, cx);
+}
+
+fn write(words: &[u64], cx: &mut Context<'_, RaftNode>) {
+    cx.append(WAL, &words::bytes(words)).expect("fail-stop: cannot write the log");
 }
 
 /// Empties the file of records, durably: what is appended next must not be found behind old ones.

@@ -4,6 +4,8 @@ use std::rc::Rc;
 
 use murphy_sim::{Context, File, Layout, NodeId};
 
+use crate::words;
+
 use super::{
     log::{Ballot, Record},
     message::LogEnd,
@@ -50,9 +52,7 @@ impl Stored {
     /// What an earlier incarnation stored; `None`: this is the first.
     pub(super) fn read(cx: &mut Context<'_, RaftNode>) -> Option<Self> {
         let bytes = cx.contents(FILE).expect("fail-stop: cannot read the snapshot")?;
-        let words: Vec<u64> =
-            bytes.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().expect("chunks of 8 bytes"))).collect();
-        Some(Self::decode(&words).expect("fail-stop: no snapshot of ours"))
+        Some(Self::decode(&words::words(&bytes)).expect("fail-stop: no snapshot of ours"))
     }
 
     /// Replaces what is stored, durably and as a whole.
@@ -73,8 +73,7 @@ impl Stored {
             Record::Entry(index, entry.clone()).encode(&mut words);
             words[length] = (words.len() - length - 1) as u64;
         }
-        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-        cx.replace(FILE, &bytes).expect("fail-stop: cannot write the snapshot");
+        cx.replace(FILE, &words::bytes(&words)).expect("fail-stop: cannot write the snapshot");
     }
 
     fn decode(words: &[u64]) -> Option<Self> {
