@@ -1,22 +1,15 @@
 //! The seeds for any system, on ours: a correct one is not blamed under any of them, and what the world can do strikes.
 
-use std::{collections::BTreeSet, fs, path::Path};
+mod common;
+
+use std::collections::BTreeSet;
 
 use murphy_schedule::{Document, FaultKind};
 use murphy_sim::{AnyTarget, Options, Outcome};
 
 /// The seeds that are for any target, or for this one.
 fn seeds(target: &str) -> Vec<(String, Document)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/seeds");
-    let mut paths: Vec<_> =
-        fs::read_dir(folder).expect("there are seeds").map(|entry| entry.expect("a file").path()).collect();
-    paths.sort();
-    let read = |path: &Path| {
-        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
-        let document = Document::parse(&fs::read_to_string(path).expect("text")).expect("it parses");
-        (name, document)
-    };
-    paths.iter().map(|path| read(path)).filter(|(_, document)| ["any", target].contains(&&*document.target)).collect()
+    common::seeds().filter(|(_, document)| ["any", target].contains(&&*document.target)).collect()
 }
 
 fn target(name: &str) -> Box<dyn AnyTarget> {

@@ -1,13 +1,11 @@
 //! What holds of every target without a bug: no schedule gets it blamed, and every mark in its code can be hit.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
-};
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use murphy_checker::verdict::Verdict;
-use murphy_schedule::{Dice, Document, Schedule, mutate};
+use murphy_schedule::{Dice, Schedule, mutate};
 use murphy_sim::{AnyTarget, Options, marks};
 
 /// Crates whose published release breaks its promises; their own tests say how.
@@ -16,16 +14,6 @@ const PUBLISHED_BUGS: [&str; 3] = ["omnipaxos", "redb", "foca"];
 fn random(target: &dyn AnyTarget, many: u64) -> impl Iterator<Item = Schedule> {
     let words = target.vocabulary();
     (0..many).map(move |index| mutate::random(&words, &mut Dice::new(index)))
-}
-
-/// The schedules that campaigns on any target begin with.
-fn seeds() -> impl Iterator<Item = Schedule> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/seeds");
-    let mut paths: Vec<_> =
-        fs::read_dir(folder).expect("there are seeds").map(|entry| entry.expect("a file").path()).collect();
-    paths.sort();
-    let read = |path| Document::parse(&fs::read_to_string(path).expect("text")).expect("it parses").schedule;
-    paths.into_iter().map(read)
 }
 
 /// The long run is `MURPHY_EXECS=100000`.
@@ -51,7 +39,8 @@ fn every_mark_can_be_hit() {
     for target in murphy_targets::deterministic() {
         let mut runner = target.runner(&BTreeSet::new());
         let mut unhit: BTreeSet<_> = target.vocabulary().marks.spellings().iter().cloned().collect();
-        for schedule in seeds().chain(random(&*target, 50_000)) {
+        let seeds = common::seeds().map(|(_, document)| document.schedule);
+        for schedule in seeds.chain(random(&*target, 50_000)) {
             if unhit.is_empty() {
                 break;
             }
