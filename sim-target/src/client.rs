@@ -83,11 +83,22 @@ pub(crate) struct Clients {
     settled_at: u64,
     /// Each node has answered each of its final reads at least once.
     is_all_answered: bool,
+    /// The occasions of the operations that steps invoked.
+    occasions: Vec<u32>,
 }
 
-clone_fields!(Clients { lanes, observed, unread, answered, settled_at, is_all_answered });
+clone_fields!(Clients { lanes, observed, unread, answered, settled_at, is_all_answered, occasions });
 
 impl Clients {
+    /// `occasion`, or if a step that says the same has had it, another one. Two operations of one number would be one to a target
+    /// that remembers what it was asked.
+    fn unused(&self, mut occasion: u32) -> u32 {
+        while self.occasions.contains(&occasion) {
+            occasion = occasion.wrapping_add(0x85eb_ca6b);
+        }
+        occasion
+    }
+
     /// The keys whose final values are not known yet.
     pub(crate) fn unread(&self) -> Vec<u32> {
         let mut keys: Vec<u32> = self.unread.iter().map(|read| read.key).collect();
@@ -108,6 +119,7 @@ impl<N: Node> Core<N> {
         clients.unread.clear();
         clients.answered.clear();
         clients.is_all_answered = false;
+        clients.occasions.clear();
         for lane in 0..self.header.clients {
             self.plan_slot(lane, 0);
         }
@@ -162,20 +174,25 @@ impl<N: Node> Core<N> {
             return false;
         }
         let key = u32::from((operation.key - 1) % self.header.keys) + 1;
-        let Some(call) = self.call(operation, key, step) else { return false };
+        // Its draws belong to what it says, not to its place among the steps, so that no other step shifts them.
+        let occasion = self.clients.unused(self.plan.occasion(step));
+        let Some(call) = self.call(operation, key, occasion) else { return false };
         if operation.via != Nodes::All && via == 0 {
             return false;
         }
         let via = (operation.via != Nodes::All).then(|| via.trailing_zeros() as usize).filter(|at| *at < 16);
-        // Its draws belong to what it says, not to its place among the steps, so that no other step shifts them.
-        self.invoke(lane, 1 << 32 | u64::from(self.plan.occasion(step)), call, via)
+        let invoked = self.invoke(lane, 1 << 32 | u64::from(occasion), call, via);
+        if invoked {
+            self.clients.occasions.push(occasion);
+        }
+        invoked
     }
 
-    fn call(&mut self, operation: &Operation, key: u32, step: usize) -> Option<Call> {
+    fn call(&mut self, operation: &Operation, key: u32, occasion: u32) -> Option<Call> {
         let name = self.vocabulary.functions.resolve(operation.function)?;
         let name = &self.vocabulary.functions.spellings()[name];
         let function = self.workload.about.functions.iter().position(|function| function == name)? as u8;
-        let fresh = fresh(15, self.plan.occasion(step).into());
+        let fresh = fresh(15, occasion.into());
         let values = operation.values.map(|value| (value != 0).then_some(u64::from(value)));
         // A workload may have fewer objects than the schedule has keys.
         let other = self.clients.observed.get(key as usize).copied().unwrap_or(1);

@@ -104,6 +104,14 @@ fn an_operation_that_is_invoked_again_writes_something_else() {
     assert!(written[0] != written[1] && written[1] != written[2] && written[0] != written[2], "{written:?}");
 }
 
+#[test]
+fn two_steps_that_say_the_same_invoke_two_operations() {
+    let steps = "a: at 100ms note\nb: at 200ms note\nafter a begins invoke write k1 by c1\nafter b begins invoke write k1 by c1";
+    let outcome = second(idle(), steps);
+    let written: Vec<_> = outcome.history.operations.iter().take(2).map(|operation| operation.call.input).collect();
+    assert_ne!(written[0], written[1]);
+}
+
 /// Clients ask, nodes stop and start, links are cut; under `steps` the last note begins after so many microseconds.
 #[track_caller]
 fn check_fact(fact: &str, micros: impl Into<Option<u64>>) {
