@@ -40,6 +40,7 @@ fn words() -> Vocabulary {
         constant_micros: vec![150_000, 100_000],
         faults: Vec::new(),
         chaos_micros: 4_000_000,
+        ..Vocabulary::default()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     schedule::{Again, DCS_MAX, Edge, Fact, Header, Lasts, STEPS_MAX, Schedule, Side, Step, StepId, When},
     select::{Link, Nodes},
     shrink,
-    vocabulary::Vocabulary,
+    vocabulary::{Odds, Vocabulary},
 };
 
 /// The most steps of a schedule drawn from nothing.
@@ -35,6 +35,16 @@ pub fn random(vocabulary: &Vocabulary, dice: &mut Dice) -> Schedule {
     schedule
 }
 
+/// Draws a schedule with every kind of fault and trigger on the menu.
+pub fn uniform(vocabulary: &Vocabulary, dice: &mut Dice) -> Schedule {
+    random(vocabulary, dice)
+}
+
+/// Draws a schedule with priorities.
+pub fn pct(vocabulary: &Vocabulary, dice: &mut Dice) -> Schedule {
+    random(vocabulary, dice)
+}
+
 /// Changes `schedule` by one to four operators and returns the name of the first. `donor` is another schedule worth having.
 pub fn mutate(
     schedule: &mut Schedule,
@@ -42,14 +52,108 @@ pub fn mutate(
     vocabulary: &Vocabulary,
     dice: &mut Dice,
 ) -> &'static str {
-    let mut first = None;
-    for _ in 0..=dice.below(4).min(dice.below(4)) {
-        let name = operate(schedule, &Context { donor, vocabulary }, dice);
-        first = first.or(Some(name));
-    }
+    let name = operate_some(schedule, &Context { donor, vocabulary, first: 0 }, dice);
     mend(schedule);
     wrap_times(schedule, vocabulary);
+    name
+}
+
+fn operate_some(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> &'static str {
+    let mut first = None;
+    for _ in 0..=dice.below(4).min(dice.below(4)) {
+        let name = operate(schedule, context, dice);
+        first = first.or(Some(name));
+    }
     first.expect("at least one operator was applied")
+}
+
+/// A schedule of which the beginning stays, up to a moment worth returning to: mutants change what follows (*first return, then
+/// explore*; Ecoffet et al., 2021).
+#[derive(Clone, Debug)]
+pub struct Prefix {
+    schedule: Schedule,
+    /// So many of its steps stay as they are.
+    stay: usize,
+    /// The note by which others mean the moment; the last of those that stay.
+    anchor: StepId,
+    /// The moment, in microseconds.
+    time: u32,
+}
+
+impl Prefix {
+    /// `schedule` up to the moment `time`, in microseconds, by which the steps that `came` accepts have begun. `None` if there is
+    /// no room for a note of the moment, or it is not in the chaos phase.
+    pub fn new(schedule: &Schedule, came: impl Fn(&Step) -> bool, time: u32, vocabulary: &Vocabulary) -> Option<Self> {
+        let anchor = free_id(schedule)?;
+        if schedule.steps.len() == STEPS_MAX || time >= chaos(&schedule.header, vocabulary) {
+            return None;
+        }
+        let note =
+            Step { when: When::At(time), fault: Fault::Note {}, lasts: Lasts::Healed, id: anchor, again: Again::NEVER };
+        let (mut steps, rest): (Vec<Step>, Vec<Step>) = schedule.steps.iter().partition(|step| came(step));
+        steps.push(note);
+        let stay = steps.len();
+        steps.extend(rest);
+        Some(Self { schedule: Schedule { header: schedule.header, steps }, stay, anchor, time })
+    }
+
+    /// The schedule, with the note.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// Another continuation, by `rounds` times one to four operators.
+    pub fn follow(
+        &self,
+        rounds: usize,
+        donor: Option<&Schedule>,
+        vocabulary: &Vocabulary,
+        dice: &mut Dice,
+    ) -> Schedule {
+        let mut schedule = self.schedule.clone();
+        let context = Context { donor, vocabulary, first: self.stay };
+        (0..rounds).for_each(|_| _ = operate_some(&mut schedule, &context, dice));
+        schedule.header = self.schedule.header;
+        schedule.steps[..self.stay].copy_from_slice(&self.schedule.steps[..self.stay]);
+        self.restore_referred(&mut schedule);
+        mend(&mut schedule);
+        for at in self.stay..schedule.steps.len() {
+            if !self.schedule.steps[self.stay..].contains(&schedule.steps[at]) {
+                self.postpone(&mut schedule.steps[at], vocabulary);
+            }
+        }
+        schedule
+    }
+
+    /// Steps that are to come, and to which those refer that stay, are there again.
+    fn restore_referred(&self, schedule: &mut Schedule) {
+        let (stay, rest) = self.schedule.steps.split_at(self.stay);
+        for id in stay.iter().flat_map(Step::references) {
+            let owner = rest.iter().find(|step| step.id == id);
+            if let Some(owner) = owner.filter(|_| schedule.steps.iter().all(|step| step.id != id)) {
+                schedule.steps.truncate(STEPS_MAX - 1);
+                schedule.steps.push(*owner);
+            }
+        }
+    }
+
+    /// Lets a step come after the moment.
+    fn postpone(&self, step: &mut Step, vocabulary: &Vocabulary) {
+        let stays = |id: StepId| self.schedule.steps[..self.stay].iter().any(|step| step.id == id);
+        match &mut step.when {
+            When::At(time) => {
+                let chaos = chaos(&self.schedule.header, vocabulary);
+                if *time <= self.time || *time >= chaos {
+                    *time = self.time + 1 + *time % (chaos - self.time - 1).max(1);
+                }
+            }
+            When::Step { step, edge, .. } if stays(*step) => (*step, *edge) = (self.anchor, Edge::Begins),
+            When::Fact { from, .. } if from.is_none_or(|(id, _)| stays(id)) => {
+                *from = Some((self.anchor, Edge::Begins))
+            }
+            When::Step { .. } | When::Fact { .. } | When::Called => {}
+        }
+    }
 }
 
 /// Lets no step refer to one that there is not: it begins at a time, or is healed at the end.
@@ -92,6 +196,32 @@ enum Trigger {
     Fault,
 }
 
+/// How many sorts of triggers there are.
+pub const TRIGGERS: usize = Trigger::ALL.len();
+
+/// The sort of trigger that a step has, below [`TRIGGERS`]; `None` if others call it.
+pub fn trigger(when: &When) -> Option<usize> {
+    let sort = match when {
+        When::At(_) => Trigger::Time,
+        When::Step { .. } => Trigger::Step,
+        When::Called => return None,
+        When::Fact { fact, .. } => match fact {
+            Fact::Send(..) => Trigger::Send,
+            Fact::Deliver(..) => Trigger::Deliver,
+            Fact::Sync(_) => Trigger::Sync,
+            Fact::Write(_) => Trigger::Write,
+            Fact::Role(..) => Trigger::Role,
+            Fact::Mark(_) => Trigger::Mark,
+            Fact::Invoke(_) => Trigger::Invoke,
+            Fact::Complete(_) => Trigger::Complete,
+            Fact::Stops(_) => Trigger::Stops,
+            Fact::Starts(_) => Trigger::Starts,
+            Fact::Fault(..) => Trigger::Fault,
+        },
+    };
+    Some(sort as usize)
+}
+
 impl Trigger {
     const ALL: [(Self, u64); 13] = [
         (Self::Time, 12),
@@ -111,6 +241,9 @@ impl Trigger {
 
     /// Whether a target with these words can cause it at all.
     fn possible(self, vocabulary: &Vocabulary) -> bool {
+        if vocabulary.times_only {
+            return matches!(self, Self::Time | Self::Step);
+        }
         match self {
             Self::Role => !vocabulary.roles.is_empty(),
             Self::Mark => !vocabulary.marks.is_empty(),
@@ -138,9 +271,11 @@ impl Menu {
     /// Everything that makes sense for the target.
     fn all(vocabulary: &Vocabulary) -> Self {
         let drawn = FaultKind::ALL.iter().filter(|kind| kind.weight() > 0 && carries(vocabulary, **kind));
-        let faults = drawn.map(|kind| (*kind, kind.weight())).collect();
-        let triggers = Trigger::ALL.into_iter().filter(|(trigger, _)| trigger.possible(vocabulary)).collect();
-        Self { faults, triggers }
+        let odds = |kind: &FaultKind| vocabulary.odds.faults.get(kind).copied().unwrap_or(Odds::EVEN);
+        let faults = drawn.map(|kind| (*kind, kind.weight() * odds(kind))).collect();
+        let odds = |trigger: Trigger| vocabulary.odds.triggers.get(trigger as usize).copied().unwrap_or(Odds::EVEN);
+        let triggers = Trigger::ALL.into_iter().filter(|(trigger, _)| trigger.possible(vocabulary));
+        Self { faults, triggers: triggers.map(|(trigger, weight)| (trigger, weight * odds(trigger))).collect() }
     }
 
     /// A random part of it; half of everything on average.
@@ -364,6 +499,8 @@ fn random_mix(vocabulary: &Vocabulary, dice: &mut Dice) -> [u8; 8] {
 struct Context<'a> {
     donor: Option<&'a Schedule>,
     vocabulary: &'a Vocabulary,
+    /// The first step that may change.
+    first: usize,
 }
 
 /// Changes a schedule; `None` if there is nothing it could change.
@@ -410,37 +547,45 @@ fn operate(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> &
 }
 
 /// The index of a random step.
-fn pick(schedule: &Schedule, dice: &mut Dice) -> Option<usize> {
+fn pick_any(schedule: &Schedule, dice: &mut Dice) -> Option<usize> {
     let count = schedule.steps.len() as u64;
     (count > 0).then(|| dice.below(count) as usize)
 }
 
-/// The index of a random step that `wanted` accepts.
-fn pick_where(schedule: &Schedule, wanted: impl Fn(&Step) -> bool, dice: &mut Dice) -> Option<usize> {
-    let found: Vec<usize> = (0..schedule.steps.len()).filter(|at| wanted(&schedule.steps[*at])).collect();
-    dice.pick(&found).copied()
+impl Context<'_> {
+    /// The index of a random step that may change.
+    fn pick(&self, schedule: &Schedule, dice: &mut Dice) -> Option<usize> {
+        let count = schedule.steps.len().saturating_sub(self.first) as u64;
+        (count > 0).then(|| self.first + dice.below(count) as usize)
+    }
+
+    /// The index of a random step that may change and that `wanted` accepts.
+    fn pick_where(&self, schedule: &Schedule, wanted: impl Fn(&Step) -> bool, dice: &mut Dice) -> Option<usize> {
+        let found: Vec<usize> = (self.first..schedule.steps.len()).filter(|at| wanted(&schedule.steps[*at])).collect();
+        dice.pick(&found).copied()
+    }
+
+    /// Puts `step` at a random place behind what stays, if there is room.
+    fn put(&self, schedule: &mut Schedule, step: Step, dice: &mut Dice) -> Option<()> {
+        let at = self.first + dice.below((schedule.steps.len() - self.first) as u64 + 1) as usize;
+        (schedule.steps.len() < STEPS_MAX).then(|| schedule.steps.insert(at, step))
+    }
 }
 
 fn lasting(step: &Step) -> bool {
     step.fault.kind().length() == Length::Lasting
 }
 
-/// Puts `step` at a random place, if there is room.
-fn put(schedule: &mut Schedule, step: Step, dice: &mut Dice) -> Option<()> {
-    let at = dice.below(schedule.steps.len() as u64 + 1) as usize;
-    (schedule.steps.len() < STEPS_MAX).then(|| schedule.steps.insert(at, step))
-}
-
 /// A new step.
 fn insert(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
     let menu = Menu::all(context.vocabulary);
     let step = menu.step(schedule, context.vocabulary, dice);
-    put(schedule, step, dice)
+    context.put(schedule, step, dice)
 }
 
 /// One step less. Whoever referred to it now waits for what it waited for.
-fn delete(schedule: &mut Schedule, _: &Context<'_>, dice: &mut Dice) -> Option<()> {
-    let at = pick(schedule, dice)?;
+fn delete(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
+    let at = context.pick(schedule, dice)?;
     remove(schedule, at);
     Some(())
 }
@@ -473,14 +618,14 @@ fn adopt(step: &mut Step, gone: &Step) {
 
 /// The same step once more, a little later.
 fn duplicate(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
-    let step = schedule.steps[pick(schedule, dice)?];
+    let step = schedule.steps[pick_any(schedule, dice)?];
     let when = step.when.later(draw::length(context.vocabulary, dice));
-    put(schedule, Step { id: 0, when, ..step }, dice)
+    context.put(schedule, Step { id: 0, when, ..step }, dice)
 }
 
 /// A small step back or forth in time.
-fn shift(schedule: &mut Schedule, _: &Context<'_>, dice: &mut Dice) -> Option<()> {
-    let at = pick(schedule, dice)?;
+fn shift(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
+    let at = context.pick(schedule, dice)?;
     let by = draw::log_uniform(10, 300_000, dice);
     let delay = schedule.steps[at].when.delay_mut()?;
     *delay = if dice.chance(1, 2) { delay.saturating_add(by) } else { delay.saturating_sub(by) };
@@ -489,7 +634,7 @@ fn shift(schedule: &mut Schedule, _: &Context<'_>, dice: &mut Dice) -> Option<()
 
 /// Another time altogether.
 fn retime(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
-    let at = pick(schedule, dice)?;
+    let at = context.pick(schedule, dice)?;
     let time = time(&schedule.header, context.vocabulary, dice);
     match &mut schedule.steps[at].when {
         When::At(delay) => *delay = time,
@@ -501,8 +646,8 @@ fn retime(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Op
 
 /// Onto the moment of another step, or just beside it.
 fn align(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
-    let at = pick(schedule, dice)?;
-    let other = schedule.steps[pick(schedule, dice)?];
+    let at = context.pick(schedule, dice)?;
+    let other = schedule.steps[pick_any(schedule, dice)?];
     if dice.chance(1, 3) {
         let step = refer(schedule, Some(at), dice)?;
         schedule.steps[at].when = When::Step { step, edge: edge(dice), delay: draw::delay(context.vocabulary, dice) };
@@ -516,7 +661,7 @@ fn align(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Opt
 
 /// Longer or shorter by some factor.
 fn stretch(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
-    let at = pick_where(schedule, lasting, dice)?;
+    let at = context.pick_where(schedule, lasting, dice)?;
     let step = &mut schedule.steps[at];
     step.lasts = match step.lasts {
         Lasts::For(micros) => {
@@ -539,11 +684,11 @@ fn stretch(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> O
 fn boundary(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
     let waits = |step: &Step| matches!(step.when, When::Step { .. } | When::Fact { .. });
     if dice.chance(2, 3) {
-        let at = pick_where(schedule, lasting, dice)?;
+        let at = context.pick_where(schedule, lasting, dice)?;
         schedule.steps[at].lasts = draw::boundary(context.vocabulary, dice);
         return Some(());
     }
-    let at = pick_where(schedule, waits, dice)?;
+    let at = context.pick_where(schedule, waits, dice)?;
     let near = draw::near(context.vocabulary, dice)?;
     schedule.steps[at].when.delay_mut().map(|delay| *delay = near)
 }
@@ -553,7 +698,7 @@ fn retarget(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> 
     if dice.chance(1, 3) {
         return rename_nodes(schedule, context, dice);
     }
-    let at = pick_where(schedule, |step| !matches!(step.fault, Fault::Note {}), dice)?;
+    let at = context.pick_where(schedule, |step| !matches!(step.fault, Fault::Note {}), dice)?;
     let mut step = schedule.steps[at];
     step.fault.redraw(context.vocabulary, dice);
     settle(&mut step, schedule, Some(at), dice);
@@ -563,7 +708,7 @@ fn retarget(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> 
 
 /// A role in place of a number, or a number in place of a role, wherever the step names one.
 fn rename_nodes(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
-    let at = pick(schedule, dice)?;
+    let at = context.pick(schedule, dice)?;
     let number = draw::number(context.vocabulary, dice);
     let groups = schedule.header.groups.iter().filter(|group| group.name != Name::ANY);
     let groups: Vec<Nodes> = groups.map(|group| Nodes::Group(group.name)).collect();
@@ -583,7 +728,7 @@ fn rename_nodes(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice)
 
 /// Another trigger: most often a fact in place of a time, or a time in place of a fact.
 fn retrigger(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
-    let at = pick(schedule, dice)?;
+    let at = context.pick(schedule, dice)?;
     let mut menu = Menu::all(context.vocabulary);
     let other_sort = dice.chance(2, 3);
     let timed = matches!(schedule.steps[at].when, When::At(_));
@@ -594,8 +739,8 @@ fn retrigger(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) ->
 }
 
 /// Another occurrence of the same fact.
-fn nth(schedule: &mut Schedule, _: &Context<'_>, dice: &mut Dice) -> Option<()> {
-    let at = pick_where(schedule, |step| matches!(step.when, When::Fact { .. }), dice)?;
+fn nth(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
+    let at = context.pick_where(schedule, |step| matches!(step.when, When::Fact { .. }), dice)?;
     if let When::Fact { nth, .. } = &mut schedule.steps[at].when {
         *nth = match dice.below(3) {
             0 => nth.saturating_sub(1).max(1),
@@ -608,7 +753,7 @@ fn nth(schedule: &mut Schedule, _: &Context<'_>, dice: &mut Dice) -> Option<()> 
 
 /// Another fault at the same moment.
 fn replace(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
-    let at = pick(schedule, dice)?;
+    let at = context.pick(schedule, dice)?;
     let mut step = schedule.steps[at];
     step.fault = Menu::all(context.vocabulary).fault(context.vocabulary, dice);
     settle(&mut step, schedule, Some(at), dice);
@@ -623,7 +768,7 @@ fn replace(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> O
 /// A weaker kind of fault with the same victims.
 fn weaken(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
     let weaker = |step: &Step| step.fault.kind().weaker().filter(|kind| carries(context.vocabulary, *kind));
-    let at = pick_where(schedule, |step| weaker(step).is_some(), dice)?;
+    let at = context.pick_where(schedule, |step| weaker(step).is_some(), dice)?;
     let step = &mut schedule.steps[at];
     let drawn = Fault::random(weaker(step)?, context.vocabulary, dice);
     step.fault = with_victims(&drawn, &step.fault);
@@ -635,7 +780,8 @@ fn weaken(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Op
 
 /// Several faults that begin one after another and end in the reverse order.
 fn swizzle(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
-    let mut chosen: Vec<usize> = (0..schedule.steps.len()).filter(|at| lasting(&schedule.steps[*at])).collect();
+    let may_change = context.first..schedule.steps.len();
+    let mut chosen: Vec<usize> = may_change.filter(|at| lasting(&schedule.steps[*at])).collect();
     while chosen.len() > 4 || (chosen.len() > 2 && dice.chance(1, 3)) {
         chosen.swap_remove(dice.below(chosen.len() as u64) as usize);
     }
@@ -654,13 +800,14 @@ fn swizzle(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> O
 }
 
 /// The canonical order.
-fn sort(schedule: &mut Schedule, _: &Context<'_>, _: &mut Dice) -> Option<()> {
-    (!schedule.steps.is_sorted()).then(|| schedule.steps.sort())
+fn sort(schedule: &mut Schedule, context: &Context<'_>, _: &mut Dice) -> Option<()> {
+    let steps = &mut schedule.steps[context.first..];
+    (!steps.is_sorted()).then(|| steps.sort())
 }
 
 /// A second fault while an earlier one lasts.
 fn overlap(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
-    let first = pick_where(schedule, lasting, dice)?;
+    let first = context.pick_where(schedule, lasting, dice)?;
     if schedule.steps[first].id == 0 {
         schedule.steps[first].id = free_id(schedule)?;
     }
@@ -670,12 +817,12 @@ fn overlap(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> O
     };
     let when = When::Step { step: schedule.steps[first].id, edge: Edge::Begins, delay: within };
     let step = Step { when, ..Menu::all(context.vocabulary).step(schedule, context.vocabulary, dice) };
-    put(schedule, step, dice)
+    context.put(schedule, step, dice)
 }
 
 /// Ends with another step.
-fn until(schedule: &mut Schedule, _: &Context<'_>, dice: &mut Dice) -> Option<()> {
-    let at = pick_where(schedule, lasting, dice)?;
+fn until(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
+    let at = context.pick_where(schedule, lasting, dice)?;
     let other = refer(schedule, Some(at), dice)?;
     schedule.steps[at].lasts = Lasts::Until(other, edge(dice));
     Some(())
@@ -683,7 +830,7 @@ fn until(schedule: &mut Schedule, _: &Context<'_>, dice: &mut Dice) -> Option<()
 
 /// Begins more or fewer times, or at other distances.
 fn again(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
-    let at = pick(schedule, dice)?;
+    let at = context.pick(schedule, dice)?;
     let drawn = draw_again(&schedule.steps[at], context.vocabulary, dice);
     let again = &mut schedule.steps[at].again;
     *again = match (again.times, dice.below(3)) {
@@ -701,23 +848,24 @@ fn activate(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> 
     }
     let id = refer(schedule, None, dice)?;
     let when = Menu::all(context.vocabulary).when(schedule, None, context.vocabulary, dice);
-    let at = pick_where(schedule, |step| step.id == id, dice)?;
-    if dice.chance(1, 2) {
+    if let Some(at) = context.pick_where(schedule, |step| step.id == id, dice)
+        && dice.chance(1, 2)
+    {
         schedule.steps[at].when = When::Called;
     }
     let fault = Fault::Activate { step: StepRef(id) };
-    put(schedule, Step { when, fault, lasts: Lasts::Healed, id: 0, again: Again::NEVER }, dice)
+    context.put(schedule, Step { when, fault, lasts: Lasts::Healed, id: 0, again: Again::NEVER }, dice)
 }
 
 /// Some neighbouring steps of the donor, with ids of their own.
 fn splice(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
     let donor = &context.donor?.steps;
-    let start = pick(context.donor?, dice)?;
+    let start = pick_any(context.donor?, dice)?;
     let taken = &donor[start..donor.len().min(start + count(dice) as usize)];
     let room = STEPS_MAX.checked_sub(schedule.steps.len() + taken.len());
     let renamed = room.and_then(|_| renamed(schedule, taken))?;
     if dice.chance(1, 3) {
-        let kept = dice.below(schedule.steps.len() as u64 + 1) as usize;
+        let kept = context.first + dice.below((schedule.steps.len() - context.first) as u64 + 1) as usize;
         (kept..schedule.steps.len()).rev().for_each(|at| remove(schedule, at));
     }
     schedule.steps.extend(renamed.into_iter().map(|step| match carries(context.vocabulary, step.fault.kind()) {
@@ -768,20 +916,23 @@ fn rename(step: &Step, fresh: impl Fn(StepId) -> Option<StepId>) -> Step {
 
 /// The same fault again and again, at equal distances or at the next occurrences.
 fn repeat(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
-    let mut copy = Step { id: 0, ..schedule.steps[pick(schedule, dice)?] };
+    let mut copy = Step { id: 0, ..schedule.steps[pick_any(schedule, dice)?] };
     let period = draw::length(context.vocabulary, dice);
     for _ in 0..dice.between(1, 3) {
         match &mut copy.when {
             When::Fact { nth, .. } => *nth = nth.saturating_add(1),
             when => *when = when.later(period),
         }
-        put(schedule, copy, dice)?;
+        context.put(schedule, copy, dice)?;
     }
     Some(())
 }
 
 /// Another shape, workload, length or ambient rate.
 fn knobs(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
+    if context.first > 0 {
+        return None;
+    }
     let header = &mut schedule.header;
     match dice.below(KNOBS.len() as u64 + 3) as usize {
         turned if turned < KNOBS.len() => KNOBS[turned](header, context.vocabulary, dice),
@@ -799,7 +950,14 @@ fn knobs(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Opt
 }
 
 /// Other draws under the same faults.
-fn reseed(schedule: &mut Schedule, _: &Context<'_>, dice: &mut Dice) -> Option<()> {
+fn reseed(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Option<()> {
+    if context.first > 0 {
+        // What stays keeps its draws.
+        let fault = Fault::random(FaultKind::Reseed, context.vocabulary, dice);
+        let when = schedule.steps[context.first - 1].when;
+        let step = Step { when, fault, lasts: Lasts::Healed, id: 0, again: Again::NEVER };
+        return context.put(schedule, step, dice);
+    }
     schedule.header.seed = dice.word();
     Some(())
 }

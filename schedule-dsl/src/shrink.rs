@@ -239,7 +239,8 @@ fn sorted(schedule: &Schedule) -> Schedule {
     candidate
 }
 
-fn without_idle_ids(schedule: &Schedule) -> Option<Schedule> {
+/// `schedule` without the ids to which nothing refers; `None` if it has none.
+pub fn without_idle_ids(schedule: &Schedule) -> Option<Schedule> {
     let mut candidate = schedule.clone();
     let used: Vec<StepId> = schedule.steps.iter().flat_map(Step::references).collect();
     let idle = candidate.steps.iter_mut().filter(|step| step.id != 0 && !used.contains(&step.id));

@@ -90,9 +90,33 @@ pub struct Vocabulary {
     pub faults: Vec<FaultKind>,
     /// Length of the chaos phase where a schedule leaves it open, in microseconds.
     pub chaos_micros: u32,
+    /// Steps that are drawn begin at times and with other steps only.
+    pub times_only: bool,
+    /// How much oftener than usual faults and triggers are drawn.
+    pub odds: Odds,
+}
+
+/// How much oftener kinds of faults and triggers are drawn than their weights say, in sixteenths. As a campaign learns it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Odds {
+    /// By kind; those that are not there are drawn as their weights say.
+    pub faults: BTreeMap<FaultKind, u64>,
+    /// By sort of trigger, in the order of [`crate::mutate::trigger`]; empty: as their weights say.
+    pub triggers: Vec<u64>,
+}
+
+impl Odds {
+    /// The odds of what is drawn as its weight says.
+    pub const EVEN: u64 = 16;
 }
 
 impl Vocabulary {
+    /// The same words for schedules that know nothing of what happens in a run: steps wait for no fact, and name no role. It is
+    /// there to be compared with.
+    pub fn without_facts(self) -> Self {
+        Self { roles: Names::default(), times_only: true, ..self }
+    }
+
     /// Every spelling by its hash, for printing.
     pub fn spellings(&self) -> BTreeMap<Name, String> {
         [&self.kinds, &self.roles, &self.marks, &self.workloads, &self.functions, &self.files, &self.constants]

@@ -11,8 +11,9 @@ use common::{raft, same, schedules, tree::Tree};
 use murphy_schedule::{
     Dice, Document, Edge, Fact, Fault, FaultKind, Lasts, Nodes, Schedule, Step, Vocabulary, When,
     field::Cut,
-    mutate::{mutate, random},
+    mutate::{Prefix, TRIGGERS, mutate, random, trigger},
     schedule::STEPS_MAX,
+    vocabulary::Odds,
 };
 
 /// What is drawn or mutated is within bounds, as its bytes say it, and no step of it refers to one that there is not.
@@ -312,4 +313,76 @@ fn durations_are_drawn_around_constants_and_on_both_sides() {
         assert!(close * 100 >= all * 40, "{sort}");
         assert!([under, at, over].iter().all(|side| side * 20 > all), "{sort}");
     }
+}
+
+/// Some schedule of which some steps have begun, and the moment.
+fn returned(dice: &mut Dice) -> (Prefix, Vec<Step>, u32) {
+    loop {
+        let schedule = random(&raft(), dice);
+        let time = dice.between(100_000, 3_000_000) as u32;
+        let came: Vec<Step> = schedule.steps.iter().filter(|_| dice.chance(1, 2)).copied().collect();
+        if let Some(prefix) = Prefix::new(&schedule, |step| came.contains(step), time, &raft()) {
+            return (prefix, came, time);
+        }
+    }
+}
+
+#[test]
+fn what_has_happened_stays_and_what_is_new_comes_later() {
+    let mut dice = Dice::new(7);
+    for _ in 0..300 {
+        let (prefix, came, moment) = returned(&mut dice);
+        let donor = random(&raft(), &mut dice);
+        let parent = prefix.schedule();
+        let mutant = prefix.follow(1 << dice.below(4), Some(&donor), &raft(), &mut dice);
+        assert_eq!(mutant.header, parent.header);
+        assert!(came.iter().all(|step| mutant.steps.contains(step)), "{parent:?}\n{mutant:?}");
+        let note = parent.steps.iter().find(|step| step.when == When::At(moment)).expect("the moment has a note");
+        for step in mutant.steps.iter().filter(|step| !parent.steps.contains(step)) {
+            let stayed = |id: u8| came.iter().any(|step| step.id == id);
+            match step.when {
+                When::At(time) => assert!(time > moment, "{step:?}"),
+                When::Step { step: id, .. } => assert!(!stayed(id), "{step:?}"),
+                When::Fact { from, .. } => {
+                    assert!(from.is_some_and(|(id, _)| !stayed(id)), "{step:?} without {note:?}")
+                }
+                When::Called => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn continuations_differ() {
+    let mut dice = Dice::new(8);
+    let (prefix, _, _) = returned(&mut dice);
+    let all: BTreeSet<Vec<u8>> = (0..100).map(|_| prefix.follow(2, None, &raft(), &mut dice).to_bytes()).collect();
+    assert!(all.len() > 80, "{} of 100", all.len());
+}
+
+#[test]
+fn without_facts_steps_wait_for_times_and_name_numbers() {
+    let words = raft().without_facts();
+    let mut dice = Dice::new(9);
+    for _ in 0..300 {
+        let mut schedule = random(&words, &mut dice);
+        mutate(&mut schedule, None, &words, &mut dice);
+        assert!(schedule.steps.iter().all(|step| !matches!(step.when, When::Fact { .. })), "{schedule:?}");
+    }
+}
+
+#[test]
+fn odds_make_a_kind_and_a_trigger_more_frequent() {
+    let mut favoured = raft();
+    favoured.odds.faults = [(FaultKind::Admin, 8 * Odds::EVEN)].into();
+    favoured.odds.triggers = vec![Odds::EVEN / 4; TRIGGERS];
+    favoured.odds.triggers[trigger(&When::At(0)).expect("times are triggers")] = 8 * Odds::EVEN;
+    let count = |words: &Vocabulary| {
+        let mut dice = Dice::new(10);
+        let steps: Vec<Step> = (0..500).flat_map(|_| random(words, &mut dice).steps).collect();
+        let of = |wanted: fn(&Step) -> bool| steps.iter().filter(|step| wanted(step)).count() * 1000 / steps.len();
+        (of(|step| step.fault.kind() == FaultKind::Admin), of(|step| matches!(step.when, When::At(_))))
+    };
+    let (usual, favoured) = (count(&raft()), count(&favoured));
+    assert!(favoured.0 > 3 * usual.0 && favoured.1 > 2 * usual.1, "{usual:?}, {favoured:?} of a thousand");
 }

@@ -50,6 +50,8 @@ pub(crate) enum Event {
         session: u16,
         slot: u32,
         judged: bool,
+        /// It is under way longer than a message that nothing holds up.
+        late: bool,
     },
     /// A message that can be recalled may be due.
     Parcel {
@@ -330,6 +332,9 @@ pub(crate) struct Core<N: Node> {
     pub(crate) spare_hosts: Vec<Host>,
 }
 
+/// A message that is under way longer is late.
+const LATE: u64 = crate::draw::SLOT;
+
 impl<N: Node> Core<N> {
     pub(crate) fn new(about: Rc<About>, vocabulary: Rc<Vocabulary>, workload: Rc<Workload<N>>) -> Self {
         let observer = (workload.observer)();
@@ -407,6 +412,7 @@ impl<N: Node> Core<N> {
         }
         self.seen.reset();
         self.signals.states.clear();
+        self.signals.moments.clear();
         self.went_down = false;
         self.facts.stop();
         self.reads = ClockReads::default();
@@ -565,8 +571,8 @@ impl<N: Node> Core<N> {
         let stream = self.about.transport == Transport::Stream;
         let arrives = if stream { self.network.in_order(from, to, arrives) } else { arrives };
         let (session, slot) = (self.network.session(from, to), self.messages.put(message));
-        let (from, to, kind) = (from as u8, to as u8, kind as u16);
-        self.queue.push(arrives, Event::Deliver { from, to, kind, session, slot, judged: false });
+        let (from, to, kind, late) = (from as u8, to as u8, kind as u16, arrives > self.now + LATE);
+        self.queue.push(arrives, Event::Deliver { from, to, kind, session, slot, judged: false, late });
     }
 
     #[inline(never)]
@@ -645,17 +651,18 @@ impl<N: Node> Core<N> {
         let Some(at) = arrives else { return };
         // A step that this very sending ended holds nothing any more.
         let held = self.network.fate.held.filter(|step| self.plan.steps[*step].is_active());
-        let deliver = |slot| {
-            let (from, to, kind) = (from as u8, to as u8, kind as u16);
-            Event::Deliver { from, to, kind, session, slot, judged: false }
+        let now = self.now;
+        let deliver = |slot, arrives| {
+            let (from, to, kind, late) = (from as u8, to as u8, kind as u16, arrives > now + LATE);
+            Event::Deliver { from, to, kind, session, slot, judged: false, late }
         };
         let stamp = self.network.buffers.clock(from);
         if let Some(later) = self.network.fate.copy {
             let slot = self.put_stamped(message.clone(), stamp);
-            self.dispatch(at + later, deliver(slot), slot, false, held);
+            self.dispatch(at + later, deliver(slot, at + later), slot, false, held);
         }
         let slot = self.put_stamped(message, stamp);
-        self.dispatch(at, deliver(slot), slot, true, held);
+        self.dispatch(at, deliver(slot, at), slot, true, held);
     }
 
     /// The delivery of the message in a slot, or of its second copy, is planned, or held by a step.
@@ -907,7 +914,7 @@ impl<N: Node> Core<N> {
         host.memory = 0;
         host.pending.clear();
         host.disk.crash(disk, &mut Dice::new(seed));
-        host.view = StateView::default();
+        host.view = host.view.at_rest();
         host.role = usize::MAX;
         if self.running == Some(me) {
             marks::mute();
@@ -954,6 +961,14 @@ impl<N: Node> Core<N> {
     pub(crate) fn struck(&mut self, fault: u8, victim: usize) {
         let role = self.hosts[victim].role as u64;
         self.seen.add(pair(3, fault.into(), role, 0), &mut self.signals.states);
+        let local = self.hosts[victim].local;
+        self.seen.add(pair(5, fault.into(), local, 0), &mut self.signals.states);
+    }
+
+    /// A message comes late: its kind and how its receiver is are worth knowing together.
+    pub(crate) fn comes_late(&mut self, kind: u16, to: usize) {
+        let local = self.hosts[to].local;
+        self.seen.add(pair(6, kind.into(), local, 0), &mut self.signals.states);
     }
 
     /// A fault lasts as long as falls on this side of a constant: the three together are worth knowing.

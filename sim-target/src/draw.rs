@@ -46,6 +46,8 @@ pub enum Keying {
     Slots,
     /// By link and count, as a sequential stream for each link would be.
     Streams,
+    /// By count alone, as one sequential stream would be.
+    Stream,
 }
 
 /// Length of a slot of virtual time, in nanoseconds.

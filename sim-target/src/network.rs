@@ -353,6 +353,10 @@ impl Network {
                 self.streams[link] += 1;
                 mix(seed, Purpose::Message, [entity, epoch, self.streams[link]])
             }
+            Keying::Stream => {
+                self.streams[0] += 1;
+                mix(seed, Purpose::Message, [epoch, self.streams[0]])
+            }
         }
     }
 }

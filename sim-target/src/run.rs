@@ -368,6 +368,7 @@ impl<T: Target> World<'_, T> {
             self.core.hash.add(header_word(&event, &self.core.plan));
             self.handle(event);
             self.core.judge_by_event(self.nodes);
+            self.core.signals.date(*events, time);
             if self.core.violation.is_some() || self.core.phase == Phase::Over {
                 return true;
             }
@@ -435,7 +436,9 @@ impl<T: Target> World<'_, T> {
         outcome.history.clone_from(&core.history);
         outcome.steps.clear();
         outcome.steps.extend(core.plan.reports());
+        core.signals.date(outcome.events, core.now);
         std::mem::swap(&mut outcome.signals.states, &mut core.signals.states);
+        std::mem::swap(&mut outcome.signals.moments, &mut core.signals.moments);
         marks::finish(&mut outcome.signals);
         outcome.reads_wall_clock = core.reads.wall.get();
         outcome.reads_monotonic_clock = core.reads.mono.get();
@@ -553,12 +556,15 @@ impl<T: Target> World<'_, T> {
     }
 
     fn deliver(&mut self, event: Event, from: usize, to: usize) {
-        let Event::Deliver { kind, session, slot, .. } = event else { return };
+        let Event::Deliver { kind, session, slot, late, .. } = event else { return };
         let host = &self.core.hosts[to];
         let comes_through =
             host.is_unhindered() && host.backlog.is_empty() && self.core.network.carries(from, to, session);
         if !comes_through || !self.core.goes_untold(kind.into()) {
             return self.deliver_noticed(event, from, to);
+        }
+        if late {
+            self.core.comes_late(kind, to);
         }
         let message = self.core.messages.take(slot);
         self.feed(to, Input::Message { from: number(from), message }, Self::cause(kind), None);
@@ -571,7 +577,7 @@ impl<T: Target> World<'_, T> {
 
     #[inline(never)]
     fn deliver_noticed(&mut self, event: Event, from: usize, to: usize) {
-        let Event::Deliver { kind, session, slot, judged, .. } = event else { return };
+        let Event::Deliver { kind, session, slot, judged, late, .. } = event else { return };
         let lost = |_: &Core<T::Node>| What::Lost { from: number(from), kind: T::Node::KINDS[usize::from(kind)] };
         let gone = |core: &Core<T::Node>| !core.network.carries(from, to, session) || !core.hosts[to].up;
         if gone(self.core) {
@@ -593,7 +599,8 @@ impl<T: Target> World<'_, T> {
         if is_lost || gone(self.core) {
             return self.core.note(Some(to), lost);
         }
-        let again = |slot, judged| Event::Deliver { from: from as u8, to: to as u8, kind, session, slot, judged };
+        let again =
+            |slot, judged| Event::Deliver { from: from as u8, to: to as u8, kind, session, slot, judged, late: true };
         if let Some(lag) = copy {
             let slot = self.core.put_stamped(message.clone(), stamp);
             self.core.number_copy(slot, numbered);
@@ -609,6 +616,9 @@ impl<T: Target> World<'_, T> {
                 extra => self.core.queue.push(self.core.now + extra, event),
             }
             return;
+        }
+        if late {
+            self.core.comes_late(kind, to);
         }
         self.core.network.buffers.receive(to, stamp);
         self.core.note_message(Some(to), numbered, |_| What::Deliver {

@@ -32,6 +32,7 @@ use crate::{
     recovery::Recovery,
     run::{Options, resolve},
     select::{fixed, fixed_links},
+    state::Moment,
     trace::{Numbers, TraceEvent, TraceHash},
 };
 
@@ -127,6 +128,7 @@ macro_rules! saved {
             $($field: $type,)*
             /// The states seen, in the order of discovery.
             states: Vec<u64>,
+            moments: Vec<Moment>,
             hits: Tally,
             /// The facts so far.
             facts: Facts,
@@ -137,7 +139,7 @@ macro_rules! saved {
             pub(crate) fn save(&self) -> Saved<N> {
                 let Self { $($field,)* $($apart: _,)* } = self;
                 assert!(self.running.is_none() && self.violation.is_none(), "a run that goes on is between two events");
-                Saved { $($field: $field.clone(),)* states: self.signals.states.clone(), hits: marks::save(), facts: self.facts.clone() }
+                Saved { $($field: $field.clone(),)* states: self.signals.states.clone(), moments: self.signals.moments.clone(), hits: marks::save(), facts: self.facts.clone() }
             }
 
             /// The world as it was, but for the nodes and the marks.
@@ -153,6 +155,7 @@ macro_rules! saved {
                 self.seen.reset();
                 self.signals.states.clear();
                 from.states.iter().for_each(|state| self.seen.add(*state, &mut self.signals.states));
+                self.signals.moments.clone_from(&from.moments);
                 self.facts.stop();
                 self.feed_again();
             }

@@ -29,6 +29,11 @@ pub const RANKS_MAX: usize = 6;
 const LAG_MAX: u64 = 3;
 
 impl StateView {
+    /// What is left of it while its node is down: what it had reached, of which its disk keeps most.
+    pub(crate) fn at_rest(&self) -> Self {
+        Self { ranks: self.ranks, ranks_len: self.ranks_len, ..Self::default() }
+    }
+
     /// Whether nothing changed. Roles are compared by their addresses: two copies of one word count as a change, which only costs
     /// time.
     #[inline]
@@ -100,6 +105,27 @@ pub struct Signals {
     pub bests: Vec<Best>,
     /// Hashes of the states, transitions and (fault, role) pairs of the run, each once, in the order of discovery.
     pub states: Vec<u64>,
+    /// When each of them was new.
+    pub moments: Vec<Moment>,
+}
+
+/// A moment of a run: that at which so many events had been handled, the one that made it included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// How many events.
+    pub events: u64,
+    /// The virtual time, in nanoseconds.
+    pub time: u64,
+}
+
+impl Signals {
+    /// Dates the states that are new since the last call.
+    #[inline]
+    pub(crate) fn date(&mut self, events: u64, time: u64) {
+        if self.moments.len() < self.states.len() {
+            self.moments.resize(self.states.len(), Moment { events, time });
+        }
+    }
 }
 
 /// The set of hashes seen in a run: a table of fixed size, stamped by run so that it is never cleared.

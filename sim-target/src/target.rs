@@ -3,7 +3,11 @@
 use std::{collections::BTreeSet, fmt, ops::RangeInclusive, time::Duration};
 
 use murphy_checker::verdict::Class;
-use murphy_schedule::{FaultKind, Vocabulary, field::Change, vocabulary::Names};
+use murphy_schedule::{
+    FaultKind, Vocabulary,
+    field::Change,
+    vocabulary::{Names, Odds},
+};
 
 use crate::{
     address::Address,
@@ -436,6 +440,8 @@ pub fn vocabulary<T: Target>(target: &T) -> Vocabulary {
         constants: Names::new(about.constants.iter().map(|(name, _)| *name)),
         constant_micros: about.constants.iter().map(|(_, length)| micros(length)).collect(),
         chaos_micros: micros(&About::CHAOS),
+        times_only: false,
+        odds: Odds::default(),
     }
 }
 

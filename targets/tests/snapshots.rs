@@ -21,6 +21,7 @@ fn assert_same(resumed: &Outcome, whole: &Outcome, what: &str) {
     assert_eq!(resumed.steps, whole.steps, "{what}");
     assert_eq!(resumed.signals.marks, whole.signals.marks, "{what}");
     assert_eq!(resumed.signals.states, whole.signals.states, "{what}");
+    assert_eq!(resumed.signals.moments, whole.signals.moments, "{what}");
 }
 
 /// Another schedule, most often one that differs late.

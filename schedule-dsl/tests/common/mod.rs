@@ -36,6 +36,7 @@ pub(crate) fn raft() -> Vocabulary {
         constant_micros: vec![150_000, 100_000, 40_000],
         faults: Vec::new(),
         chaos_micros: 4_000_000,
+        ..Vocabulary::default()
     }
 }
 
