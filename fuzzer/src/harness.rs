@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use murphy_checker::invariant::{self, Invariant, InvariantError};
 use murphy_schedule::{Document, Schedule, Vocabulary};
-use murphy_sim::{About, AnyTarget, Options, Outcome, Run};
+use murphy_sim::{About, AnyTarget, Keying, Options, Outcome, Run, Snapshot};
 use thiserror::Error;
 
 /// Why a target cannot be run.
@@ -52,6 +52,7 @@ pub struct Harness {
     about: About,
     vocabulary: Vocabulary,
     runner: Box<dyn Run>,
+    options: Options,
     /// Judged beside the target's own.
     invariants: Vec<Invariant>,
     /// The same as they were written.
@@ -84,7 +85,15 @@ impl Harness {
         }
         let name = std::iter::once(about.name).chain(bugs.iter().map(String::as_str)).collect::<Vec<_>>().join("+");
         let (vocabulary, runner) = (target.vocabulary(), target.runner(&bugs));
-        Ok(Self { name, about, vocabulary, runner, invariants: Vec::new(), invariants_text: String::new() })
+        Ok(Self {
+            name,
+            about,
+            vocabulary,
+            runner,
+            options: Options::SEARCH,
+            invariants: Vec::new(),
+            invariants_text: String::new(),
+        })
     }
 
     /// Judges the invariants of `text`, which is an `.inv` file, in every run from now on, beside the target's own. Findings keep
@@ -134,7 +143,33 @@ impl Harness {
 
     /// Runs `schedule`.
     pub fn run(&mut self, schedule: &Schedule) -> &Outcome {
-        self.runner.run(schedule, Options::SEARCH)
+        self.runner.run(schedule, self.options)
+    }
+
+    /// Runs `schedule` from a snapshot on, if that serves, else from the start. Returns how many events had not to be run again
+    /// as well. The outcome is the same.
+    #[cfg(feature = "cli")]
+    pub(crate) fn run_from(&mut self, snapshot: Option<&Snapshot>, schedule: &Schedule) -> (u64, &Outcome) {
+        if let Some(snapshot) = snapshot
+            && self.runner.resume(snapshot, schedule, self.options).is_ok()
+        {
+            return (snapshot.events(), self.runner.outcome_mut());
+        }
+        (0, self.run(schedule))
+    }
+
+    /// Runs `schedule`, and keeps a snapshot of it where so many events have been handled, if the target's nodes can be copied.
+    #[cfg(feature = "cli")]
+    pub(crate) fn run_keeping(&mut self, schedule: &Schedule, events: u64) -> (Option<Snapshot>, &Outcome) {
+        let snapshot = self.runner.run_keeping(schedule, self.options, &[events]).pop();
+        (snapshot, self.runner.outcome_mut())
+    }
+
+    /// Draws all latencies from one stream from now on, so that each depends on how many were drawn before. It is there to be
+    /// compared with.
+    #[cfg(feature = "cli")]
+    pub(crate) fn draw_from_one_stream(&mut self) {
+        self.options.keying = Keying::Stream;
     }
 
     /// What is wrong with the target's invariants, as far as runs so far can tell: clauses that were neither true nor false.
@@ -149,7 +184,7 @@ impl Harness {
 
     /// Runs `schedule` and keeps every event.
     pub fn trace(&mut self, schedule: &Schedule) -> Outcome {
-        self.runner.run(schedule, Options::TRACE);
+        self.runner.run(schedule, Options { trace: true, ..self.options });
         std::mem::take(self.runner.outcome_mut())
     }
 

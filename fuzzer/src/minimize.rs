@@ -314,7 +314,7 @@ fn struck_by_chance(outcome: &Outcome) -> Vec<Step> {
 }
 
 /// `schedule` without the steps that changed nothing in its run `outcome`, and to which no other refers.
-fn effective(schedule: &Schedule, outcome: &Outcome) -> Schedule {
+pub(crate) fn effective(schedule: &Schedule, outcome: &Outcome) -> Schedule {
     let idle = |step| outcome.steps.iter().any(|report| report.step == step && report.effects == 0);
     let keep: Vec<bool> = schedule.steps.iter().map(|step| !idle(*step)).collect();
     shrink::keep_steps(schedule, &keep)

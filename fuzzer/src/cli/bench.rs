@@ -1,12 +1,67 @@
-//! The suite of planted bugs.
+//! The suite of planted bugs, and the arms of the search compared on it.
+
+mod plan;
+mod suite;
+mod trial;
 
 use murphy_sim::{AnyTarget, Bug};
 use serde_json::{Value, json};
 
-use super::exit::{Exit, Failure, put};
+pub(super) use self::plan::Job;
+use self::{
+    plan::{Plan, SMALL},
+    suite::Bench,
+};
+use super::{
+    BenchArguments, Profile,
+    exit::{Exit, Failure, put},
+};
+use crate::engine::Recipe;
+
+/// Executions of a pooled stream, and of each twin.
+const POOL: u64 = 3_000_000;
+const TWIN: u64 = 1_000_000;
+
+/// Lists bugs, does one job, or runs a comparison.
+pub(super) fn bench(
+    targets: &[Box<dyn AnyTarget>],
+    arguments: &BenchArguments,
+    as_json: bool,
+) -> Result<Exit, Failure> {
+    if arguments.list {
+        return list(targets, as_json);
+    }
+    if let Some(job) = &arguments.job {
+        return trial::run(targets, job, arguments.cpu, &arguments.out.join("finds"));
+    }
+    let plan = plan(targets, arguments);
+    Bench::new(&arguments.out, arguments.cpu)?.run(&plan, targets, arguments.jobs)
+}
+
+/// The plan that a profile and what overrides it make.
+fn plan(targets: &[Box<dyn AnyTarget>], arguments: &BenchArguments) -> Plan {
+    let full = arguments.profile == Profile::Full;
+    let suite = targets.iter().flat_map(|target| target.about().bugs).map(|bug| bug.name.to_string());
+    let bugs: Vec<String> = if full { suite.collect() } else { SMALL.map(String::from).to_vec() };
+    let arms: Vec<&str> = Recipe::ALL.iter().map(|recipe| recipe.name).collect();
+    let compared = if full { &arms[..] } else { &arms[..4] };
+    let named = |name: &String| arms.iter().find(|arm| *arm == name).copied();
+    Plan {
+        bugs: if arguments.bug.is_empty() { bugs } else { arguments.bug.clone() },
+        arms: if arguments.arm.is_empty() {
+            compared.to_vec()
+        } else {
+            arguments.arm.iter().filter_map(named).collect()
+        },
+        trials: arguments.trials.unwrap_or(if full { 30 } else { 20 }),
+        execs: arguments.execs,
+        pool: arguments.pool.unwrap_or(if full { 10 * POOL } else { POOL }),
+        twin: arguments.twin.unwrap_or(if full { TWIN } else { 0 }),
+    }
+}
 
 /// Lists every bug that can be planted: one line each, or one object.
-pub(super) fn list(targets: &[Box<dyn AnyTarget>], as_json: bool) -> Result<Exit, Failure> {
+fn list(targets: &[Box<dyn AnyTarget>], as_json: bool) -> Result<Exit, Failure> {
     let bugs: Vec<(&str, Bug)> = targets
         .iter()
         .map(|target| target.about())

@@ -29,7 +29,7 @@ use super::{
     provenance, workers,
 };
 use crate::{
-    engine::{self, Campaign, Stats, Summary, Watcher},
+    engine::{self, Campaign, Recipe, Stats, Summary, Watcher},
     finding::{Finding, Provenance, read_folder},
     harness::Harness,
     known::Known,
@@ -45,6 +45,8 @@ const ATTEMPTS_MAX: u32 = 10;
 const PROOF: u64 = 20;
 /// Executions after which it is worth saying what a campaign never did.
 const ENOUGH: u64 = 1000;
+/// Executions after which a campaign that waits for marks gives up, if nobody says another limit.
+const UNTIL_MAX: u64 = 1_000_000;
 /// How often a finding is replayed in a new process.
 const TIMES: u64 = 3;
 
@@ -130,7 +132,7 @@ fn writable(folder: &Path) -> Result<(), Failure> {
 }
 
 /// The first interrupt asks the campaign to end; the second ends the process.
-fn catch_interrupts() -> Result<Arc<AtomicBool>, Failure> {
+pub(super) fn catch_interrupts() -> Result<Arc<AtomicBool>, Failure> {
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = interrupted.clone();
     ctrlc::set_handler(move || {
@@ -198,6 +200,7 @@ fn run(settings: Settings, harness: Harness, seeds: Vec<Schedule>) -> Result<Exi
         execs: settings.arguments.execs,
         corpus: Some(settings.corpus.clone()),
         seeds,
+        recipe: Recipe::ENSEMBLE,
     };
     let known = Known::load(&settings.arguments.crashes, harness.name());
     let mut hunt = Hunt::new(settings, known);
@@ -290,9 +293,32 @@ pub(super) fn tell_totals(stats: &Stats, tally: Tally, seconds: f64) {
         let examined = format!("{ATTEMPTS_MAX} findings of one anomaly are minimized");
         say(&format!("  {} more violations were only counted: {examined}", thousands(tally.unexamined)));
     }
+    tell_rest(stats);
     if stats.unknown > 0 {
         let why = "too many events, or too much for the checker";
         say(&format!("  {} runs gave no verdict: {why}", thousands(stats.unknown)));
+    }
+}
+
+/// Says on standard error how much is left to be found, by what was found last: the share of the states that the next run visits and
+/// that none has yet (Good, 1953, after Turing), and how likely a blind run violates at most if none has (the rule of three:
+/// Hanley and Lippman-Hand, 1983).
+fn tell_rest(stats: &Stats) {
+    if stats.execs < ENOUGH || stats.visits == 0 {
+        return;
+    }
+    let missing = stats.singles as f64 / stats.visits as f64;
+    say(&format!(
+        "  left to see: an estimated {:.2} % of the states that further runs visit are new; the last schedule worth keeping came {} executions ago",
+        missing * 100.0,
+        thousands(stats.execs - stats.kept_at)
+    ));
+    if stats.violations == 0 && stats.blind > 0 {
+        say(&format!(
+            "  no violation in {} blind executions: fewer than one in {} has one (95 %)",
+            thousands(stats.blind),
+            thousands(stats.blind / 3)
+        ));
     }
 }
 
@@ -330,6 +356,14 @@ impl Hunt {
     fn too_late(&self) -> bool {
         let limit = self.settings.arguments.time.unwrap_or(Duration::MAX);
         self.line.elapsed() >= limit
+    }
+
+    /// Whether the campaign has all that it was to go on for.
+    fn has_enough(&self, stats: &Stats) -> bool {
+        let FuzzArguments { until_sometimes, until_stable, execs, time, .. } = &self.settings.arguments;
+        let stable = until_stable.is_some_and(|without| stats.execs - stats.kept_at >= without);
+        let capped = execs.is_none() && time.is_none() && stats.execs >= UNTIL_MAX;
+        stable || (*until_sometimes && (stats.missed == 0 || capped))
     }
 
     /// The last lines of a campaign: what it did, and what it never did.
@@ -535,7 +569,7 @@ pub(super) fn describe(finding: &Value) -> String {
 }
 
 /// Replays the finding in a new process. How often it failed in the same way; `None` if the process gave no answer.
-fn reproduce(folder: &Path) -> Option<u64> {
+pub(super) fn reproduce(folder: &Path) -> Option<u64> {
     let program = std::env::current_exe().ok()?;
     let times = TIMES.to_string();
     let output =
@@ -564,7 +598,7 @@ impl Watcher for Hunt {
 
     fn executed(&mut self, stats: &Stats) -> ControlFlow<()> {
         self.line.update(stats, self.tally);
-        if self.interrupted() || (stats.execs.is_multiple_of(16) && self.too_late()) {
+        if self.interrupted() || self.has_enough(stats) || (stats.execs.is_multiple_of(16) && self.too_late()) {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())

@@ -80,6 +80,8 @@ pub(super) enum Failure {
     Nemesis(#[from] NemesisError),
     #[error("no fault is called `{found}`{}: `murphy faults` lists them", hint(suggestion))]
     UnknownFault { found: String, suggestion: Option<String> },
+    #[error("`{found}` is neither a planted bug nor a target, expected some of {}", known.join(", "))]
+    UnknownBug { found: String, known: Vec<String> },
     #[error("the corpus: {0}")]
     Corpus(String),
     #[error("worker {0} failed: {1}")]
@@ -102,7 +104,7 @@ impl Failure {
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Harness(_) | Self::NoTarget | Self::WhichTarget(_) | Self::WrongForm { .. } => Exit::Usage,
-            Self::Nemesis(_) | Self::UnknownFault { .. } => Exit::Usage,
+            Self::Nemesis(_) | Self::UnknownFault { .. } | Self::UnknownBug { .. } => Exit::Usage,
             Self::Invariant(_) | Self::NotForHistories { .. } => Exit::Usage,
             Self::Clocks(_)
             | Self::Pattern { .. }

@@ -3,6 +3,7 @@
 mod bench;
 mod campaign;
 mod check;
+mod cmin;
 mod commands;
 mod divergence;
 mod doctor;
@@ -57,6 +58,8 @@ enum Command {
     Fmt(FmtArguments),
     /// Say what is wrong with files of schedules, and what in them can never strike.
     Lint(LintArguments),
+    /// Find the fewest entries of a corpus that reach what all of it reaches.
+    Cmin(CminArguments),
     /// Make a schedule: from a preset, from another tool's test, from another form.
     Schedule(ScheduleArguments),
     /// List the faults that a schedule can have, or explain one.
@@ -103,6 +106,12 @@ struct FuzzArguments {
     /// Stop at the first finding; short for `--stop-on first`.
     #[arg(long, conflicts_with = "stop_on")]
     until_first: bool,
+    /// Stop once every mark of the target that must be hit has been, or after `--execs` or `--time`, or a million executions.
+    #[arg(long)]
+    until_sometimes: bool,
+    /// Stop once so many executions in a row reached nothing new.
+    #[arg(long, value_name = "N", value_parser = number)]
+    until_stable: Option<u64>,
     /// When to stop of itself.
     #[arg(long, value_enum, default_value_t)]
     stop_on: StopOn,
@@ -302,10 +311,73 @@ struct DoctorArguments {
 }
 
 #[derive(Clone, Debug, Args)]
+struct CminArguments {
+    /// The target, as the corpus was made for.
+    target: String,
+    /// Folder of the corpus [default: corpus/TARGET].
+    #[arg(long, value_name = "DIR")]
+    corpus: Option<PathBuf>,
+    /// Copy the entries to keep into this folder.
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// Remove the others from the corpus itself.
+    #[arg(long, conflicts_with = "output")]
+    yes: bool,
+}
+
+/// How much a comparison compares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Profile {
+    /// Six bugs and the arms of the search: about five hours of one core.
+    #[default]
+    Small,
+    /// Every bug, every arm, and the search without one of its means at a time: days.
+    Full,
+}
+
+#[derive(Clone, Debug, Args)]
 struct BenchArguments {
     /// List the bugs that can be planted: name, target, depth, what each breaks, where a real system had it.
-    #[arg(long, required = true)]
+    #[arg(long)]
     list: bool,
+    /// What to compare, unless it is said one by one.
+    #[arg(long, value_enum, default_value_t)]
+    profile: Profile,
+    /// Compare on this bug, or on a target that needs none planted. May be repeated.
+    #[arg(long, value_name = "BUG")]
+    bug: Vec<String>,
+    /// Compare this arm, or the search without one of its means. May be repeated.
+    #[arg(long, value_name = "ARM", value_parser = arm())]
+    arm: Vec<String>,
+    /// Trials of each arm that remembers, seeds 1 and following.
+    #[arg(long, value_name = "N")]
+    trials: Option<u64>,
+    /// Executions after which a trial is given up [default: 100,000 for a shallow bug, else 1,000,000].
+    #[arg(long, value_name = "N", value_parser = number)]
+    execs: Option<u64>,
+    /// Executions of an arm that remembers nothing, as one stream; it ends earlier once it has a hundred hits.
+    #[arg(long, value_name = "N", value_parser = number)]
+    pool: Option<u64>,
+    /// Executions of each target without its bugs, which must not be blamed.
+    #[arg(long, value_name = "N", value_parser = number)]
+    twin: Option<u64>,
+    /// Processor time after which a trial is given up.
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "1h")]
+    cpu: std::time::Duration,
+    /// Folder of the table, which is gone on with if it is there, and of what is found.
+    #[arg(long, value_name = "DIR", default_value = "bench-results")]
+    out: PathBuf,
+    /// Trials at once.
+    #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: u16,
+    /// Do this one job: bug,target,arm,kind,trial,budget.
+    #[arg(long, hide = true)]
+    job: Option<bench::Job>,
+}
+
+/// An arm of the search by its name.
+fn arm() -> impl TypedValueParser<Value = String> {
+    PossibleValuesParser::new(crate::engine::Recipe::ALL.map(|recipe| recipe.name))
 }
 
 #[derive(Clone, Debug, Args)]
@@ -518,6 +590,7 @@ pub fn cli(targets: Vec<Box<dyn AnyTarget>>) -> ! {
         Command::Replay(replay) => commands::replay(&targets, replay, arguments.json),
         Command::Show(show) => commands::show(&targets, show, arguments.json),
         Command::Min(min) => commands::min(&targets, min, arguments.json),
+        Command::Cmin(cmin) => cmin::cmin(&targets, cmin, arguments.json),
         Command::Fmt(fmt) => commands::fmt(fmt),
         Command::Lint(lint) => lint::lint(&targets, lint, arguments.json),
         Command::Schedule(schedule) => schedule::schedule(&targets, schedule),
@@ -527,7 +600,7 @@ pub fn cli(targets: Vec<Box<dyn AnyTarget>>) -> ! {
         Command::Encode(encode) => commands::encode(encode),
         Command::Decode(decode) => commands::decode(&targets, decode),
         Command::Targets => commands::targets(&targets, arguments.json),
-        Command::Bench(BenchArguments { list: _ }) => bench::list(&targets, arguments.json),
+        Command::Bench(bench) => bench::bench(&targets, bench, arguments.json),
     };
     let exit = done.and_then(|exit| exit::refused().map_or(Ok(exit), Err));
     let exit = exit.unwrap_or_else(|failure| failure.report(arguments.json));

@@ -98,12 +98,13 @@ impl Line {
         let seconds = elapsed.as_secs();
         let rate = stats.execs as f64 / elapsed.as_secs_f64().max(0.001);
         format!(
-            "{:02}:{:02}  execs {} ({rate:.0}/s)  corpus {}  states {}  marks {}  findings {} new, {} known{}",
+            "{:02}:{:02}  execs {} ({rate:.0}/s)  corpus {}  states {}{}  marks {}  findings {} new, {} known{}",
             seconds / 60,
             seconds % 60,
             thousands(stats.execs),
             thousands(stats.corpus as u64),
             thousands(stats.states),
+            saturation(stats),
             stats.marks,
             tally.new,
             tally.known,
@@ -134,6 +135,15 @@ pub(super) fn thousands(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// How much of what a campaign runs is still new to it; empty as long as everything is.
+fn saturation(stats: &Stats) -> String {
+    if stats.execs < 2 * 1024 {
+        String::new()
+    } else {
+        format!(" ({}.{} % new)", stats.novelty / 10, stats.novelty % 10)
+    }
 }
 
 #[cfg(test)]

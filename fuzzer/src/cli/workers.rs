@@ -144,6 +144,12 @@ fn start(settings: &Settings, target: &str, index: u16, sender: &Sender<Report>)
     if let Some(time) = arguments.time {
         command.args(["--time", &format!("{}ms", time.as_millis())]);
     }
+    if arguments.until_sometimes {
+        command.arg("--until-sometimes");
+    }
+    if let Some(without) = arguments.until_stable {
+        command.args(["--until-stable", &without.to_string()]);
+    }
     command.args([
         "--stop-on",
         match settings.stop_on() {
@@ -274,6 +280,15 @@ fn sum(workers: &[Worker]) -> (Stats, Tally) {
         stats.effective_steps += worker.stats.effective_steps;
         stats.operations += worker.stats.operations;
         stats.completed += worker.stats.completed;
+        stats.resumed += worker.stats.resumed;
+        stats.skipped += worker.stats.skipped;
+        stats.blind += worker.stats.blind;
+        stats.violations += worker.stats.violations;
+        // Of executions that all workers did so far.
+        stats.kept_at += worker.stats.kept_at;
+        (stats.singles, stats.visits) = (stats.singles + worker.stats.singles, stats.visits + worker.stats.visits);
+        stats.novelty = stats.novelty.max(worker.stats.novelty);
+        stats.grain = stats.grain.max(worker.stats.grain);
         stats.corpus = stats.corpus.max(worker.stats.corpus);
         stats.states = stats.states.max(worker.stats.states);
         stats.marks = stats.marks.max(worker.stats.marks);

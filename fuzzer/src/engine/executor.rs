@@ -14,7 +14,10 @@ use libafl::{
 use libafl_bolts::{Named, tuples::RefIndexable};
 use murphy_checker::verdict::Verdict;
 use murphy_schedule::FaultKind;
-use murphy_sim::marks::{Best, Bucket};
+use murphy_sim::{
+    Moment, Snapshot,
+    marks::{Best, Bucket, Site},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{Stats, Summary, input::ScheduleInput};
@@ -34,6 +37,9 @@ pub(crate) type Observers = (Marks, (States, (Judged, ())));
 pub(crate) struct States {
     #[serde(skip)]
     pub(crate) visited: Vec<u64>,
+    /// When each was.
+    #[serde(skip)]
+    pub(crate) moments: Vec<Moment>,
     #[serde(skip)]
     pub(crate) each: Vec<Bucket>,
     #[serde(skip)]
@@ -73,22 +79,32 @@ pub(crate) struct SimExecutor {
     pub(crate) observers: Observers,
     /// How many runs hit each mark.
     hit: Vec<u64>,
+    /// The marks that a thorough campaign hits, by rank.
+    required: Vec<usize>,
     /// The best number of each mark that has one, by its rank and direction.
     bests: BTreeMap<(u16, bool), Best>,
     effects: BTreeMap<FaultKind, u64>,
+    /// Where the next run goes on from, if it can.
+    pub(crate) from: Option<Rc<Snapshot>>,
     pub(crate) stats: Stats,
 }
 
 impl SimExecutor {
     pub(crate) fn new(harness: SharedHarness) -> Self {
         let length = murphy_sim::marks::names().len().max(1);
+        let sites = murphy_sim::marks::sites_in(&harness.borrow().about().modules);
+        let mut required: Vec<usize> =
+            sites.into_iter().filter(|site| site.kind().must_be_hit()).map(Site::rank).collect();
+        required.dedup();
         let marks = HitcountsMapObserver::new(StdMapObserver::owned("marks", vec![0; length]));
         Self {
             harness,
             observers: (marks, (States::default(), (Judged::default(), ()))),
             hit: vec![0; length],
+            required,
             bests: BTreeMap::new(),
             effects: BTreeMap::new(),
+            from: None,
             stats: Stats::default(),
         }
     }
@@ -109,12 +125,13 @@ impl<EM, S: HasExecutions, Z> Executor<EM, ScheduleInput, S, Z> for SimExecutor 
     fn run_target(&mut self, _: &mut Z, state: &mut S, _: &mut EM, input: &ScheduleInput) -> Result<ExitKind, Error> {
         *state.executions_mut() += 1;
         let mut harness = self.harness.borrow_mut();
-        let outcome = harness.run(&input.0);
+        let (skipped, outcome) = harness.run_from(self.from.as_deref(), &input.0);
 
         let (marks, (states, (judged, ()))) = &mut self.observers;
         let counters = &outcome.signals.marks;
         marks[..counters.len()].copy_from_slice(counters);
         states.visited.clone_from(&outcome.signals.states);
+        states.moments.clone_from(&outcome.signals.moments);
         states.each.clone_from(&outcome.signals.each);
         states.bests.clone_from(&outcome.signals.bests);
         judged.verdict.clone_from(&outcome.verdict);
@@ -138,14 +155,20 @@ impl<EM, S: HasExecutions, Z> Executor<EM, ScheduleInput, S, Z> for SimExecutor 
         stats.operations += outcome.history.operations.len() as u64;
         stats.completed += outcome.history.completed();
         stats.execs += 1;
-        stats.events += outcome.events;
+        stats.events += outcome.events - skipped;
+        stats.resumed += u64::from(skipped > 0);
+        stats.skipped += skipped;
         stats.virtual_ns += outcome.time;
         stats.steps += outcome.steps.len() as u64;
         stats.effective_steps += effective as u64;
         stats.marks = self.hit.iter().filter(|runs| **runs > 0).count();
+        stats.missed = self.required.iter().filter(|rank| self.hit[**rank] == 0).count();
         Ok(match judged.verdict {
             Verdict::Valid => ExitKind::Ok,
-            Verdict::Invalid(_) => ExitKind::Crash,
+            Verdict::Invalid(_) => {
+                stats.violations += 1;
+                ExitKind::Crash
+            }
             Verdict::Unknown(_) => {
                 stats.unknown += 1;
                 ExitKind::Timeout

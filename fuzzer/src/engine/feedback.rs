@@ -18,19 +18,29 @@ use libafl::{
     corpus::Testcase,
     executors::ExitKind,
     feedback_and_fast, feedback_or,
-    feedbacks::{EagerOrFeedback, FastAndFeedback, Feedback, MaxMapFeedback, StateInitializer},
+    feedbacks::{ConstFeedback, EagerOrFeedback, FastAndFeedback, Feedback, MaxMapFeedback, StateInitializer},
 };
 use libafl_bolts::Named;
 use murphy_checker::verdict::{Class, Verdict};
-use murphy_sim::marks::{Best, Bucket};
+use murphy_schedule::{Schedule, shrink};
+use murphy_sim::{
+    Moment, Outcome,
+    marks::{Best, Bucket},
+};
 
 use super::{
+    Stats,
     executor::{Judged, Marks, Observers, SharedHarness},
     input::ScheduleInput,
+    recipe::Recipe,
 };
+use crate::minimize::effective;
 
 /// How many states of an entry decide how rare it is.
 const TELLING: usize = 4;
+
+/// The most moments of an entry to which its mutants return.
+const MOMENTS: usize = 8;
 
 /// How often kept states were visited. Fixed seeds, and never iterated.
 #[expect(clippy::disallowed_types, reason = "only ever asked for a key, with a hash of fixed seeds")]
@@ -40,14 +50,19 @@ type Visits = std::collections::HashMap<u64, u32, ahash::RandomState>;
 #[derive(Debug)]
 pub(crate) struct Seen {
     visits: Visits,
-    /// States of the last run that the corpus did not reach before it.
-    fresh: Vec<u64>,
+    /// States of the last run that the corpus did not reach before it, and when it did.
+    fresh: Vec<(u64, Moment)>,
     /// Only states whose hash ends in so many zeros make a run new.
     grain: u32,
     /// Runs, and how many were kept, since novelty was last measured.
     runs: u32,
     kept: u32,
     warm: bool,
+    /// Of a thousand runs, those that were kept in the last window.
+    novelty: u32,
+    /// States that one run alone visited, and all visits.
+    singles: u64,
+    all_visits: u64,
     marked: Marked,
 }
 
@@ -91,20 +106,38 @@ impl Seen {
     pub(crate) fn new() -> Self {
         let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
         let (visits, marked) = (Visits::with_hasher(hasher), Marked::default());
-        Self { visits, fresh: Vec::new(), grain: 0, runs: 0, kept: 0, warm: false, marked }
+        let fresh = Vec::new();
+        Self { visits, fresh, grain: 0, runs: 0, kept: 0, warm: false, novelty: 0, singles: 0, all_visits: 0, marked }
     }
 
     /// Counts the states of a run. Returns whether some are new.
-    fn visit(&mut self, states: &[u64]) -> bool {
+    fn visit(&mut self, states: &[u64], moments: &[Moment]) -> bool {
         self.measure();
         self.fresh.clear();
-        for state in states {
+        for (state, moment) in states.iter().zip(moments) {
             match self.visits.get_mut(state) {
-                Some(visits) => *visits = visits.saturating_add(1),
-                None => self.fresh.push(*state),
+                Some(visits) => {
+                    self.singles -= u64::from(*visits == 1);
+                    self.all_visits += 1;
+                    *visits = visits.saturating_add(1);
+                }
+                None => self.fresh.push((*state, *moment)),
             }
         }
-        self.fresh.iter().any(|state| state.trailing_zeros() >= self.grain)
+        self.fresh.iter().any(|(state, _)| self.counts(*state))
+    }
+
+    fn counts(&self, state: u64) -> bool {
+        state.trailing_zeros() >= self.grain
+    }
+
+    /// A run with fewer steps visited the same states: what was new was so when that run says.
+    fn date(&mut self, outcome: &Outcome) {
+        let mut dated = outcome.signals.states.iter().zip(&outcome.signals.moments);
+        for (state, moment) in &mut self.fresh {
+            *moment =
+                *dated.find(|(other, _)| *other == state).expect("it visited the same states in the same order").1;
+        }
     }
 
     /// Coarsens what counts as new while too many runs are kept. Where each run visits states of its own, a corpus of all of
@@ -113,6 +146,7 @@ impl Seen {
     fn measure(&mut self) {
         self.runs += 1;
         if self.runs == WINDOW {
+            self.novelty = self.kept * 1000 / WINDOW;
             // At first everything is new, to any target.
             if self.warm && self.kept > KEPT_MAX {
                 self.grain = (self.grain + (self.kept / KEPT_MAX).ilog2().max(1)).min(GRAIN_MAX);
@@ -125,12 +159,24 @@ impl Seen {
     fn keep(&mut self) {
         self.kept += 1;
         self.marked.keep();
-        self.visits.extend(self.fresh.iter().map(|state| (*state, 1)));
+        self.singles += self.fresh.len() as u64;
+        self.all_visits += self.fresh.len() as u64;
+        self.visits.extend(self.fresh.iter().map(|(state, _)| (*state, 1)));
     }
 
     /// The states by which to tell later how rare the last run is, deepest last. Empty if only marks made it new.
     pub(crate) fn telling(&self) -> Vec<u64> {
-        self.fresh[self.fresh.len().saturating_sub(TELLING)..].to_vec()
+        self.fresh[self.fresh.len().saturating_sub(TELLING)..].iter().map(|(state, _)| *state).collect()
+    }
+
+    /// Some moments at which the last run reached what is new of those states that count, in order. Empty if only marks made it
+    /// new.
+    pub(crate) fn moments(&self) -> Vec<Moment> {
+        let mut moments: Vec<Moment> =
+            self.fresh.iter().filter(|(state, _)| self.counts(*state)).map(|(_, moment)| *moment).collect();
+        moments.dedup();
+        let apart = moments.len().div_ceil(MOMENTS).max(1);
+        moments.into_iter().step_by(apart).collect()
     }
 
     /// How often the rarest of these states was visited.
@@ -138,19 +184,30 @@ impl Seen {
         states.iter().filter_map(|state| self.visits.get(state)).copied().min().unwrap_or(1)
     }
 
-    /// How many states the corpus reaches.
-    pub(crate) fn len(&self) -> usize {
-        self.visits.len()
+    /// Writes down how many states the corpus reaches, and how much of what it still finds is new.
+    pub(crate) fn tell(&self, stats: &mut Stats) {
+        stats.states = self.visits.len() as u64;
+        (stats.novelty, stats.grain) = (self.novelty, self.grain);
+        (stats.singles, stats.visits) = (self.singles, self.all_visits);
     }
 }
 
 /// All that a corpus entry must be.
-pub(crate) type Keep =
-    FastAndFeedback<EagerOrFeedback<MaxMapFeedback<Marks, Marks>, NovelStates>, FastAndFeedback<Sound, Repeats>>;
+pub(crate) type Keep = FastAndFeedback<
+    ConstFeedback,
+    FastAndFeedback<
+        EagerOrFeedback<FastAndFeedback<ConstFeedback, MaxMapFeedback<Marks, Marks>>, NovelStates>,
+        FastAndFeedback<Sound, Repeats>,
+    >,
+>;
 
 /// The feedback of a campaign.
-pub(crate) fn keep(observers: &Observers, seen: Rc<RefCell<Seen>>, repeats: Repeats) -> Keep {
-    feedback_and_fast!(feedback_or!(MaxMapFeedback::new(&observers.0), NovelStates(seen)), Sound, repeats)
+pub(crate) fn keep(observers: &Observers, recipe: &Recipe, seen: Rc<RefCell<Seen>>, repeats: Repeats) -> Keep {
+    let novel = feedback_or!(
+        feedback_and_fast!(ConstFeedback::new(recipe.marks), MaxMapFeedback::new(&observers.0)),
+        NovelStates { seen, states: recipe.states, marks: recipe.marks }
+    );
+    feedback_and_fast!(ConstFeedback::new(!recipe.is_memoryless()), novel, Sound, repeats)
 }
 
 fn judged(observers: &Observers) -> &Judged {
@@ -158,7 +215,12 @@ fn judged(observers: &Observers) -> &Judged {
 }
 
 /// The run visited a state that the corpus does not reach, one of those that count, or a value or number of a mark.
-pub(crate) struct NovelStates(Rc<RefCell<Seen>>);
+pub(crate) struct NovelStates {
+    seen: Rc<RefCell<Seen>>,
+    /// Whether states count, and values and numbers of marks.
+    states: bool,
+    marks: bool,
+}
 
 /// A promise was kept, and if faults were injected, one had an effect.
 ///
@@ -166,16 +228,42 @@ pub(crate) struct NovelStates(Rc<RefCell<Seen>>);
 /// none either, and are slow.
 pub(crate) struct Sound;
 
-/// A second run of the schedule gives the same trace.
+/// A second run of the schedule, from its start, gives the same trace. If a third one, without the steps that had no effect, visits
+/// the same states, then that schedule is the one to keep.
 pub(crate) struct Repeats {
     harness: SharedHarness,
+    seen: Rc<RefCell<Seen>>,
     /// Set where it did not.
     differs: Rc<Cell<bool>>,
+    /// The schedule to keep instead.
+    trimmed: Option<Schedule>,
 }
 
 impl Repeats {
-    pub(crate) fn new(harness: SharedHarness, differs: Rc<Cell<bool>>) -> Self {
-        Self { harness, differs }
+    pub(crate) fn new(harness: SharedHarness, seen: Rc<RefCell<Seen>>, differs: Rc<Cell<bool>>) -> Self {
+        Self { harness, seen, differs, trimmed: None }
+    }
+
+    /// Whether a run of `schedule` has this trace, and if so, `schedule` without its steps without effect, if they are not needed to
+    /// visit what it visits.
+    fn run_again(&self, schedule: &Schedule, trace_hash: u64) -> (bool, Option<Schedule>) {
+        let harness = &mut *self.harness.borrow_mut();
+        let outcome = harness.run(schedule);
+        if outcome.trace_hash != trace_hash {
+            return (false, None);
+        }
+        let effective = effective(schedule, outcome);
+        let trimmed = shrink::without_idle_ids(&effective).unwrap_or(effective);
+        if trimmed == *schedule {
+            return (true, None);
+        }
+        let states = outcome.signals.states.clone();
+        let outcome = harness.run(&trimmed);
+        let same = outcome.signals.states == states && outcome.verdict == Verdict::Valid;
+        if same {
+            self.seen.borrow_mut().date(outcome);
+        }
+        (true, same.then_some(trimmed))
     }
 }
 
@@ -192,9 +280,9 @@ impl<EM, S> Feedback<EM, ScheduleInput, Observers, S> for NovelStates {
         observers: &Observers,
         _: &ExitKind,
     ) -> Result<bool, Error> {
-        let (mut seen, reached) = (self.0.borrow_mut(), &observers.1.0);
-        let marked = seen.marked.visit(&reached.each, &reached.bests);
-        Ok(seen.visit(&reached.visited) || marked)
+        let (mut seen, reached) = (self.seen.borrow_mut(), &observers.1.0);
+        let marked = seen.marked.visit(&reached.each, &reached.bests) && self.marks;
+        Ok(seen.visit(&reached.visited, &reached.moments) && self.states || marked)
     }
 
     fn append_metadata(
@@ -204,7 +292,7 @@ impl<EM, S> Feedback<EM, ScheduleInput, Observers, S> for NovelStates {
         _: &Observers,
         _: &mut Testcase<ScheduleInput>,
     ) -> Result<(), Error> {
-        self.0.borrow_mut().keep();
+        self.seen.borrow_mut().keep();
         Ok(())
     }
 }
@@ -232,10 +320,23 @@ impl<EM, S> Feedback<EM, ScheduleInput, Observers, S> for Repeats {
         observers: &Observers,
         _: &ExitKind,
     ) -> Result<bool, Error> {
-        let again = self.harness.borrow_mut().run(&input.0).trace_hash;
-        let differs = again != judged(observers).trace_hash;
-        self.differs.set(differs);
-        Ok(!differs)
+        let (same, trimmed) = self.run_again(&input.0, judged(observers).trace_hash);
+        self.differs.set(!same);
+        self.trimmed = trimmed;
+        Ok(same)
+    }
+
+    fn append_metadata(
+        &mut self,
+        _: &mut S,
+        _: &mut EM,
+        _: &Observers,
+        testcase: &mut Testcase<ScheduleInput>,
+    ) -> Result<(), Error> {
+        if let Some(trimmed) = self.trimmed.take() {
+            testcase.set_input(ScheduleInput(trimmed));
+        }
+        Ok(())
     }
 }
 
@@ -285,8 +386,10 @@ impl Named for FirstOfItsName {
 #[cfg(test)]
 mod tests {
     use murphy_schedule::Dice;
-
-    use murphy_sim::marks::{Best, Bucket};
+    use murphy_sim::{
+        Moment,
+        marks::{Best, Bucket},
+    };
 
     use super::{KEPT_MAX, Marked, Seen, WINDOW};
 
@@ -315,11 +418,11 @@ mod tests {
     #[test]
     fn a_state_stays_new_until_a_run_that_visits_it_is_kept() {
         let mut seen = Seen::new();
-        assert!(seen.visit(&[1, 2]));
-        assert!(seen.visit(&[1, 2]), "no run was kept");
+        assert!(seen.visit(&[1, 2], &[Moment::default(); 2]));
+        assert!(seen.visit(&[1, 2], &[Moment::default(); 2]), "no run was kept");
         seen.keep();
-        assert!(!seen.visit(&[2, 1]));
-        assert!(seen.visit(&[2, 3]));
+        assert!(!seen.visit(&[2, 1], &[Moment::default(); 2]));
+        assert!(seen.visit(&[2, 3], &[Moment::default(); 2]));
         assert_eq!((seen.rarest(&[1]), seen.rarest(&[1, 2])), (2, 2));
         assert_eq!(seen.rarest(&[2]), 3);
     }
@@ -331,7 +434,7 @@ mod tests {
         let mut kept = [0; 20];
         for window in &mut kept {
             for _ in 0..WINDOW {
-                if seen.visit(&[dice.word(), dice.word()]) {
+                if seen.visit(&[dice.word(), dice.word()], &[Moment::default(); 2]) {
                     seen.keep();
                     *window += 1;
                 }
@@ -346,7 +449,7 @@ mod tests {
     fn where_new_states_are_rare_all_count() {
         let mut seen = Seen::new();
         for run in 0..20 * u64::from(WINDOW) {
-            if seen.visit(&[run % 100, run / 100]) {
+            if seen.visit(&[run % 100, run / 100], &[Moment::default(); 2]) {
                 seen.keep();
             }
         }

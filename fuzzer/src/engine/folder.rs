@@ -74,6 +74,19 @@ impl Folder {
     }
 }
 
+/// The entries of a corpus folder that is there, and their names, sorted.
+pub(crate) fn entries(path: &Path) -> Result<Vec<(String, Schedule)>, EngineError> {
+    let failed = |error| EngineError::new("list the corpus folder", path, error);
+    let folder = Folder { path: path.to_path_buf(), known: BTreeSet::new() };
+    let mut entries = Vec::new();
+    for name in folder.list().map_err(failed)? {
+        let file = path.join(&name);
+        let schedule = read(&file).map_err(|error| EngineError::new("read the corpus entry", &file, error))?;
+        entries.extend(schedule.map(|schedule| (name, schedule)));
+    }
+    Ok(entries)
+}
+
 /// The schedule in a file; `None` if it is no file.
 fn read(path: &Path) -> io::Result<Option<Schedule>> {
     // Opening a pipe would wait for ever.

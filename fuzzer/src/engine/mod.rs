@@ -1,18 +1,23 @@
 //! A campaign: the search for schedules under which a target breaks a promise, on LibAFL.
 //!
-//! Three executions of four mutate an entry of the corpus; the fourth is drawn from nothing, for ever, so that guidance is
-//! never much worse than luck. A run that reached something new is kept if it does the same a second time.
+//! Three executions of four change an entry of the corpus; the fourth is drawn from nothing, for ever, so that guidance is
+//! never much worse than luck ([`recipe`]). A run that reached something new is kept if it does the same a second time, without the
+//! steps that did nothing. Changes come in bursts from one entry: most of them return to a moment at which it reached something new,
+//! and change what follows, from a snapshot of that moment where there is one ([`burst`]).
 //!
 //! A campaign is a function of its seed, its seeds and what it finds in its corpus folder: nothing here reads a clock. That
 //! is why the loop is ours and not LibAFL's, whose stages and monitors measure time; and so every execution can be counted
 //! and watched, and a limit of executions is exact. Threads, restarts and the minimizer are deliberately absent: a campaign
 //! is one worker, and workers share nothing but a folder.
 
+mod burst;
 mod executor;
 mod feedback;
 mod folder;
 mod input;
 mod mutator;
+mod odds;
+mod recipe;
 mod scheduler;
 #[cfg(test)]
 mod tests;
@@ -29,35 +34,42 @@ use std::{
 
 use libafl::{
     Evaluator, HasScheduler,
-    corpus::{Corpus, InMemoryCorpus},
+    corpus::{Corpus, CorpusId, InMemoryCorpus},
     events::NopEventManager,
     fuzzer::{NopInputFilter, StdFuzzer},
     inputs::BytesInputConverter,
-    mutators::Mutator,
     schedulers::Scheduler,
-    state::{HasCorpus, StdState},
+    state::{HasCorpus, HasRand, StdState},
 };
-use libafl_bolts::rands::StdRand;
+use libafl_bolts::rands::{Rand, StdRand};
 use murphy_checker::verdict::{Anomaly, Class, Evidence};
-use murphy_schedule::{FaultKind, Schedule};
+use murphy_schedule::{Dice, FaultKind, Schedule};
 use murphy_sim::marks::Best;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use self::{
+    burst::Burst,
     executor::{SharedHarness, SimExecutor},
     feedback::{FirstOfItsName, Keep, Repeats, Seen},
     folder::Folder,
     input::ScheduleInput,
     mutator::StepMutator,
+    odds::Learned,
+    recipe::Arm,
     scheduler::RareFirst,
+};
+pub(crate) use self::{
+    folder::{entries, write_atomically},
+    input::name,
+    recipe::Recipe,
 };
 use crate::Harness;
 
-/// One execution of so many is blind.
-const BLIND: u64 = 4;
 /// Schedules drawn before the first is mutated.
 const DRAWN_FIRST: usize = 8;
+/// So many bursts return to a moment of their entry for each that changes all of it.
+const RETURNS: u64 = 3;
 /// Executions between two looks into the corpus folder.
 const SYNC: u64 = 2048;
 
@@ -72,22 +84,45 @@ pub(crate) struct Campaign {
     pub(crate) corpus: Option<PathBuf>,
     /// Schedules to run before all others.
     pub(crate) seeds: Vec<Schedule>,
+    /// How to search.
+    pub(crate) recipe: Recipe,
 }
 
 /// What a campaign has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stats {
-    /// Executions. The second run of a schedule that is about to be kept is not one.
+    /// Executions: schedules that were tried. To run one again, because it is about to be kept or to return to a moment of it, is
+    /// none.
     pub(crate) execs: u64,
+    /// Executions that went on from a snapshot.
+    pub(crate) resumed: u64,
+    /// Events that they did not simulate again.
+    pub(crate) skipped: u64,
     /// Schedules kept.
     pub(crate) corpus: usize,
     /// Distinct states that kept schedules reach.
     pub(crate) states: u64,
     /// Distinct marks hit by any run.
     pub(crate) marks: usize,
+    /// Marks of the target that a thorough campaign hits, and no run has.
+    pub(crate) missed: usize,
+    /// The execution after which a schedule was last kept; 0: none was.
+    pub(crate) kept_at: u64,
+    /// How many of a thousand executions were kept lately, once that has been measured.
+    pub(crate) novelty: u32,
+    /// Only one state of two to the power of this makes a schedule worth keeping.
+    pub(crate) grain: u32,
+    /// States that kept schedules reach and that one run alone visited.
+    pub(crate) singles: u64,
+    /// Visits to states that kept schedules reach.
+    pub(crate) visits: u64,
+    /// Executions that owed nothing to others.
+    pub(crate) blind: u64,
+    /// Runs that broke a promise.
+    pub(crate) violations: u64,
     /// Runs without an answer.
     pub(crate) unknown: u64,
-    /// Simulated events.
+    /// Simulated events of executions.
     pub(crate) events: u64,
     /// Simulated time, in nanoseconds.
     pub(crate) virtual_ns: u64,
@@ -186,6 +221,9 @@ struct Search<'a, W> {
     /// Set by the feedback that runs a schedule twice.
     differs: Rc<Cell<bool>>,
     folder: Option<Folder>,
+    recipe: Recipe,
+    burst: Option<Burst>,
+    learned: Learned,
     mutator: StepMutator,
     executor: SimExecutor,
     fuzzer: Fuzzer,
@@ -193,22 +231,41 @@ struct Search<'a, W> {
 }
 
 impl<'a, W: Watcher> Search<'a, W> {
-    fn new(campaign: &Campaign, harness: Harness, watcher: &'a mut W) -> Result<Self, EngineError> {
+    fn new(campaign: &Campaign, mut harness: Harness, watcher: &'a mut W) -> Result<Self, EngineError> {
         let folder = campaign.corpus.as_deref().map(Folder::open).transpose()?;
-        let mutator = StepMutator::new(harness.vocabulary().clone());
+        let recipe = campaign.recipe;
+        let mutator = StepMutator::new(harness.vocabulary().clone(), &recipe);
+        if !recipe.keyed {
+            harness.draw_from_one_stream();
+        }
         let harness: SharedHarness = Rc::new(RefCell::new(harness));
         let seen = Rc::new(RefCell::new(Seen::new()));
         let differs = Rc::new(Cell::new(false));
         let executor = SimExecutor::new(harness.clone());
-        let repeats = Repeats::new(harness.clone(), differs.clone());
-        let mut feedback = feedback::keep(&executor.observers, seen.clone(), repeats);
+        let repeats = Repeats::new(harness.clone(), seen.clone(), differs.clone());
+        let mut feedback = feedback::keep(&executor.observers, &recipe, seen.clone(), repeats);
         let mut objective = FirstOfItsName::default();
         let rand = StdRand::with_seed(campaign.seed);
         let state = StdState::new(rand, InMemoryCorpus::new(), InMemoryCorpus::new(), &mut feedback, &mut objective)
             .expect("no two feedbacks have one name");
         let fuzzer = StdFuzzer::new(RareFirst::new(seen.clone()), feedback, objective);
         let limit = campaign.execs.unwrap_or(u64::MAX);
-        Ok(Self { watcher, limit, harness, seen, differs, folder, mutator, executor, fuzzer, state })
+        let (burst, learned) = (None, Learned::default());
+        Ok(Self {
+            watcher,
+            limit,
+            harness,
+            seen,
+            differs,
+            folder,
+            recipe,
+            burst,
+            learned,
+            mutator,
+            executor,
+            fuzzer,
+            state,
+        })
     }
 
     fn run(&mut self, campaign: &Campaign) -> Stop {
@@ -221,8 +278,9 @@ impl<'a, W: Watcher> Search<'a, W> {
             self.evaluate(ScheduleInput(seed.clone()), Origin::Ours)?;
         }
         self.import()?;
-        for _ in 0..DRAWN_FIRST {
-            let input = self.mutator.draw(&mut self.state);
+        for turn in 0..DRAWN_FIRST {
+            let arm = self.recipe.turns[turn % self.recipe.turns.len()];
+            let input = self.mutator.draw(arm, &mut self.state);
             self.evaluate(input, Origin::Ours)?;
         }
         Ok(())
@@ -230,39 +288,76 @@ impl<'a, W: Watcher> Search<'a, W> {
 
     fn search(&mut self) -> Result<Infallible, Stop> {
         let mut synced = self.executor.stats.execs;
-        let mut turn = 0;
-        loop {
+        for arm in self.recipe.turns.iter().cycle() {
             if self.executor.stats.execs - synced >= SYNC {
                 self.import()?;
                 synced = self.executor.stats.execs;
             }
             // A corpus stays empty while every run breaks a promise, say: then there is only luck.
-            let blind = turn % BLIND == 0 || self.state.corpus().count() == 0;
-            let input = if blind { self.mutator.draw(&mut self.state) } else { self.mutant() };
-            self.evaluate(input, Origin::Ours)?;
-            turn += 1;
+            if *arm == Arm::Guided && self.state.corpus().count() > 0 {
+                self.change()?;
+            } else {
+                let input = self.mutator.draw(*arm, &mut self.state);
+                self.executor.stats.blind += 1;
+                self.evaluate(input, Origin::Ours)?;
+            }
         }
+        unreachable!("a recipe has turns")
     }
 
     /// Runs what others have put into the corpus folder.
     fn import(&mut self) -> Result<(), Stop> {
         let news = self.folder.as_mut().map_or(Ok(Vec::new()), Folder::news)?;
-        news.into_iter().try_for_each(|schedule| self.evaluate(ScheduleInput(schedule), Origin::Folder))
+        news.into_iter().try_for_each(|schedule| self.evaluate(ScheduleInput(schedule), Origin::Folder).map(|_| ()))
     }
 
-    /// A changed copy of an entry of the corpus.
-    fn mutant(&mut self) -> ScheduleInput {
-        let state = &mut self.state;
-        let id = self.fuzzer.scheduler_mut().next(state).expect("the corpus is not empty");
-        let entry = state.corpus().get(id).expect("nothing is removed from the corpus").borrow();
-        let mut input = entry.input().clone().expect("a corpus in memory has its inputs");
-        drop(entry);
-        self.mutator.mutate(state, &mut input).expect("the corpus is not empty");
-        input
+    /// Executes a changed copy of an entry of the corpus.
+    fn change(&mut self) -> Result<(), Stop> {
+        let mut burst = match self.burst.take() {
+            Some(burst) => burst,
+            None => self.begin(),
+        };
+        let mut dice = Dice::new(self.state.rand_mut().next());
+        let donor = self.donor(&mut dice);
+        let input = burst.next(&self.mutator, donor.as_ref(), &mut dice);
+        self.executor.from = burst.snapshot.clone();
+        let kept = self.evaluate(input.clone(), Origin::Ours);
+        self.executor.from = None;
+        let kept = kept?;
+        let schedule = kept.map(|id| self.schedule(id));
+        if let Some(odds) = self.learned.count(burst.parent(), &input.0, schedule.as_ref()) {
+            self.mutator.favour(odds);
+        }
+        self.burst = burst.goes_on(kept.is_some()).then_some(burst);
+        Ok(())
+    }
+
+    /// Picks an entry, and a moment of it.
+    fn begin(&mut self) -> Burst {
+        let id = self.fuzzer.scheduler_mut().next(&mut self.state).expect("the corpus is not empty");
+        let mut dice = Dice::new(self.state.rand_mut().next());
+        let moment = dice.pick(self.fuzzer.scheduler().moments(id)).copied();
+        let moment = moment.filter(|_| self.recipe.returns && dice.chance(RETURNS, RETURNS + 1));
+        let parent = self.schedule(id);
+        let mut harness = self.harness.borrow_mut();
+        Burst::new(parent, moment, &mut harness, self.mutator.vocabulary(), self.recipe.snapshots)
+    }
+
+    /// Some entry of the corpus.
+    fn donor(&self, dice: &mut Dice) -> Option<Schedule> {
+        // Not LibAFL's `random_corpus_id!`, which is unsafe code where debug assertions are off.
+        let corpus = self.state.corpus();
+        let at = dice.below(corpus.count() as u64) as usize;
+        self.recipe.splice.then(|| self.schedule(corpus.nth(at)))
+    }
+
+    fn schedule(&self, id: CorpusId) -> Schedule {
+        let entry = self.state.corpus().get(id).expect("nothing is removed from the corpus").borrow();
+        entry.input().as_ref().expect("a corpus in memory has its inputs").0.clone()
     }
 
     /// Executes `input`, keeps it if it is worth that, and tells the watcher.
-    fn evaluate(&mut self, input: ScheduleInput, origin: Origin) -> Result<(), Stop> {
+    fn evaluate(&mut self, input: ScheduleInput, origin: Origin) -> Result<Option<CorpusId>, Stop> {
         if self.executor.stats.execs >= self.limit {
             return Err(Stop::Over);
         }
@@ -272,12 +367,17 @@ impl<'a, W: Watcher> Search<'a, W> {
             .evaluate_input(&mut self.state, &mut self.executor, &mut events, &input)
             .expect("neither a corpus in memory nor our feedbacks can fail");
         self.executor.stats.corpus = self.state.corpus().count();
-        self.executor.stats.states = self.seen.borrow().len() as u64;
-        self.report(&input.0)?;
-        if let (Some(_), Some(folder), Origin::Ours) = (kept, &mut self.folder, origin) {
-            folder.save(&input.0)?;
+        self.seen.borrow().tell(&mut self.executor.stats);
+        if kept.is_some() {
+            self.executor.stats.kept_at = self.executor.stats.execs;
         }
-        go_on(self.watcher.executed(&self.executor.stats))
+        self.report(&input.0)?;
+        if let (Some(id), true, Origin::Ours) = (kept, self.folder.is_some(), origin) {
+            let schedule = self.schedule(id);
+            self.folder.as_mut().map_or(Ok(()), |folder| folder.save(&schedule))?;
+        }
+        go_on(self.watcher.executed(&self.executor.stats))?;
+        Ok(kept)
     }
 
     /// Tells the watcher what was wrong with the last run, if anything was.

@@ -1,59 +1,69 @@
-//! The mutation of schedules as a mutator of LibAFL. What it does to a schedule is `murphy_schedule::mutate`'s affair.
+//! Where schedules come from: those of the blind arms from nothing, those of the guided one from an entry of the corpus. What is done
+//! to a schedule is `murphy_schedule::mutate`'s affair.
 
-use std::borrow::Cow;
-
-use libafl::{
-    Error,
-    corpus::{Corpus, CorpusId},
-    mutators::{MutationResult, Mutator},
-    state::{HasCorpus, HasRand},
+use libafl::state::HasRand;
+use libafl_bolts::rands::Rand;
+use murphy_schedule::{
+    Dice, Schedule, Vocabulary,
+    mutate::{self, Prefix},
+    vocabulary::Odds,
 };
-use libafl_bolts::{Named, rands::Rand};
-use murphy_schedule::{Dice, Vocabulary, mutate};
 
-use super::input::ScheduleInput;
+use super::{
+    input::ScheduleInput,
+    recipe::{Arm, Recipe},
+};
 
 /// A mutant is one, two, four or eight mutations away from its parent. One alone tries too little that is new: it took 1.6 to
 /// 1.9 times as many executions to the planted bugs of `echo` and `raft-kv`.
 const DOUBLINGS: u64 = 4;
 
-/// Changes a schedule a little, sometimes with parts of another entry of the corpus.
+/// Draws schedules and changes them.
 pub(crate) struct StepMutator {
     vocabulary: Vocabulary,
+    /// The same with what was learned, for mutants.
+    favoured: Vocabulary,
 }
 
 impl StepMutator {
-    pub(crate) fn new(vocabulary: Vocabulary) -> Self {
-        Self { vocabulary }
+    pub(crate) fn new(mut vocabulary: Vocabulary, recipe: &Recipe) -> Self {
+        if !recipe.facts {
+            vocabulary = vocabulary.without_facts();
+        }
+        Self { favoured: vocabulary.clone(), vocabulary }
+    }
+
+    /// Mutants have such faults and triggers more often from now on.
+    pub(crate) fn favour(&mut self, odds: Odds) {
+        self.favoured.odds = odds;
+    }
+
+    pub(crate) fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
     }
 
     /// A schedule that owes nothing to any other.
-    pub(crate) fn draw(&self, state: &mut impl HasRand) -> ScheduleInput {
-        ScheduleInput(mutate::random(&self.vocabulary, &mut Dice::new(state.rand_mut().next())))
+    pub(crate) fn draw(&self, arm: Arm, state: &mut impl HasRand) -> ScheduleInput {
+        let dice = &mut Dice::new(state.rand_mut().next());
+        ScheduleInput(match arm {
+            Arm::Guided | Arm::Swarm => mutate::random(&self.vocabulary, dice),
+            Arm::Pct => mutate::pct(&self.vocabulary, dice),
+            Arm::Random => mutate::uniform(&self.vocabulary, dice),
+        })
     }
-}
 
-impl<S: HasCorpus<ScheduleInput> + HasRand> Mutator<ScheduleInput, S> for StepMutator {
-    fn mutate(&mut self, state: &mut S, input: &mut ScheduleInput) -> Result<MutationResult, Error> {
-        let mut dice = Dice::new(state.rand_mut().next());
-        // Not LibAFL's `random_corpus_id!`, which is unsafe code where debug assertions are off.
-        let count = state.corpus().count();
-        let id = state.corpus().nth(dice.below(count as u64) as usize);
-        let donor = state.corpus().get(id)?.borrow();
-        let donor = donor.input().as_ref().map(|donor| &donor.0);
+    /// A changed copy of `parent`.
+    pub(crate) fn mutant(&self, parent: &Schedule, donor: Option<&Schedule>, dice: &mut Dice) -> ScheduleInput {
+        let mut mutant = parent.clone();
         for _ in 0..1_u64 << dice.below(DOUBLINGS) {
-            mutate::mutate(&mut input.0, donor, &self.vocabulary, &mut dice);
+            mutate::mutate(&mut mutant, donor, &self.favoured, dice);
         }
-        Ok(MutationResult::Mutated)
+        ScheduleInput(mutant)
     }
 
-    fn post_exec(&mut self, _: &mut S, _: Option<CorpusId>) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
-impl Named for StepMutator {
-    fn name(&self) -> &Cow<'static, str> {
-        &Cow::Borrowed("steps")
+    /// Another continuation of what an entry begins with.
+    pub(crate) fn continuation(&self, prefix: &Prefix, donor: Option<&Schedule>, dice: &mut Dice) -> ScheduleInput {
+        let rounds = 1 << dice.below(DOUBLINGS);
+        ScheduleInput(prefix.follow(rounds, donor, &self.favoured, dice))
     }
 }

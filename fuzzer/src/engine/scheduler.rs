@@ -13,6 +13,7 @@ use libafl::{
     state::{HasCorpus, HasRand},
 };
 use libafl_bolts::rands::Rand;
+use murphy_sim::Moment;
 
 use super::{State, feedback::Seen, input::ScheduleInput};
 
@@ -25,6 +26,8 @@ struct Entry {
     id: CorpusId,
     /// States that it was the first to visit.
     states: Vec<u64>,
+    /// When it visited some.
+    moments: Vec<Moment>,
     steps: u64,
     picks: u64,
 }
@@ -43,6 +46,11 @@ impl RareFirst {
         Self { seen, entries: Vec::new(), sums: Vec::new(), picks_left: FRESH }
     }
 
+    /// The moments of an entry to which it is worth returning.
+    pub(crate) fn moments(&self, id: CorpusId) -> &[Moment] {
+        self.entries.iter().find(|entry| entry.id == id).map_or(&[], |entry| &entry.moments)
+    }
+
     /// Adds the weight of the next entry.
     fn weigh(&mut self) {
         let entry = &self.entries[self.sums.len()];
@@ -57,8 +65,8 @@ impl Scheduler<ScheduleInput, State> for RareFirst {
     fn on_add(&mut self, state: &mut State, id: CorpusId) -> Result<(), Error> {
         let testcase = state.corpus().get(id)?.borrow();
         let steps = testcase.input().as_ref().map_or(0, |input| input.0.steps.len() as u64);
-        let states = self.seen.borrow().telling();
-        self.entries.push(Entry { id, states, steps, picks: 0 });
+        let (states, moments) = (self.seen.borrow().telling(), self.seen.borrow().moments());
+        self.entries.push(Entry { id, states, moments, steps, picks: 0 });
         self.weigh();
         Ok(())
     }

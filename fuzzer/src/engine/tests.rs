@@ -9,7 +9,7 @@ use murphy_sim::{
     echo::{Echo, EchoNode},
 };
 
-use super::{Campaign, EngineError, Stats, Watcher, input, run};
+use super::{Campaign, EngineError, Recipe, Stats, Watcher, input, run};
 use crate::Harness;
 
 /// Writes down all it hears.
@@ -44,7 +44,7 @@ impl Watcher for Diary {
 }
 
 fn campaign(seed: u64, execs: u64) -> Campaign {
-    Campaign { seed, execs: Some(execs), corpus: None, seeds: Vec::new() }
+    Campaign { seed, execs: Some(execs), corpus: None, seeds: Vec::new(), recipe: Recipe::ENSEMBLE }
 }
 
 fn harness(name: &str) -> Harness {
@@ -82,6 +82,52 @@ fn a_campaign_is_a_function_of_its_seed() {
         assert!(!first.1.is_empty(), "seed {seed} kept nothing");
     }
     assert_ne!(go("echo", &campaign(1, 1_000)).0, go("echo", &campaign(2, 1_000)).0);
+}
+
+#[test]
+fn every_recipe_is_a_function_of_its_seed() {
+    for recipe in Recipe::ALL {
+        let [first, again] = [(); 2].map(|()| go("echo+early-ack", &Campaign { recipe, ..campaign(5, 600) }));
+        assert_eq!(first, again, "{}", recipe.name);
+        assert_eq!(first.0.corpus == 0, recipe.is_memoryless(), "{} keeps {} entries", recipe.name, first.0.corpus);
+    }
+}
+
+#[test]
+fn snapshots_change_nothing_but_what_it_costs() {
+    for seed in 0..2 {
+        let without = Campaign { recipe: Recipe::named("no-snapshots").expect("it is one"), ..campaign(seed, 3_000) };
+        let (with, diary) = go("echo+early-ack", &campaign(seed, 3_000));
+        let (without, same) = go("echo+early-ack", &without);
+        assert!(with.resumed > 500 && with.skipped > 0, "{with:?}");
+        assert_eq!((without.resumed, without.skipped), (0, 0));
+        assert_eq!(with.events + with.skipped, without.events, "seed {seed}");
+        assert_eq!((with.corpus, with.states), (without.corpus, without.states));
+        let found = |diary: &Diary| diary.violations.iter().map(|violation| violation.3.clone()).collect::<Vec<_>>();
+        assert_eq!(found(&diary), found(&same));
+    }
+}
+
+#[test]
+fn each_means_of_guidance_makes_another_campaign() {
+    let (ensemble, _) = go("echo", &campaign(3, 3_000));
+    // `echo` has too few marks to be kept for one, and snapshots make the same campaign.
+    for recipe in Recipe::ALL.iter().filter(|recipe| !["guided", "no-snapshots", "no-marks"].contains(&recipe.name)) {
+        assert_ne!(go("echo", &Campaign { recipe: *recipe, ..campaign(3, 3_000) }).0, ensemble, "{}", recipe.name);
+    }
+}
+
+#[cfg(feature = "targets")]
+#[test]
+fn marks_alone_keep_schedules() {
+    let kept = |recipe: Recipe| {
+        let harness = Harness::new(&murphy_targets::all(), "raft-kv").expect("the target exists");
+        let mut diary = Diary::default();
+        run(&Campaign { recipe, ..campaign(3, 300) }, harness, &mut diary).expect("no folder is used").stats.corpus
+    };
+    let marks = Recipe::named("no-states").expect("it is one");
+    assert!(kept(marks) > 10);
+    assert_eq!(kept(Recipe { marks: false, ..marks }), 0);
 }
 
 #[test]
