@@ -26,10 +26,12 @@ use super::{
     divergence::Divergence,
     exit::{Exit, Failure, put, say},
     progress::{Line, Tally, thousands},
-    provenance, workers,
+    provenance,
+    status::Journal,
+    workers,
 };
 use crate::{
-    engine::{self, Campaign, Recipe, Stats, Summary, Watcher},
+    engine::{self, Campaign, EngineError, Recipe, Stats, Summary, Watcher, link::Member},
     finding::{Finding, Provenance, read_folder},
     harness::Harness,
     known::Known,
@@ -70,6 +72,8 @@ pub(super) fn fuzz(targets: &[Box<dyn AnyTarget>], arguments: &FuzzArguments, js
     let interrupted = catch_interrupts()?;
     let dismissed = if arguments.worker { workers::hear_dismissal() } else { Arc::default() };
     let settings = Settings { arguments: arguments.clone(), corpus, json, interrupted, dismissed };
+    // Addresses that are none are told before anything is spent.
+    let broker = workers::broker(&settings, harness.about().name)?;
     if let Some(schedule) = disprove_determinism(&mut harness, arguments.seed) {
         say(&differs(&mut harness, &schedule));
         return Ok(Exit::Nondeterminism);
@@ -79,8 +83,8 @@ pub(super) fn fuzz(targets: &[Box<dyn AnyTarget>], arguments: &FuzzArguments, js
     } else {
         settings.greet(&harness);
     }
-    if arguments.jobs > 1 {
-        return workers::fuzz(&settings, harness.name());
+    if arguments.jobs > 1 || arguments.links() {
+        return workers::fuzz(&settings, harness.name(), broker);
     }
     run(settings, harness, seeds)
 }
@@ -116,6 +120,29 @@ impl Settings {
         if !self.arguments.worker && !undecided.is_empty() {
             put(&json!({ "schema": "murphy/fuzz/1", "event": "undecided", "invariants": undecided }).to_string());
         }
+    }
+
+    /// Tells something of the campaign itself: people on standard error, tools on standard output.
+    pub(super) fn tell(&self, text: &str, mut object: Value) {
+        if self.json {
+            object["schema"] = json!("murphy/fuzz/1");
+            put(&object.to_string());
+        } else {
+            say(&format!("  {text}"));
+        }
+    }
+
+    /// What this worker hears others by; `None` if there are no others, or only their files.
+    fn link(&self, target: &str) -> Option<Member> {
+        let member = Member::attach(self.arguments.link.as_ref()?, target);
+        member
+            .inspect_err(|error| say(&format!("  {error}: this worker hears of others by the corpus folder alone")))
+            .ok()
+    }
+
+    /// Whether somebody wants the campaign to end.
+    fn over(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed) || self.dismissed.load(Ordering::Relaxed)
     }
 
     pub(super) fn stop_on(&self) -> StopOn {
@@ -203,21 +230,25 @@ fn run(settings: Settings, harness: Harness, seeds: Vec<Schedule>) -> Result<Exi
         recipe: Recipe::ENSEMBLE,
     };
     let known = Known::load(&settings.arguments.crashes, harness.name());
-    let mut hunt = Hunt::new(settings, known);
+    let link = settings.link(harness.about().name);
+    let journal = Journal::open(&settings.corpus, harness.name(), settings.arguments.seed);
+    let mut hunt = Hunt::new(settings, known, link, journal);
     let sites = marks::sites_in(&harness.about().modules);
     let result = engine::run(&campaign, harness, &mut hunt);
-    hunt.line.clear();
-    if let Some(failure) = hunt.failure {
-        return Err(failure);
+    let journal = hunt.journal.take();
+    let tally = hunt.tally;
+    let summary = result.as_ref().ok().cloned();
+    let dismissed = hunt.settings.dismissed.clone();
+    let ended = hunt.end(result, &sites);
+    if let Some(journal) = journal {
+        let how = match &ended {
+            Ok(Exit::Clean) if dismissed.load(Ordering::Relaxed) => "dismissed",
+            Ok(exit) => exit.word(),
+            Err(_) => "failed",
+        };
+        journal.close(summary.as_ref().map(|summary| (&summary.stats, report(summary, &sites))), tally, how);
     }
-    let summary = result.map_err(|error| Failure::Corpus(error.to_string()))?;
-    hunt.close(&summary, &sites);
-    hunt.exit = hunt.exit.or(judge(&summary.stats));
-    if hunt.settings.arguments.require_marks {
-        hunt.exit = hunt.exit.or(tell_required(&required(&summary, &sites)));
-    }
-    let interrupted = hunt.settings.interrupted.load(Ordering::SeqCst);
-    Ok(hunt.exit.or(if interrupted { Exit::Interrupted } else { Exit::Clean }))
+    ended
 }
 
 /// Whether a campaign without findings has shown anything at all.
@@ -254,6 +285,16 @@ pub(super) fn tell_required(missed: &[String]) -> Exit {
 fn bests(summary: &Summary) -> Vec<String> {
     let name = |best: &Best| marks::names()[usize::from(best.mark)];
     summary.bests.iter().map(|best| format!("{}: {}", name(best), best.value)).collect()
+}
+
+/// What happened in a campaign, and what never did.
+fn report(summary: &Summary, sites: &[&'static Site]) -> Value {
+    let mut names: Vec<&str> = never_hit(summary, sites).iter().map(|site| site.name()).collect();
+    names.dedup();
+    json!({
+        "marks_never_hit": names, "marks_required": required(summary, sites), "marks": tallied(summary, sites), "bests": bests(summary),
+        "faults_with_effect": kinds(summary, true), "faults_without_effect": kinds(summary, false),
+    })
 }
 
 /// Each mark of the target, and how many runs hit it.
@@ -337,20 +378,18 @@ struct Hunt {
     known: Known,
     tally: Tally,
     line: Line,
+    link: Option<Member>,
+    journal: Option<Journal>,
     attempts: BTreeMap<(Class, String), u32>,
     exit: Exit,
     failure: Option<Failure>,
 }
 
 impl Hunt {
-    fn new(settings: Settings, known: Known) -> Self {
-        let line = Line::new(settings.json);
+    fn new(settings: Settings, known: Known, link: Option<Member>, journal: Option<Journal>) -> Self {
+        let line = Line::new(settings.arguments.monitor, settings.json);
         let (tally, attempts) = (Tally::default(), BTreeMap::new());
-        Self { settings, known, tally, line, attempts, exit: Exit::Clean, failure: None }
-    }
-
-    fn interrupted(&self) -> bool {
-        self.settings.interrupted.load(Ordering::Relaxed) || self.settings.dismissed.load(Ordering::Relaxed)
+        Self { settings, known, tally, line, link, journal, attempts, exit: Exit::Clean, failure: None }
     }
 
     fn too_late(&self) -> bool {
@@ -366,18 +405,31 @@ impl Hunt {
         stable || (*until_sometimes && (stats.missed == 0 || capped))
     }
 
+    /// Says how the campaign ended, and what that means for who called it.
+    fn end(mut self, result: Result<Summary, EngineError>, sites: &[&'static Site]) -> Result<Exit, Failure> {
+        self.line.clear();
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        let summary = result.map_err(|error| Failure::Corpus(error.to_string()))?;
+        self.close(&summary, sites);
+        self.exit = self.exit.or(judge(&summary.stats));
+        if self.settings.arguments.require_marks {
+            self.exit = self.exit.or(tell_required(&required(&summary, sites)));
+        }
+        let interrupted = self.settings.interrupted.load(Ordering::SeqCst);
+        Ok(self.exit.or(if interrupted { Exit::Interrupted } else { Exit::Clean }))
+    }
+
     /// The last lines of a campaign: what it did, and what it never did.
     fn close(&self, summary: &Summary, sites: &[&'static Site]) {
         let stats = &summary.stats;
         self.line.show(stats, self.tally);
         if self.settings.json {
-            let mut names: Vec<&str> = never_hit(summary, sites).iter().map(|site| site.name()).collect();
-            names.dedup();
-            return put(&json!({
-                "schema": "murphy/fuzz/1", "event": "end", "marks_never_hit": names, "marks_required": required(summary, sites), "marks": tallied(summary, sites),
-                "bests": bests(summary), "faults_with_effect": kinds(summary, true), "faults_without_effect": kinds(summary, false),
-            })
-            .to_string());
+            let mut end = report(summary, sites);
+            end["schema"] = json!("murphy/fuzz/1");
+            end["event"] = json!("end");
+            return put(&end.to_string());
         }
         self.line.clear();
         tell_totals(stats, self.tally, self.line.elapsed().as_secs_f64());
@@ -507,18 +559,22 @@ impl Hunt {
     }
 
     fn minimize(
-        &self,
+        &mut self,
         harness: &mut Harness,
         schedule: &Schedule,
         anomaly: &Anomaly,
         before: (usize, usize),
     ) -> Minimized {
+        let (line, journal, settings) = (&self.line, &mut self.journal, &self.settings);
         let mut watch = |progress: Progress| {
-            self.line.fleeting(&format!(
+            if let Some(journal) = journal {
+                journal.beat();
+            }
+            line.fleeting(&format!(
                 "minimizing: {} → {} faults, {} → {} operations, {} runs",
                 before.0, progress.faults, before.1, progress.operations, progress.runs
             ));
-            !self.interrupted()
+            !settings.over()
         };
         let smallest = minimize::minimize(harness, schedule, anomaly, BUDGET, &mut watch);
         self.line.clear();
@@ -526,6 +582,9 @@ impl Hunt {
     }
 
     fn announce(&mut self, finding: &Finding, provenance: &Provenance, folder: &Path, already: bool) {
+        if let Some(journal) = &mut self.journal {
+            journal.found(folder);
+        }
         let reproduced = reproduce(folder);
         if reproduced.is_some_and(|times| times < TIMES) {
             self.exit = self.exit.or(Exit::Nondeterminism);
@@ -598,9 +657,22 @@ impl Watcher for Hunt {
 
     fn executed(&mut self, stats: &Stats) -> ControlFlow<()> {
         self.line.update(stats, self.tally);
-        if self.interrupted() || self.has_enough(stats) || (stats.execs.is_multiple_of(16) && self.too_late()) {
+        if let Some(journal) = &mut self.journal {
+            journal.update(stats, self.tally);
+        }
+        if self.settings.over() || self.has_enough(stats) || (stats.execs.is_multiple_of(16) && self.too_late()) {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
+    }
+
+    fn kept(&mut self, schedule: &Schedule) {
+        if let Some(link) = &mut self.link {
+            link.send(schedule);
+        }
+    }
+
+    fn received(&mut self) -> Option<Schedule> {
+        self.link.as_mut()?.receive()
     }
 }

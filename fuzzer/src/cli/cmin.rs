@@ -132,7 +132,7 @@ fn copy(entries: &[Entry], kept: &[usize], output: &Path) -> Result<(), Failure>
         let path = &entries[*at].path;
         let bytes = fs::read(path).map_err(Failure::file("read", path))?;
         let copy = output.join(path.file_name().expect("an entry has a name"));
-        engine::write_atomically(&copy, &bytes).map_err(Failure::file("write", &copy))?;
+        engine::folder::write_atomically(&copy, &bytes).map_err(Failure::file("write", &copy))?;
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use serde_json::json;
 use thiserror::Error;
 
 use crate::{
+    engine::link::LinkError,
     finding::FolderError,
     harness::{BadInvariants, HarnessError},
     source::{Mistakes, SourceError},
@@ -37,6 +38,22 @@ pub(super) enum Exit {
     Files = 10,
     /// Interrupted; everything found is on disk.
     Interrupted = 130,
+}
+
+impl Exit {
+    /// What it means, in a word.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::Violation => "violation",
+            Self::Usage => "usage",
+            Self::Inconclusive => "inconclusive",
+            Self::Nondeterminism => "nondeterminism",
+            Self::Stale => "stale",
+            Self::Files => "files",
+            Self::Interrupted => "interrupted",
+        }
+    }
 }
 
 /// Why the command could not do what it was asked.
@@ -84,6 +101,10 @@ pub(super) enum Failure {
     UnknownBug { found: String, known: Vec<String> },
     #[error("the corpus: {0}")]
     Corpus(String),
+    #[error("no campaign on the corpus folder {} has left a status: found no folder {}", corpus.display(), folder.display())]
+    NoCampaign { corpus: PathBuf, folder: PathBuf },
+    #[error(transparent)]
+    Link(#[from] LinkError),
     #[error("worker {0} failed: {1}")]
     Worker(usize, String),
     #[error("cannot catch interrupts: {0}")]
@@ -120,7 +141,10 @@ impl Failure {
             ) => Exit::Usage,
             Self::Source(SourceError::Folder(_) | SourceError::Read { .. }) => Exit::Files,
             Self::Folder(FolderError::Invariants(_)) => Exit::Usage,
+            Self::NoCampaign { .. } => Exit::Files,
             Self::Folder(_) | Self::File { .. } | Self::Exists(_) | Self::Itself(_) => Exit::Files,
+            Self::Link(LinkError::Address { .. }) => Exit::Usage,
+            Self::Link(LinkError::Listen { .. } | LinkError::Join { .. } | LinkError::Memory(_)) => Exit::Files,
             Self::Corpus(_) | Self::Worker(..) | Self::Witness(_) | Self::Signals(_) => Exit::Files,
         }
     }

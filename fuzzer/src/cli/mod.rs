@@ -12,6 +12,7 @@ mod faults;
 mod lint;
 mod progress;
 mod schedule;
+mod status;
 mod workers;
 
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ use murphy_sim::AnyTarget;
 use exit::Exit;
 
 use crate::{
+    engine::link::Seat,
     finding::Provenance,
     harness::{BadInvariants, Harness},
     source::{Reading, Syntax},
@@ -47,6 +49,8 @@ struct Arguments {
 enum Command {
     /// Search for schedules that break a promise of a target.
     Fuzz(FuzzArguments),
+    /// Say how campaigns are doing, or how they ended: a line for each worker.
+    Status(StatusArguments),
     /// Run a schedule again, and say whether it still breaks its promise.
     Replay(ReplayArguments),
     /// Show a finding: what broke, the schedule, who sent what to whom, and why it is wrong.
@@ -88,6 +92,20 @@ enum StopOn {
     /// Never: findings are filed and the campaign goes on.
     #[default]
     Never,
+}
+
+/// What is shown while a campaign runs. Findings are data, and printed in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Monitor {
+    /// JSON lines with `--json`, else a line.
+    #[default]
+    Auto,
+    /// A line on standard error: overwritten on a terminal, repeated every five seconds elsewhere.
+    Plain,
+    /// JSON lines on standard output; the same as `--json`.
+    Json,
+    /// Nothing until it ends.
+    None,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -134,9 +152,39 @@ struct FuzzArguments {
     /// Worker processes.
     #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
+    /// What to show while it runs. `murphy status` tells the same from elsewhere, and a file beside the corpus tells Prometheus.
+    #[arg(long, value_enum, default_value_t)]
+    monitor: Monitor,
+    /// Let campaigns of other machines join this one at an address like `10.0.0.5:1337`; a port alone is for this machine only, and 0
+    /// is any that is free. There are no passwords: only trusted machines may be able to reach it.
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    listen: Option<String>,
+    /// Join the campaign that listens at this address: what one finds, the other gets.
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    join: Option<String>,
     /// End when standard input does: how a campaign of several jobs dismisses its workers.
     #[arg(long, hide = true)]
     worker: bool,
+    /// Where to hear of what other workers keep.
+    #[arg(long, hide = true, value_name = "SEAT")]
+    link: Option<Seat>,
+}
+
+impl FuzzArguments {
+    /// Whether campaigns of other machines may take part.
+    fn links(&self) -> bool {
+        self.listen.is_some() || self.join.is_some()
+    }
+}
+
+#[derive(Clone, Debug, Args)]
+struct StatusArguments {
+    /// The corpus folders of campaigns, or the folders beside them [default: all that are in `corpus`].
+    #[arg(value_name = "DIR")]
+    folders: Vec<PathBuf>,
+    /// Say of each worker what it ran, what happened and what never did, and what it found.
+    #[arg(short, long)]
+    verbose: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -586,7 +634,8 @@ pub fn cli(targets: Vec<Box<dyn AnyTarget>>) -> ! {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let arguments = Arguments::parse();
     let done = match &arguments.command {
-        Command::Fuzz(fuzz) => campaign::fuzz(&targets, fuzz, arguments.json),
+        Command::Fuzz(fuzz) => campaign::fuzz(&targets, fuzz, arguments.json || fuzz.monitor == Monitor::Json),
+        Command::Status(status) => status::status(status, arguments.json),
         Command::Replay(replay) => commands::replay(&targets, replay, arguments.json),
         Command::Show(show) => commands::show(&targets, show, arguments.json),
         Command::Min(min) => commands::min(&targets, min, arguments.json),
@@ -659,6 +708,13 @@ fn number(text: &str) -> Result<u64, String> {
     parsed.map_err(|_| "expected a whole number, decimal or 0x…".to_string())
 }
 
+/// An address with a port, or a port; whether there is such a machine is seen later.
+fn address(text: &str) -> Result<String, &'static str> {
+    let (host, port) = text.rsplit_once(':').unwrap_or(("127.0.0.1", text));
+    let valid = !host.is_empty() && port.parse::<u16>().is_ok();
+    valid.then(|| text.to_string()).ok_or("expected HOST:PORT like 10.0.0.5:1337, or a port like 1337")
+}
+
 /// A length of real time: `90s`, `10m`, `2h`.
 fn time(text: &str) -> Result<std::time::Duration, String> {
     let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
@@ -675,7 +731,7 @@ fn time(text: &str) -> Result<std::time::Duration, String> {
 mod tests {
     use clap::CommandFactory as _;
 
-    use super::{Arguments, Exit, number, time};
+    use super::{Arguments, Exit, address, number, time};
 
     #[test]
     fn the_arguments_are_consistent() {
@@ -690,6 +746,16 @@ mod tests {
         assert_eq!(time("10m"), Ok(std::time::Duration::from_secs(600)));
         assert!(time("10").is_err());
         assert!(time("10parsecs").is_err());
+    }
+
+    #[test]
+    fn an_address_has_a_port() {
+        for right in ["1337", "127.0.0.1:0", "[::1]:1337", "fuzz.example:1337"] {
+            assert_eq!(address(right).as_deref(), Ok(right));
+        }
+        for wrong in ["", "localhost", ":1337", "10.0.0.5:", "10.0.0.5:99999", "10.0.0.5:http"] {
+            assert!(address(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -7,7 +7,10 @@ use std::{
 
 use serde_json::json;
 
-use super::exit::{put, say};
+use super::{
+    Monitor,
+    exit::{put, say},
+};
 use crate::engine::Stats;
 
 /// How often a terminal's line changes, and how often a line is written elsewhere.
@@ -35,13 +38,35 @@ pub(super) struct Line {
     began: Instant,
     shown: Option<Instant>,
     calls: u64,
-    terminal: bool,
-    json: bool,
+    form: Form,
+}
+
+/// How a line is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Overwritten.
+    Terminal,
+    /// Repeated.
+    Plain,
+    Json,
+    Nothing,
+}
+
+impl Form {
+    fn of(monitor: Monitor, json: bool) -> Self {
+        match monitor {
+            Monitor::Json => Self::Json,
+            Monitor::Auto if json => Self::Json,
+            Monitor::Auto | Monitor::Plain if std::io::stderr().is_terminal() => Self::Terminal,
+            Monitor::Auto | Monitor::Plain => Self::Plain,
+            Monitor::None => Self::Nothing,
+        }
+    }
 }
 
 impl Line {
-    pub(super) fn new(json: bool) -> Self {
-        Self { began: now(), shown: None, calls: 0, terminal: std::io::stderr().is_terminal() && !json, json }
+    pub(super) fn new(monitor: Monitor, json: bool) -> Self {
+        Self { began: now(), shown: None, calls: 0, form: Form::of(monitor, json) }
     }
 
     pub(super) fn elapsed(&self) -> Duration {
@@ -58,7 +83,7 @@ impl Line {
 
     /// The same, without counting calls.
     pub(super) fn refresh(&mut self, stats: &Stats, tally: Tally) {
-        let interval = if self.terminal || self.json { INTERVALS.0 } else { INTERVALS.1 };
+        let interval = if self.form == Form::Plain { INTERVALS.1 } else { INTERVALS.0 };
         let present = now();
         if self.shown.is_none_or(|shown| present.duration_since(shown) >= interval) {
             self.shown = Some(present);
@@ -68,27 +93,24 @@ impl Line {
 
     /// Shows the line now.
     pub(super) fn show(&self, stats: &Stats, tally: Tally) {
-        if self.json {
-            return put(&self.object(stats, tally).to_string());
-        }
-        let line = self.text(stats, tally);
-        if self.terminal {
-            let _ = write!(std::io::stderr().lock(), "\r\x1b[K  {line}");
-        } else {
-            say(&format!("  {line}"));
+        match self.form {
+            Form::Terminal => self.fleeting(&self.text(stats, tally)),
+            Form::Plain => say(&format!("  {}", self.text(stats, tally))),
+            Form::Json => put(&self.object(stats, tally).to_string()),
+            Form::Nothing => {}
         }
     }
 
     /// Clears the way for other output.
     pub(super) fn clear(&self) {
-        if self.terminal {
+        if self.form == Form::Terminal {
             let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
         }
     }
 
     /// Something that changes fast; only a terminal shows it.
     pub(super) fn fleeting(&self, text: &str) {
-        if self.terminal {
+        if self.form == Form::Terminal {
             let _ = write!(std::io::stderr().lock(), "\r\x1b[K  {text}");
         }
     }
@@ -108,7 +130,8 @@ impl Line {
             stats.marks,
             tally.new,
             tally.known,
-            if stats.unknown > 0 { format!("  unknown {}", stats.unknown) } else { String::new() },
+            if stats.unknown > 0 { format!("  unknown {}", stats.unknown) } else { String::new() }
+                + &if stats.received > 0 { format!("  received {}", thousands(stats.received)) } else { String::new() },
         )
     }
 
@@ -148,7 +171,18 @@ fn saturation(stats: &Stats) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::thousands;
+    use super::{Form, thousands};
+    use crate::cli::Monitor;
+
+    #[test]
+    fn what_is_shown_is_what_was_asked_for() {
+        assert_eq!(Form::of(Monitor::Auto, true), Form::Json);
+        assert_eq!(Form::of(Monitor::Json, true), Form::Json);
+        for (monitor, json) in [(Monitor::Auto, false), (Monitor::Plain, false), (Monitor::Plain, true)] {
+            assert!(matches!(Form::of(monitor, json), Form::Terminal | Form::Plain), "{monitor:?}");
+        }
+        assert_eq!(Form::of(Monitor::None, true), Form::Nothing);
+    }
 
     #[test]
     fn long_numbers_are_grouped() {

@@ -1,4 +1,5 @@
-//! `murphy fuzz -j N`: worker processes that share the corpus folder and the folder of findings.
+//! `murphy fuzz -j N`: worker processes that share the corpus folder and the folder of findings, and tell each other at once
+//! what they keep; with `--listen` and `--join`, those of other campaigns, too.
 //!
 //! A worker is the same command with `--json` and a seed of its own; this process adds up what the workers report, shows it,
 //! and dismisses them when it is time. A worker that dies takes nothing with it but its own present run; workers whose
@@ -21,13 +22,18 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::{
-    StopOn,
+    FuzzArguments, StopOn,
     campaign::{Settings, describe, tell_never, tell_required, tell_totals},
-    exit::{Exit, Failure, put},
+    exit::{Exit, Failure, put, say},
     progress::{Line, Tally},
 };
-use crate::engine::Stats;
+use crate::engine::{
+    Stats,
+    broker::{Broker, Circle, News, Reserved},
+};
 
+/// What is left where workers cannot tell each other anything at once.
+const FOLDER_ONLY: &str = "they hear of each other by the corpus folder alone";
 /// How long to wait for a report before looking at other things.
 const TURN: Duration = Duration::from_millis(200);
 /// So many turns without a word has a worker that is dismissed, before it is killed.
@@ -38,6 +44,8 @@ struct Worker {
     child: Child,
     stats: Stats,
     tally: Tally,
+    /// Its place at the broker, until it has taken it.
+    reserved: Option<Reserved>,
 }
 
 /// What never happened to any worker, from what each says at its end.
@@ -90,14 +98,56 @@ enum Report {
     End(usize),
 }
 
+/// The broker of a campaign of several workers, or several campaigns; `None` if there is only one worker, or if workers of one
+/// machine have to do with the folder they share.
+pub(super) fn broker(settings: &Settings, target: &str) -> Result<Option<Broker>, Failure> {
+    let FuzzArguments { jobs, listen, join, .. } = &settings.arguments;
+    if *jobs == 1 && !settings.arguments.links() {
+        return Ok(None);
+    }
+    let circle = Circle {
+        target: target.to_string(),
+        corpus: settings.corpus.clone(),
+        listen: listen.clone(),
+        join: join.clone(),
+    };
+    match Broker::start(circle) {
+        Ok(broker) => Ok(Some(broker)),
+        Err(error) if settings.arguments.links() => Err(error.into()),
+        Err(error) => {
+            say(&format!("  {error}: {FOLDER_ONLY}"));
+            Ok(None)
+        }
+    }
+}
+
+/// Says where a campaign listens, and what it has joined.
+fn introduce(settings: &Settings, broker: &Broker) {
+    let FuzzArguments { listen, join, .. } = &settings.arguments;
+    let address = broker.address().to_string();
+    if listen.is_some() {
+        settings.tell(
+            &format!("listens at {address}: others take part with `--join {address}`"),
+            json!({ "event": "listening", "address": address }),
+        );
+    }
+    if let Some(join) = join {
+        settings.tell(&format!("takes part in the campaign at {join}"), json!({ "event": "joined", "address": join }));
+    }
+}
+
 /// Runs the campaign in worker processes.
-pub(super) fn fuzz(settings: &Settings, target: &str) -> Result<Exit, Failure> {
+pub(super) fn fuzz(settings: &Settings, target: &str, mut broker: Option<Broker>) -> Result<Exit, Failure> {
+    if let Some(broker) = &broker {
+        introduce(settings, broker);
+    }
     let (sender, reports) = unbounded();
     let jobs = settings.arguments.jobs;
     let mut workers = Vec::new();
     let mut started = Ok(());
     for index in 0..jobs {
-        match start(settings, target, index, &sender) {
+        let worker = seat(&mut broker, settings).and_then(|seat| start(settings, target, index, seat, &sender));
+        match worker {
             Ok(worker) => workers.push(worker),
             Err(failure) => {
                 started = Err(failure);
@@ -107,9 +157,59 @@ pub(super) fn fuzz(settings: &Settings, target: &str) -> Result<Exit, Failure> {
         }
     }
     drop(sender);
-    let exit = attend(settings, &mut workers, &reports);
+    if let Some(broker) = &mut broker {
+        broker.close_door();
+    }
+    let mut peers = Peers { broker, told: 0 };
+    let exit = attend(settings, &mut workers, &reports, &mut peers);
     workers.iter_mut().for_each(stop);
     started.and(exit)
+}
+
+/// A place at the broker for one more worker.
+fn seat(broker: &mut Option<Broker>, settings: &Settings) -> Result<Option<Reserved>, Failure> {
+    match broker.as_ref().map(Broker::reserve).transpose() {
+        Ok(seat) => Ok(seat),
+        Err(error) if settings.arguments.links() => Err(error.into()),
+        Err(error) => {
+            say(&format!("  {error}: {FOLDER_ONLY}"));
+            *broker = None;
+            Ok(None)
+        }
+    }
+}
+
+/// The broker, and what was told of it.
+struct Peers {
+    broker: Option<Broker>,
+    /// How many campaigns had joined when that was told last.
+    told: u32,
+}
+
+impl Peers {
+    /// Says what is new with the link between workers.
+    fn tell_news(&mut self, settings: &Settings, line: &Line) {
+        let Some(broker) = &self.broker else { return };
+        let joined = broker.joined();
+        if joined > std::mem::replace(&mut self.told, joined) {
+            line.clear();
+            settings
+                .tell(&format!("campaigns that have joined: {joined}"), json!({ "event": "peers", "joined": joined }));
+        }
+        for news in broker.news() {
+            line.clear();
+            match news {
+                News::Foreign(target) => settings.tell(
+                    &format!("another campaign sends schedules for {target}, which are left out"),
+                    json!({ "event": "foreign", "target": target }),
+                ),
+                News::Gone(reason) => settings.tell(
+                    &format!("the workers' link is gone ({reason}): {FOLDER_ONLY}"),
+                    json!({ "event": "link-lost", "reason": reason }),
+                ),
+            }
+        }
+    }
 }
 
 /// Set when standard input ends, by which a worker is told that it is not needed any more, or that nobody is left to tell it.
@@ -124,7 +224,13 @@ pub(super) fn hear_dismissal() -> Arc<AtomicBool> {
     dismissed
 }
 
-fn start(settings: &Settings, target: &str, index: u16, sender: &Sender<Report>) -> Result<Worker, Failure> {
+fn start(
+    settings: &Settings,
+    target: &str,
+    index: u16,
+    reserved: Option<Reserved>,
+    sender: &Sender<Report>,
+) -> Result<Worker, Failure> {
     let arguments = &settings.arguments;
     let failed = |error: std::io::Error| Failure::Worker(index.into(), error.to_string());
     let program = std::env::current_exe().map_err(failed)?;
@@ -133,6 +239,9 @@ fn start(settings: &Settings, target: &str, index: u16, sender: &Sender<Report>)
     command.args(["--json", "fuzz", target, "--worker", "--seed", &seed]).arg("--crashes").arg(&arguments.crashes);
     if let Some(corpus) = &arguments.corpus {
         command.arg("--corpus").arg(corpus);
+    }
+    if let Some(reserved) = &reserved {
+        command.args(["--link", &reserved.seat.to_string()]);
     }
     for path in &arguments.invariants {
         command.arg("--invariant").arg(path);
@@ -162,7 +271,7 @@ fn start(settings: &Settings, target: &str, index: u16, sender: &Sender<Report>)
         command.stdout(Stdio::piped()).stderr(Stdio::inherit()).stdin(Stdio::piped()).spawn().map_err(failed)?;
     let lines = BufReader::new(child.stdout.take().expect("its output is piped")).lines();
     listen(usize::from(index), lines, sender.clone());
-    Ok(Worker { child, stats: Stats::default(), tally: Tally::default() })
+    Ok(Worker { child, stats: Stats::default(), tally: Tally::default(), reserved })
 }
 
 /// Passes on what a worker says, until it ends.
@@ -178,8 +287,13 @@ fn listen(index: usize, lines: impl Iterator<Item = std::io::Result<String>> + S
     });
 }
 
-fn attend(settings: &Settings, workers: &mut [Worker], reports: &Receiver<Report>) -> Result<Exit, Failure> {
-    let mut line = Line::new(settings.json);
+fn attend(
+    settings: &Settings,
+    workers: &mut [Worker],
+    reports: &Receiver<Report>,
+    peers: &mut Peers,
+) -> Result<Exit, Failure> {
+    let mut line = Line::new(settings.arguments.monitor, settings.json);
     let (mut exit, mut running, mut failure) = (Exit::Clean, workers.len(), None);
     let mut never = Never::default();
     let (mut enough, mut patience) = (false, PATIENCE);
@@ -196,6 +310,7 @@ fn attend(settings: &Settings, workers: &mut [Worker], reports: &Receiver<Report
             }
             Ok(Report::Line(index, value)) if value["event"] == "status" => {
                 (workers[index].stats, workers[index].tally) = read(&value);
+                workers[index].reserved = None;
             }
             Ok(Report::Line(_, value)) if value["event"] == "end" => never.add(&value),
             Ok(Report::Line(..)) => {}
@@ -214,6 +329,7 @@ fn attend(settings: &Settings, workers: &mut [Worker], reports: &Receiver<Report
             // A worker ends what it is at, so that nothing on disk is half done, and what it still finds is shown.
             workers.iter_mut().for_each(dismiss);
         }
+        peers.tell_news(settings, &line);
         let (stats, tally) = sum(workers);
         line.refresh(&stats, tally);
     }
@@ -289,6 +405,7 @@ fn sum(workers: &[Worker]) -> (Stats, Tally) {
         (stats.singles, stats.visits) = (stats.singles + worker.stats.singles, stats.visits + worker.stats.visits);
         stats.novelty = stats.novelty.max(worker.stats.novelty);
         stats.grain = stats.grain.max(worker.stats.grain);
+        stats.received += worker.stats.received;
         stats.corpus = stats.corpus.max(worker.stats.corpus);
         stats.states = stats.states.max(worker.stats.states);
         stats.marks = stats.marks.max(worker.stats.marks);

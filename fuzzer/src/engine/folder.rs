@@ -60,17 +60,25 @@ impl Folder {
         Ok(names)
     }
 
-    /// Writes an entry, unless it is there already.
+    /// Whether this schedule is met for the first time, in the folder or elsewhere. From now on it is known.
+    pub(crate) fn meet(&mut self, schedule: &Schedule) -> bool {
+        self.known.insert(input::name(schedule))
+    }
+
+    /// Writes an entry, unless it is known.
     pub(crate) fn save(&mut self, schedule: &Schedule) -> Result<(), EngineError> {
-        let name = input::name(schedule);
-        if self.known.contains(&name) {
-            return Ok(());
-        }
-        let path = self.path.join(&name);
+        if self.meet(schedule) { self.write(schedule) } else { Ok(()) }
+    }
+
+    /// Writes an entry that is known from elsewhere, unless it is there, too.
+    pub(crate) fn adopt(&self, schedule: &Schedule) -> Result<(), EngineError> {
+        if self.path.join(input::name(schedule)).exists() { Ok(()) } else { self.write(schedule) }
+    }
+
+    fn write(&self, schedule: &Schedule) -> Result<(), EngineError> {
+        let path = self.path.join(input::name(schedule));
         write_atomically(&path, &schedule.to_bytes())
-            .map_err(|error| EngineError::new("write the corpus entry", &path, error))?;
-        self.known.insert(name);
-        Ok(())
+            .map_err(|error| EngineError::new("write the corpus entry", &path, error))
     }
 }
 

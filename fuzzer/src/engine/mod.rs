@@ -8,13 +8,16 @@
 //! A campaign is a function of its seed, its seeds and what it finds in its corpus folder: nothing here reads a clock. That
 //! is why the loop is ours and not LibAFL's, whose stages and monitors measure time; and so every execution can be counted
 //! and watched, and a limit of executions is exact. Threads, restarts and the minimizer are deliberately absent: a campaign
-//! is one worker, and workers share nothing but a folder.
+//! is one worker, and workers share nothing but a folder, and what they [tell each other](link) at once.
 
+mod bridge;
+pub(crate) mod broker;
 mod burst;
 mod executor;
 mod feedback;
-mod folder;
+pub(crate) mod folder;
 mod input;
+pub(crate) mod link;
 mod mutator;
 mod odds;
 mod recipe;
@@ -59,11 +62,7 @@ use self::{
     recipe::Arm,
     scheduler::RareFirst,
 };
-pub(crate) use self::{
-    folder::{entries, write_atomically},
-    input::name,
-    recipe::Recipe,
-};
+pub(crate) use self::{folder::entries, input::name, recipe::Recipe};
 use crate::Harness;
 
 /// Schedules drawn before the first is mutated.
@@ -134,6 +133,9 @@ pub(crate) struct Stats {
     pub(crate) operations: u64,
     /// Those of them that completed with `ok`.
     pub(crate) completed: u64,
+    /// Schedules that others kept and told of, and that the folder did not have before.
+    #[serde(default)]
+    pub(crate) received: u64,
 }
 
 /// What a campaign did, once it is over.
@@ -161,6 +163,14 @@ pub(crate) trait Watcher {
 
     /// Called after every execution, so it must be cheap.
     fn executed(&mut self, stats: &Stats) -> ControlFlow<()>;
+
+    /// A schedule is kept, and in the corpus folder.
+    fn kept(&mut self, _: &Schedule) {}
+
+    /// A schedule that another worker keeps, if there is one to run. Called before every execution, so it must be cheap.
+    fn received(&mut self) -> Option<Schedule> {
+        None
+    }
 }
 
 /// Why a campaign ended before its time: its corpus folder cannot be used.
@@ -206,11 +216,13 @@ impl From<EngineError> for Stop {
     }
 }
 
-/// Whether a schedule that is kept has to be written to the corpus folder.
+/// Whence a schedule comes, and so who has to hear of it if it is kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
     Ours,
     Folder,
+    /// Another worker, whose corpus folder may be another.
+    Peer,
 }
 
 struct Search<'a, W> {
@@ -293,6 +305,7 @@ impl<'a, W: Watcher> Search<'a, W> {
                 self.import()?;
                 synced = self.executor.stats.execs;
             }
+            self.hear()?;
             // A corpus stays empty while every run breaks a promise, say: then there is only luck.
             if *arm == Arm::Guided && self.state.corpus().count() > 0 {
                 self.change()?;
@@ -356,6 +369,17 @@ impl<'a, W: Watcher> Search<'a, W> {
         entry.input().as_ref().expect("a corpus in memory has its inputs").0.clone()
     }
 
+    /// Runs what others have told of.
+    fn hear(&mut self) -> Result<(), Stop> {
+        while let Some(schedule) = self.watcher.received() {
+            if self.folder.as_mut().is_none_or(|folder| folder.meet(&schedule)) {
+                self.executor.stats.received += 1;
+                self.evaluate(ScheduleInput(schedule), Origin::Peer)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Executes `input`, keeps it if it is worth that, and tells the watcher.
     fn evaluate(&mut self, input: ScheduleInput, origin: Origin) -> Result<Option<CorpusId>, Stop> {
         if self.executor.stats.execs >= self.limit {
@@ -372,12 +396,26 @@ impl<'a, W: Watcher> Search<'a, W> {
             self.executor.stats.kept_at = self.executor.stats.execs;
         }
         self.report(&input.0)?;
-        if let (Some(id), true, Origin::Ours) = (kept, self.folder.is_some(), origin) {
+        if let Some(id) = kept {
+            // Perhaps without some of its steps.
             let schedule = self.schedule(id);
-            self.folder.as_mut().map_or(Ok(()), |folder| folder.save(&schedule))?;
+            self.share(&schedule, origin)?;
         }
         go_on(self.watcher.executed(&self.executor.stats))?;
         Ok(kept)
+    }
+
+    /// Writes a schedule that is kept to the corpus folder, and tells others of it, as far as they do not have it.
+    fn share(&mut self, schedule: &Schedule, origin: Origin) -> Result<(), EngineError> {
+        match (origin, &mut self.folder) {
+            (Origin::Ours, Some(folder)) => folder.save(schedule)?,
+            (Origin::Peer, Some(folder)) => folder.adopt(schedule)?,
+            (Origin::Folder, _) | (_, None) => {}
+        }
+        if origin == Origin::Ours {
+            self.watcher.kept(schedule);
+        }
+        Ok(())
     }
 
     /// Tells the watcher what was wrong with the last run, if anything was.

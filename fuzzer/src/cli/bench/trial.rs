@@ -5,7 +5,6 @@ use std::{fs, ops::ControlFlow, path::Path, time::Duration};
 use murphy_checker::verdict::{Anomaly, Class, Verdict};
 use murphy_schedule::Schedule;
 use murphy_sim::AnyTarget;
-use rustix::time::{ClockId, clock_gettime};
 
 use super::{
     super::exit::{Exit, Failure, put},
@@ -35,10 +34,17 @@ impl Result {
     }
 }
 
-/// The processor time of this process so far.
+/// The processor time of this process so far; none, where the system does not tell.
+#[cfg(unix)]
 fn cpu() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+    use nix::time::{ClockId, clock_gettime};
+    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
+}
+
+/// The processor time of this process so far; none, where the system does not tell.
+#[cfg(not(unix))]
+fn cpu() -> Duration {
+    Duration::ZERO
 }
 
 /// Counts violations, and ends at the first unless all are to be counted.
