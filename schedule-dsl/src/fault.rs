@@ -547,6 +547,20 @@ faults! {
         /// How long it takes, beside the latency of messages.
         ["takes"] latency: Latency<1_000, 11_000>,
     } weight 1 weaker Delay tests "time spent where nobody looks" example "at 1s  socket n1->n2 on accept takes uniform 1ms to 50ms for 2s";
+    /// Lowers the priority of what is sent on some links, as a change point of PCT does (Burckhardt et al., 2010): such a message waits at
+    /// its receiver's end while anything of a higher priority is under way between any nodes, then one of those that wait goes, and so on.
+    /// What no step demotes goes first. Of several such steps the one that began last decides, for what is sent from then on. A stream
+    /// keeps its order: what follows a message that waits waits, too.
+    0x1f "demote" Lasting Demote {
+        /// The links that come later.
+        link: Link,
+        /// Only messages of this kind.
+        ["of"] kind: OfKind,
+        /// How low: what is demoted to a higher level waits for this, too.
+        ["level"] level: Number,
+        /// The longest that a message waits.
+        ["window"] window: Span<50_000>,
+    } weight 4 tests "races between messages, and bugs that take just one unusual order" example "at 1s  demote leader->all level 2 window 200ms for 2s";
 
     /// Stops nodes without warning (as SIGKILL does); what is not durable is lost. They start again when the step ends.
     0x20 "crash" Lasting ["restart" "after"] Crash {

@@ -9,11 +9,11 @@ use crate::{
     dice::Dice,
     draw,
     fault::{Fault, FaultKind, Length},
-    field::{Span, StepRef},
+    field::{Field, Number, OfKind, Span, StepRef},
     header::PHASE_UNIT,
     name::Name,
     schedule::{Again, DCS_MAX, Edge, Fact, Header, Lasts, STEPS_MAX, Schedule, Side, Step, StepId, When},
-    select::{Link, Nodes},
+    select::{Link, NODES_MAX, Nodes},
     shrink,
     vocabulary::{Odds, Vocabulary},
 };
@@ -24,25 +24,84 @@ const STEPS_DRAWN: u64 = 12;
 /// Length of the chaos phase in microseconds where nobody says one.
 const CHAOS_UNKNOWN: u32 = 1_000_000;
 
-/// Draws a schedule.
+/// The deepest bug that [`pct`] looks for: so many moments must come in one order, and all but the first are changes of priorities.
+const DEPTH_MAX: u64 = 6;
+
+/// Draws a schedule of some kinds of faults and triggers (swarm testing).
 pub fn random(vocabulary: &Vocabulary, dice: &mut Dice) -> Schedule {
-    let mut schedule = Schedule { header: random_header(vocabulary, dice), steps: Vec::new() };
+    let header = random_header(vocabulary, dice);
     let menu = Menu::some(vocabulary, dice);
+    menu.schedule(header, vocabulary, dice)
+}
+
+/// Draws a schedule of all kinds of faults and triggers.
+pub fn uniform(vocabulary: &Vocabulary, dice: &mut Dice) -> Schedule {
+    let header = random_header(vocabulary, dice);
+    Menu::all(vocabulary).schedule(header, vocabulary, dice)
+}
+
+/// Draws a schedule after PCT (Burckhardt et al., ASPLOS 2010; for messages PCTCP, Ozkan et al., OOPSLA 2018): steps that demote give
+/// each node a priority of its own, as a sender or as a receiver, and lower one at each of d-1 moments, of which all are
+/// equally likely; d is drawn from 2 to 6. Other faults strike beside them, of any kind, at moments drawn in the same way.
+///
+/// How the simulator keeps priorities, and what of PCT's guarantee is left, is said where it does so: `network/buffers/turns.rs` of
+/// `murphy-sim`.
+pub fn pct(vocabulary: &Vocabulary, dice: &mut Dice) -> Schedule {
+    let mut schedule = Schedule { header: random_header(vocabulary, dice), steps: Vec::new() };
+    if carries(vocabulary, FaultKind::Demote) {
+        set_priorities(&mut schedule, vocabulary, dice);
+    }
+    let menu = Menu { triggers: vec![(Trigger::Time, 1)], ..Menu::all(vocabulary) };
     for _ in 0..count(dice) {
         let step = menu.step(&mut schedule, vocabulary, dice);
-        schedule.steps.push(step);
+        let when = change_point(&schedule.header, Link::ALL, vocabulary, dice);
+        schedule.steps.push(Step { when, ..step });
     }
     schedule
 }
 
-/// Draws a schedule with every kind of fault and trigger on the menu.
-pub fn uniform(vocabulary: &Vocabulary, dice: &mut Dice) -> Schedule {
-    random(vocabulary, dice)
+/// Demotes all nodes but one to levels of their own from the beginning, in a drawn order, and at some moments somebody below all.
+fn set_priorities(schedule: &mut Schedule, vocabulary: &Vocabulary, dice: &mut Dice) {
+    let (senders, window) = (dice.chance(1, 2), Span::random(vocabulary, dice));
+    let chain = |nodes| match senders {
+        true => Link { from: nodes, to: Nodes::All },
+        false => Link { from: Nodes::All, to: nodes },
+    };
+    let demote = |when, link, level| {
+        let fault = Fault::Demote { link, kind: OfKind::default(), level: Number(level), window };
+        Step { when, fault, lasts: Lasts::Healed, id: 0, again: Again::NEVER }
+    };
+    let members = if schedule.header.nodes == 0 { vocabulary.nodes.0 } else { schedule.header.nodes };
+    let nodes = (members + vocabulary.spares).clamp(1, NODES_MAX);
+    let order = shuffled(1..=nodes, dice);
+    schedule.steps.extend((0..).zip(&order[1..]).map(|(level, node)| {
+        let at_first = When::At(0);
+        demote(at_first, chain(Nodes::Node(*node)), level)
+    }));
+    let changes = dice.between(2, DEPTH_MAX) as u8 - 1;
+    for level in shuffled(nodes - 1..nodes - 1 + changes, dice) {
+        let link = chain(draw::single(vocabulary, dice));
+        let when = change_point(&schedule.header, link, vocabulary, dice);
+        schedule.steps.push(demote(when, link, level));
+    }
 }
 
-/// Draws a schedule with priorities.
-pub fn pct(vocabulary: &Vocabulary, dice: &mut Dice) -> Schedule {
-    random(vocabulary, dice)
+/// A moment of a run, all equally likely: a time, or just before a link carries its n-th message.
+fn change_point(header: &Header, link: Link, vocabulary: &Vocabulary, dice: &mut Dice) -> When {
+    if !Trigger::Send.possible(vocabulary) || dice.chance(1, 2) {
+        return When::At(time(header, vocabulary, dice));
+    }
+    let (fact, nth) = (Fact::Send(Name::ANY, link), dice.between(1, u8::MAX.into()) as u8);
+    When::Fact { fact, side: Side::Before, nth, from: None, delay: 0 }
+}
+
+/// These numbers in a drawn order (Fisher and Yates).
+fn shuffled(numbers: impl Iterator<Item = u8>, dice: &mut Dice) -> Vec<u8> {
+    let mut numbers: Vec<u8> = numbers.collect();
+    for at in (1..numbers.len()).rev() {
+        numbers.swap(at, dice.below(at as u64 + 1) as usize);
+    }
+    numbers
 }
 
 /// Changes `schedule` by one to four operators and returns the name of the first. `donor` is another schedule worth having.
@@ -287,6 +346,16 @@ impl Menu {
         menu
     }
 
+    /// A schedule with this header.
+    fn schedule(&self, header: Header, vocabulary: &Vocabulary, dice: &mut Dice) -> Schedule {
+        let mut schedule = Schedule { header, steps: Vec::new() };
+        for _ in 0..count(dice) {
+            let step = self.step(&mut schedule, vocabulary, dice);
+            schedule.steps.push(step);
+        }
+        schedule
+    }
+
     fn fault(&self, vocabulary: &Vocabulary, dice: &mut Dice) -> Fault {
         Fault::random(weighted(&self.faults, dice), vocabulary, dice)
     }
@@ -442,7 +511,16 @@ fn random_header(vocabulary: &Vocabulary, dice: &mut Dice) -> Header {
             knob(&mut header, vocabulary, dice);
         }
     }
+    if dice.chance(1, 5) {
+        header.chaos = run_length(vocabulary, dice);
+    }
     header
+}
+
+/// A length of the chaos phase, from a quarter of the target's own to twice that.
+fn run_length(vocabulary: &Vocabulary, dice: &mut Dice) -> u16 {
+    let own = vocabulary.chaos_micros / PHASE_UNIT;
+    (u64::from(own) * dice.between(25, 200) / 100).min(u16::MAX.into()) as u16
 }
 
 type Knob = fn(&mut Header, &Vocabulary, &mut Dice);
@@ -485,7 +563,7 @@ fn topology(header: &mut Header, _: &Vocabulary, dice: &mut Dice) {
 
 fn random_nodes(vocabulary: &Vocabulary, dice: &mut Dice) -> u8 {
     let (least, most) = vocabulary.nodes;
-    if most == 0 { 0 } else { dice.between(least.min(most).into(), most.min(crate::select::NODES_MAX).into()) as u8 }
+    if most == 0 { 0 } else { dice.between(least.min(most).into(), most.min(NODES_MAX).into()) as u8 }
 }
 
 fn random_mix(vocabulary: &Vocabulary, dice: &mut Dice) -> [u8; 8] {
@@ -940,10 +1018,7 @@ fn knobs(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> Opt
             let knob = dice.pick(&RARE_KNOBS).expect("there are some");
             knob(header, context.vocabulary, dice);
         }
-        turned if turned == KNOBS.len() + 1 => {
-            let default = context.vocabulary.chaos_micros / PHASE_UNIT;
-            header.chaos = (u64::from(default) * dice.between(25, 200) / 100).min(u16::MAX.into()) as u16;
-        }
+        turned if turned == KNOBS.len() + 1 => header.chaos = run_length(context.vocabulary, dice),
         _ => *header = Header { seed: header.seed, ..Header::default() },
     }
     Some(())

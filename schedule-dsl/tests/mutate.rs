@@ -9,9 +9,9 @@ use std::{
 
 use common::{raft, same, schedules, tree::Tree};
 use murphy_schedule::{
-    Dice, Document, Edge, Fact, Fault, FaultKind, Lasts, Nodes, Schedule, Step, Vocabulary, When,
-    field::Cut,
-    mutate::{Prefix, TRIGGERS, mutate, random, trigger},
+    Dice, Document, Edge, Fact, Fault, FaultKind, Header, Lasts, Link, Nodes, Schedule, Side, Step, Vocabulary, When,
+    field::{Cut, Number},
+    mutate::{Prefix, TRIGGERS, mutate, pct, random, trigger, uniform},
     schedule::STEPS_MAX,
     vocabulary::Odds,
 };
@@ -51,6 +51,132 @@ fn what_is_drawn_and_mutated_is_canonical() {
         for _ in 0..100 {
             let name = mutate(&mut schedule, Some(&donor), &raft(), &mut dice);
             check_canonical(&schedule, name);
+        }
+    }
+}
+
+#[test]
+fn whatever_draws_it_a_schedule_survives_bytes_and_text() {
+    for (name, draw) in [("random", random as fn(&_, &mut _) -> _), ("uniform", uniform), ("pct", pct)] {
+        for vocabulary in [raft(), Vocabulary::default(), Vocabulary { nodes: (1, 16), spares: 3, ..raft() }] {
+            let mut dice = Dice::new(11);
+            for _ in 0..500 {
+                let schedule = draw(&vocabulary, &mut dice);
+                check_canonical(&schedule, name);
+                let document = Document::new("raft-kv", schedule, &vocabulary);
+                let read = Document::parse(&document.to_string()).unwrap_or_else(|errors| panic!("{errors:#?}"));
+                same(&read.schedule, &document.schedule, name);
+            }
+        }
+    }
+}
+
+/// A step that demotes: when it begins, whom, and how low.
+#[track_caller]
+fn demotion(step: &Step) -> (When, Link, u8) {
+    let Fault::Demote { link, level: Number(level), .. } = step.fault else { panic!("{step:?} demotes nobody") };
+    (step.when, link, level)
+}
+
+#[test]
+fn a_schedule_after_pct_orders_all_nodes_and_changes_that_from_one_to_five_times() {
+    let vocabulary = Vocabulary { nodes: (3, 7), ..raft() };
+    let mut dice = Dice::new(12);
+    let (mut depths, mut firsts, mut senders, mut halves) = (BTreeMap::new(), BTreeMap::new(), 0, [0u32; 2]);
+    for _ in 0..2_000 {
+        let schedule = pct(&vocabulary, &mut dice);
+        let members = if schedule.header.nodes == 0 { vocabulary.nodes.0 } else { schedule.header.nodes };
+        let nodes = usize::from(members + vocabulary.spares);
+        let (initial, rest) = schedule.steps.split_at(nodes - 1);
+        let by_sender = demotion(&initial[0]).1.to == Nodes::All;
+        senders += usize::from(by_sender);
+        let mut first: BTreeSet<Nodes> = (1..=nodes as u8).map(Nodes::Node).collect();
+        for (at, step) in initial.iter().enumerate() {
+            let (when, link, level) = demotion(step);
+            assert_eq!((when, level), (When::At(0), at as u8));
+            let (node, other) = if by_sender { (link.from, link.to) } else { (link.to, link.from) };
+            assert!(first.remove(&node) && other == Nodes::All, "{link:?}");
+        }
+        *firsts.entry((nodes, first.into_iter().collect::<Vec<_>>())).or_insert(0) += 1;
+        // Below all that, on levels of their own; what follows is any fault.
+        let below = |count: &usize| {
+            let levels = rest[..*count].iter().map(|step| demotion(step).2.into()).collect::<BTreeSet<usize>>();
+            levels.into_iter().eq(nodes - 1..nodes - 1 + count)
+        };
+        let kinds = rest.iter().take_while(|step| step.fault.kind() == FaultKind::Demote).count();
+        let changes = (1..=kinds.min(5)).rev().find(below).expect("there is one at least");
+        *depths.entry(changes + 1).or_insert(0) += 1;
+        assert!(schedule.steps.len() > nodes - 1 + changes, "no other fault");
+        for step in rest {
+            match step.when {
+                When::At(time) => halves[usize::from(time >= chaos_of(&schedule.header, &vocabulary) / 2)] += 1,
+                When::Fact { fact: Fact::Send(..), side: Side::Before, delay: 0, .. } => {}
+                other => panic!("{other:?} is no point at which PCT changes anything"),
+            }
+        }
+    }
+    assert!((900..1_100).contains(&senders), "{senders}");
+    assert!(depths.keys().copied().eq(2..=6) && depths.values().all(|count| (320..480).contains(count)), "{depths:?}");
+    assert!(halves[0].abs_diff(halves[1]) * 20 < halves[0] + halves[1], "{halves:?}");
+    assert!(firsts.keys().all(|(_, first)| first.len() == 1) && firsts.values().all(|count| *count > 3), "{firsts:?}");
+}
+
+/// The length of the chaos phase in microseconds.
+fn chaos_of(header: &Header, vocabulary: &Vocabulary) -> u32 {
+    match u32::from(header.chaos) * 10_000 {
+        0 if vocabulary.chaos_micros == 0 => 1_000_000,
+        0 => vocabulary.chaos_micros,
+        own => own,
+    }
+}
+
+#[test]
+fn where_nobody_can_be_demoted_a_schedule_after_pct_has_other_faults_alone() {
+    let vocabulary = Vocabulary { faults: vec![FaultKind::Crash], ..raft() };
+    let mut dice = Dice::new(13);
+    for _ in 0..200 {
+        assert!(pct(&vocabulary, &mut dice).steps.iter().all(|step| step.fault.kind() != FaultKind::Demote));
+    }
+}
+
+#[test]
+fn every_schedule_but_those_of_a_swarm_has_everything_on_its_menu() {
+    let kinds = |draw: fn(&Vocabulary, &mut Dice) -> Schedule| {
+        let mut dice = Dice::new(14);
+        let drawn = (0..1_000).map(|_| draw(&raft(), &mut dice));
+        // Of long schedules, how many have hardly a kind twice.
+        let long: Vec<Schedule> = drawn.filter(|schedule| schedule.steps.len() >= 6).collect();
+        let varied = long.iter().filter(|schedule| {
+            let kinds: BTreeSet<_> = schedule.steps.iter().map(|step| step.fault.kind()).collect();
+            kinds.len() + 1 >= schedule.steps.len()
+        });
+        (varied.count() * 100 / long.len()) as u64
+    };
+    let [swarm, all] = [kinds(random), kinds(uniform)];
+    assert!(all > swarm + 5, "{all} % with everything, {swarm} % in a swarm");
+}
+
+#[test]
+fn every_run_has_a_header_of_its_own() {
+    for draw in [random as fn(&_, &mut _) -> _, uniform, pct] {
+        let mut dice = Dice::new(15);
+        let mut turned: BTreeMap<String, u32> = BTreeMap::new();
+        let default = Tree::of(&Header::default());
+        for _ in 0..4_000 {
+            let header: Header = draw(&raft(), &mut dice).header;
+            for (name, tree) in &Tree::of(&header).fields {
+                if Some(tree) != default.field(name) {
+                    *turned.entry(name.clone()).or_default() += 1;
+                }
+            }
+        }
+        for knob in ["nodes", "clients", "keys", "ops", "mix", "chaos", "jitter", "loss", "duplication"] {
+            let share = turned.get(knob).copied().unwrap_or(0);
+            assert!((400..1_200).contains(&share), "{knob} is turned in {share} of 4,000: {turned:?}");
+        }
+        for knob in ["rate", "heal", "settle", "active", "dcs"] {
+            let share = turned.get(knob).copied().unwrap_or(0);
+            assert!((40..200).contains(&share), "{knob} is turned in {share} of 4,000: {turned:?}");
         }
     }
 }

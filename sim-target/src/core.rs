@@ -57,6 +57,8 @@ pub(crate) enum Event {
     Parcel {
         ticket: u32,
     },
+    /// Of the messages that wait for their turn one may go.
+    Turn,
     /// The nodes of a pair have waited for a session between them.
     Open {
         a: u8,

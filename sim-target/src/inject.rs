@@ -271,6 +271,9 @@ impl<N: Node> Core<N> {
             }
             Fault::HalfOpen { link } => self.treat_all(at, link, Treatment::HalfOpen),
             Fault::Socket { link, call, latency } => self.treat_all(at, link, Treatment::Socket(call, latency.0)),
+            Fault::Demote { link, kind, .. } => {
+                self.treat_links(at, self.links(at, link), kind, Treatment::Demote, Rule::NONE);
+            }
             Fault::Crash { victims, disk, cut } => self.crash_nodes(at, victims, disk, cut.0.into()),
             Fault::Pause { victims, clocks } => self.pause_nodes(at, victims, clocks),
             Fault::Restart { victims, state } => self.restart_nodes(at, victims, state),

@@ -71,10 +71,12 @@ pub(crate) enum Treatment {
     HalfOpen,
     /// A call takes its time.
     Socket(SocketCall, Distribution),
+    /// Lets everything of a higher priority go first.
+    Demote,
 }
 
 /// How many sorts of treatments there are.
-const SORTS: usize = 13;
+const SORTS: usize = 14;
 
 impl Treatment {
     /// Treatments of one sort compete for a message by the numbers of their rules.
@@ -93,6 +95,7 @@ impl Treatment {
             Self::Partial(..) => 10,
             Self::HalfOpen => 11,
             Self::Socket(..) => 12,
+            Self::Demote => 13,
         }
     }
 }
@@ -456,8 +459,9 @@ impl<N: Node> Core<N> {
         let connected = self.network.connected(from, to);
         let round_trip = 2 * self.distance(from, to).unwrap_or(LATENCY);
         let Network { active, fate, buffers, last, cooldowns, .. } = &mut self.network;
-        let limits =
-            |active: &Active| matches!(active.treatment, Treatment::Delay(_, Some(_)) | Treatment::Throttle(_));
+        let limits = |active: &Active| {
+            matches!(active.treatment, Treatment::Delay(_, Some(_)) | Treatment::Throttle(_) | Treatment::Demote)
+        };
         if stream && active.iter().any(|active| limits(active) && active.covers(from, to)) {
             // A message that is recalled moves all that follow it.
             buffers.label(&mut fate.label, draw, last[link]);
@@ -546,6 +550,11 @@ impl<N: Node> Core<N> {
                     pieces > 1
                 }
                 Treatment::Socket(SocketCall::Read | SocketCall::Write, latency) => fate.delay(latency, draw) > 0,
+                // Whom it has wait is known as it arrives; that another step does not decide any more is an effect.
+                Treatment::Demote => {
+                    let label = buffers.label(&mut fate.label, draw, last[link]);
+                    label.demoted_by.replace(active.step).is_some()
+                }
                 // They concern connections, not messages.
                 Treatment::Refuse(..) | Treatment::HalfOpen => false,
                 Treatment::Socket(SocketCall::Connect | SocketCall::Bind | SocketCall::Accept, _) => false,

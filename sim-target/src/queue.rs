@@ -114,6 +114,12 @@ impl<E: Copy> Queue<E> {
         }
     }
 
+    /// Every pending event and when it is due, in no order that means anything.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = (u64, E)> {
+        let keys = self.near.iter().copied().chain(self.far.iter().map(|Reverse(key)| *key));
+        keys.map(|key| ((key >> 64) as u64, self.events[place(key)]))
+    }
+
     #[inline]
     fn insert(&mut self, time: u64, sequence: u64, event: E) {
         let place = match self.free.pop() {

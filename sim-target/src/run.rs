@@ -463,6 +463,7 @@ impl<T: Target> World<'_, T> {
         match event {
             Event::Deliver { .. } => unreachable!("deliveries are not rare"),
             Event::Parcel { ticket } => self.core.on_parcel(ticket),
+            Event::Turn => self.core.on_turn(),
             Event::Open { a, b, tries } => self.core.on_open(a.into(), b.into(), tries),
             Event::Swizzle { step, turn, node, clogs } => {
                 self.core.swizzle_on(usize::from(step), turn, usize::from(node), clogs);
@@ -995,6 +996,7 @@ fn header_word(event: &Event, plan: &Plan) -> u64 {
         Event::Calm => pack(16, 0, 0, 0),
         Event::Rouse => pack(17, 0, 0, 0),
         Event::Parcel { ticket } => pack(18, 0, 0, ticket),
+        Event::Turn => pack(27, 0, 0, 0),
         Event::Open { a, b, tries } => pack(22, a, b, tries.into()),
         Event::Swizzle { step, turn, node, clogs } => {
             pack(23, node << 1 | u8::from(clogs), turn as u8, plan.content(step.into()))

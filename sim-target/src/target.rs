@@ -190,6 +190,7 @@ fn strikes_messages(kind: FaultKind) -> bool {
             | F::Partial
             | F::HalfOpen
             | F::Socket
+            | F::Demote
     )
 }
 

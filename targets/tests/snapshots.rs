@@ -63,7 +63,8 @@ fn check(target: &dyn AnyTarget, bugs: BTreeSet<String>, options: Options, cases
     let (mut runner, mut other) = (target.runner(&bugs), target.runner(&bugs));
     let (mut served, mut refused) = (0, BTreeMap::new());
     while served < cases {
-        let schedule = mutate::random(&words, &mut dice);
+        let draw = if dice.chance(1, 4) { mutate::pct } else { mutate::random };
+        let schedule = draw(&words, &mut dice);
         let whole = other.run(&schedule, options).clone();
         let mut moments: Vec<u64> = (0..4).map(|_| dice.below(whole.events)).collect();
         moments.sort_unstable();

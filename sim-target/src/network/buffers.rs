@@ -1,9 +1,11 @@
-//! Messages that can be recalled before they arrive: those that wait in a queue of limited length, and those that a buffer holds
-//! at its receiver's end to let them go in another order.
+//! Messages that can be recalled before they arrive: those that wait in a queue of limited length, and those that are held at
+//! their receiver's end: in a buffer, to go in another order, or until their turn comes.
 //!
 //! Such a message is a *parcel*: its delivery is not planned for good, but looked at when it is due, and what happens to the
 //! others of its queue or buffer until then may have moved it. What orders a buffer are the draws of its messages, which were
 //! made as they were sent, so that no buffer shifts a draw of another.
+
+mod turns;
 
 use std::cmp::Reverse;
 
@@ -101,6 +103,10 @@ struct Parcel {
     buffer: Option<usize>,
     /// Since when that buffer holds it; `u64::MAX`: it is still under way.
     since: u64,
+    /// The step that demoted it, until its turn has come.
+    demoted_by: Option<usize>,
+    /// It waits for its turn.
+    in_line: bool,
     delivery: Event,
 }
 
@@ -134,6 +140,8 @@ pub(crate) struct Label {
     pub(crate) own: u64,
     /// The step whose buffer awaits it.
     pub(super) buffer: Option<usize>,
+    /// The step that demotes it.
+    pub(super) demoted_by: Option<usize>,
 }
 
 /// All parcels of a run, the queues in which they wait, and logical clocks.
@@ -145,6 +153,8 @@ pub(crate) struct Buffers {
     tickets: u32,
     /// What the message that is sent now pushed out.
     recalled: Vec<(u32, Recall)>,
+    /// When somebody looks next whose turn it is, if messages wait for it.
+    next_turn: Option<u64>,
     /// Some buffer lets go when its receiver asks.
     pub(crate) polled: bool,
     /// Some step sorts by logical clocks, so they are kept.
@@ -161,11 +171,19 @@ impl Buffers {
         self.recalled.clear();
         self.stamps.clear();
         (self.tickets, self.polled, self.clocks_matter, self.clocks) = (0, false, false, [0; 16]);
+        self.next_turn = None;
     }
 
     /// The message being judged becomes a parcel, if it is none yet; `floor` is when what is ahead of it arrives.
     pub(super) fn label<'a>(&mut self, label: &'a mut Option<Label>, draw: u64, floor: u64) -> &'a mut Label {
-        label.get_or_insert_with(|| Label { ticket: self.next_ticket(), draw, floor, own: 0, buffer: None })
+        label.get_or_insert_with(|| Label {
+            ticket: self.next_ticket(),
+            draw,
+            floor,
+            own: 0,
+            buffer: None,
+            demoted_by: None,
+        })
     }
 
     /// A message comes to the queue of a step in which it has to wait from `now` for `wait`; false: the queue is full, and it
@@ -268,8 +286,25 @@ impl<N: Node> Core<N> {
         let (draw, stamp) = (mix(label.draw, Purpose::Buffer, [first.into()]), buffers.stamp_of(slot));
         let (from, to, kind) = (from.into(), to.into(), kind.into());
         let Label { own, floor, buffer, .. } = label;
-        let mut parcel =
-            Parcel { ticket, from, to, kind, due, own, floor, draw, stamp, buffer, since: u64::MAX, delivery };
+        // A step that this very sending ended demotes nothing any more.
+        let demoted_by = label.demoted_by.filter(|step| self.plan.is_active(*step));
+        let (since, in_line) = (u64::MAX, false);
+        let mut parcel = Parcel {
+            ticket,
+            from,
+            to,
+            kind,
+            due,
+            own,
+            floor,
+            draw,
+            stamp,
+            buffer,
+            since,
+            demoted_by,
+            in_line,
+            delivery,
+        };
         parcel.floor = buffers.beside(parcel).next().map_or(floor, |ahead| ahead.floor);
         let at = buffers.parcels.partition_point(|other| other.ticket < ticket);
         buffers.parcels.insert(at, parcel);
@@ -282,6 +317,9 @@ impl<N: Node> Core<N> {
         let parcel = self.network.buffers.parcels[at];
         if parcel.due > self.now {
             return self.queue.push(parcel.due, Event::Parcel { ticket });
+        }
+        if self.waits_its_turn(at) {
+            return;
         }
         match (parcel.buffer, parcel.is_held()) {
             (Some(step), false) if self.plan.is_active(step) => self.hold(step, ticket),
@@ -406,6 +444,7 @@ impl<N: Node> Core<N> {
         }
         buffers.queues.retain(|place| place.step != step);
         self.recall();
+        self.promote(step);
         if Buffering::of(self.plan.fault(step)).is_none() {
             return;
         }

@@ -42,5 +42,6 @@ mod streams;
 mod telemetry;
 mod topology;
 mod triggers;
+mod turns;
 mod verdicts;
 mod workloads;

@@ -22,7 +22,7 @@ const HEADERS: [&str; 5] = [
 ];
 
 /// Steps, of which each schedule has some; those that belong together are on lines of one entry.
-const STEPS: [&str; 34] = [
+const STEPS: [&str; 35] = [
     "at 105ms pause one for 20ms again 4 times every 60ms",
     "at 55ms block some->rest for 15ms again 6 times every about 50ms",
     "after send Tick n1->n2 #4 loss one->all 50% for 20ms again 3 times",
@@ -57,6 +57,7 @@ const STEPS: [&str; 34] = [
     "at 45ms memory all limit 6MB for 100ms again 2 times every 150ms\nat 75ms memory n1 use 99.5% for 100ms",
     "at 25ms leak one 100GB for 300ms\nat 205ms leak all 200GB for 100ms again 2 times",
     "at 155ms pause n1 for 30ms\nat 165ms pause {n1,n2} for 90ms\nlast: at 205ms note\nat 175ms block n2->n1 until last begins",
+    "at 35ms demote n1->all level 1 for 200ms again 2 times\nat 55ms demote all->n2 of Tick for 90ms again 3 times\nat 75ms demote one->all level 3 window 20ms",
 ];
 
 /// Schedules that mix these with steps drawn at random.

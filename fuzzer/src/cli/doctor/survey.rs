@@ -100,7 +100,7 @@ fn need(kind: FaultKind) -> Need {
         F::Cpu | F::Yield => Need::Nothing,
         F::Memory | F::Leak => Need::Memory,
         F::Invoke => Need::Operations,
-        F::Partition | F::Block | F::Delay | F::Loss | F::Corrupt => Need::Messages,
+        F::Partition | F::Block | F::Delay | F::Loss | F::Corrupt | F::Demote => Need::Messages,
         F::Duplicate | F::Reorder => Need::Datagrams,
         F::Clog | F::Swizzle | F::Bandwidth => Need::Messages,
         F::Connect | F::Close | F::Partial | F::HalfOpen | F::Socket => Need::Sessions,
