@@ -72,6 +72,8 @@
 //! ```
 
 #[cfg(feature = "cli")]
+mod bench;
+#[cfg(feature = "cli")]
 mod cli;
 #[cfg(feature = "cli")]
 mod engine;

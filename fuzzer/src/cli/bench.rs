@@ -4,6 +4,8 @@ mod plan;
 mod suite;
 mod trial;
 
+use std::path::Path;
+
 use murphy_sim::{AnyTarget, Bug};
 use serde_json::{Value, json};
 
@@ -14,9 +16,12 @@ use self::{
 };
 use super::{
     BenchArguments, Profile,
-    exit::{Exit, Failure, put},
+    exit::{Exit, Failure, put, say},
 };
-use crate::engine::Recipe;
+use crate::{
+    bench::{Depths, Rows, chart, report as reports},
+    engine::{Recipe, folder::write_atomically},
+};
 
 /// Executions of a pooled stream, and of each twin.
 const POOL: u64 = 3_000_000;
@@ -31,11 +36,15 @@ pub(super) fn bench(
     if arguments.list {
         return list(targets, as_json);
     }
+    if let Some(folder) = &arguments.report {
+        return report(folder, targets, as_json);
+    }
     if let Some(job) = &arguments.job {
         return trial::run(targets, job, arguments.cpu, &arguments.out.join("finds"));
     }
     let plan = plan(targets, arguments);
-    Bench::new(&arguments.out, arguments.cpu)?.run(&plan, targets, arguments.jobs)
+    let exit = Bench::new(&arguments.out, arguments.cpu)?.run(&plan, targets, arguments.jobs)?;
+    if exit == Exit::Clean { report(&arguments.out, targets, as_json) } else { Ok(exit) }
 }
 
 /// The plan that a profile and what overrides it make.
@@ -58,6 +67,36 @@ fn plan(targets: &[Box<dyn AnyTarget>], arguments: &BenchArguments) -> Plan {
         pool: arguments.pool.unwrap_or(if full { 10 * POOL } else { POOL }),
         twin: arguments.twin.unwrap_or(if full { TWIN } else { 0 }),
     }
+}
+
+/// Says what the trials of a folder show, in `report.md` and `report.svg`, and the outcome in few words on standard output.
+fn report(folder: &Path, targets: &[Box<dyn AnyTarget>], as_json: bool) -> Result<Exit, Failure> {
+    let path = folder.join("results.csv");
+    let rows = Rows::read(&path)?;
+    if rows.rows.is_empty() {
+        return Err(Failure::NoRows(path));
+    }
+    let depths = depths(targets);
+    for (name, contents) in [("report.md", reports::markdown(&rows, &depths)), ("report.svg", chart::svg(&rows))] {
+        let path = folder.join(name);
+        write_atomically(&path, contents.as_bytes()).map_err(Failure::file("write", &path))?;
+    }
+    if let Some(torn) = &rows.torn {
+        say(&format!("{}: the last line has no end and is left out: `{torn}`", path.display()));
+    }
+    let headline = reports::headline(&rows, &depths);
+    put(&if as_json { headline.json().to_string() } else { headline.text() });
+    Ok(Exit::Clean)
+}
+
+/// How deep each bug lies that can be planted.
+fn depths(targets: &[Box<dyn AnyTarget>]) -> Depths {
+    let abouts = targets.iter().map(|target| target.about());
+    let of = |about: murphy_sim::About| {
+        let name = |bug: &Bug| (about.name.to_string(), bug.name.to_string());
+        about.bugs.iter().map(|bug| (name(bug), bug.depth())).collect::<Vec<_>>()
+    };
+    abouts.flat_map(of).collect()
 }
 
 /// Lists every bug that can be planted: one line each, or one object.

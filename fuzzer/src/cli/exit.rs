@@ -13,6 +13,7 @@ use serde_json::json;
 use thiserror::Error;
 
 use crate::{
+    bench::RowError,
     engine::link::LinkError,
     finding::FolderError,
     harness::{BadInvariants, HarnessError},
@@ -99,6 +100,10 @@ pub(super) enum Failure {
     UnknownFault { found: String, suggestion: Option<String> },
     #[error("`{found}` is neither a planted bug nor a target, expected some of {}", known.join(", "))]
     UnknownBug { found: String, known: Vec<String> },
+    #[error(transparent)]
+    Rows(#[from] RowError),
+    #[error("{}: found no row, expected trials of `murphy bench`", .0.display())]
+    NoRows(PathBuf),
     #[error("the corpus: {0}")]
     Corpus(String),
     #[error("no campaign on the corpus folder {} has left a status: found no folder {}", corpus.display(), folder.display())]
@@ -127,6 +132,8 @@ impl Failure {
             Self::Harness(_) | Self::NoTarget | Self::WhichTarget(_) | Self::WrongForm { .. } => Exit::Usage,
             Self::Nemesis(_) | Self::UnknownFault { .. } | Self::UnknownBug { .. } => Exit::Usage,
             Self::Invariant(_) | Self::NotForHistories { .. } => Exit::Usage,
+            Self::Rows(RowError::Field { .. }) => Exit::Usage,
+            Self::Rows(RowError::Read { .. }) | Self::NoRows(_) => Exit::Files,
             Self::Clocks(_)
             | Self::Pattern { .. }
             | Self::History { .. }

@@ -388,6 +388,9 @@ struct BenchArguments {
     /// List the bugs that can be planted: name, target, depth, what each breaks, where a real system had it.
     #[arg(long)]
     list: bool,
+    /// Say what the trials in the folder's `results.csv` show: write `report.md` and `report.svg` beside it.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "list")]
+    report: Option<PathBuf>,
     /// What to compare, unless it is said one by one.
     #[arg(long, value_enum, default_value_t)]
     profile: Profile,

@@ -3,6 +3,7 @@
 use murphy_sim::{AnyTarget, Bug};
 
 use super::super::exit::Failure;
+pub(super) use crate::bench::row::Kind;
 use crate::engine::Recipe;
 
 /// Executions of one part of a pooled stream.
@@ -11,33 +12,6 @@ const PART: u64 = 50_000;
 const HITS_ENOUGH: u64 = 100;
 /// Executions of one part of a twin's count.
 const TWIN_PART: u64 = 100_000;
-
-/// What a job does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Kind {
-    /// Searches until the first violation.
-    Trial,
-    /// Counts the violations of a fixed number of executions of an arm without memory.
-    Pool,
-    /// Counts those of the twin, which should have none.
-    Twin,
-}
-
-impl Kind {
-    const ALL: [Self; 3] = [Self::Trial, Self::Pool, Self::Twin];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Trial => "trial",
-            Self::Pool => "pool",
-            Self::Twin => "twin",
-        }
-    }
-
-    pub(super) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
 
 /// One process's work.
 #[derive(Clone, Debug, PartialEq, Eq)]

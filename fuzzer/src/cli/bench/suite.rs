@@ -24,9 +24,8 @@ use super::{
     },
     plan::{Job, Kind, Plan, Series},
 };
+use crate::bench::{Rows, row::Row};
 
-/// The columns of the table.
-const HEADER: &str = "bug,target,arm,kind,trial,execs,events,cpu_s,hits,budget,schedule,twin,replays,revision";
 /// How often a finding is replayed in a new process.
 const TIMES: u64 = 3;
 
@@ -63,7 +62,7 @@ impl Bench {
     pub(super) fn new(folder: &Path, cpu_max: Duration) -> Result<Self, Failure> {
         let finds = folder.join("finds");
         fs::create_dir_all(&finds).map_err(Failure::file("create the folder", &finds))?;
-        let revision = provenance().revision.map_or_else(|| "-".to_string(), |revision| revision[..12].to_string());
+        let revision = revision();
         Ok(Self { folder: folder.to_path_buf(), revision, cpu_max, interrupted: catch_interrupts()? })
     }
 
@@ -74,18 +73,19 @@ impl Bench {
     /// The numbers of the jobs that are done, and their hits, by series.
     fn done(&self) -> Result<BTreeMap<Key, BTreeMap<u64, u64>>, Failure> {
         let path = self.table();
-        let mut done: BTreeMap<Key, BTreeMap<u64, u64>> = BTreeMap::new();
         if !path.exists() {
-            fs::write(&path, format!("{HEADER}\n")).map_err(Failure::file("write", &path))?;
+            fs::write(&path, format!("{}\n", Row::header())).map_err(Failure::file("write", &path))?;
         }
-        let text = fs::read_to_string(&path).map_err(Failure::file("read", &path))?;
-        for line in text.lines().skip(1) {
-            let columns: Vec<&str> = line.split(',').collect();
-            let [bug, target, arm, kind, trial, _, _, _, hits, ..] = columns[..] else { continue };
-            let key = (bug.into(), target.into(), arm.into(), kind.into());
-            if let (Ok(trial), Ok(hits)) = (trial.parse(), hits.parse()) {
-                done.entry(key).or_default().insert(trial, hits);
-            }
+        let rows = Rows::read(&path)?;
+        if rows.torn.is_some() {
+            let file = fs::OpenOptions::new().write(true).open(&path).map_err(Failure::file("open", &path))?;
+            file.set_len(rows.whole as u64).map_err(Failure::file("write", &path))?;
+        }
+        let mut done: BTreeMap<Key, BTreeMap<u64, u64>> = BTreeMap::new();
+        for row in rows.rows {
+            let bug = row.bug.unwrap_or_else(|| "-".to_string());
+            let key = (bug, row.target, row.arm, row.kind.name().to_string());
+            done.entry(key).or_default().insert(row.trial, row.hits);
         }
         Ok(done)
     }
@@ -159,6 +159,14 @@ impl Bench {
         let reproduced = super::super::campaign::reproduce(&path).unwrap_or_default();
         format!("{reproduced}/{TIMES}")
     }
+}
+
+/// The revision of the working folder: 12 digits, zeros if there is none, with a plus if files of it have changed.
+fn revision() -> String {
+    let revision = provenance().revision.unwrap_or_else(|| "0".repeat(40));
+    let status = Command::new("git").args(["status", "--porcelain", "--untracked-files=no"]).output();
+    let changed = status.is_ok_and(|status| !status.stdout.is_empty());
+    format!("{}{}", &revision[..12], if changed { "+" } else { "" })
 }
 
 /// The next job: of the series that has come least far, the first number that is not done.
