@@ -110,3 +110,15 @@ fn where_no_campaign_was_there_is_no_status() {
     place.murphy("status nowhere").complains(10, &["nowhere", "nowhere.status"]);
     place.murphy("status").complains(10, &["corpus"]);
 }
+
+#[test]
+fn what_is_shown_while_a_campaign_runs_is_what_was_asked_for() {
+    let place = Place::new();
+    let line = |text: &str| text.contains("execs 200 (");
+    let plain = place.murphy("fuzz echo --execs 200 --monitor plain");
+    assert!(line(&plain.err) && plain.out.is_empty(), "{plain:?}");
+    let none = place.murphy("fuzz echo --execs 200 --monitor none");
+    assert!(!line(&none.err) && none.out.is_empty() && none.err.contains("200 executions in"), "{none:?}");
+    let json = place.murphy("fuzz echo --execs 200 --monitor json");
+    assert!(!line(&json.err) && last_status(&json)["execs"] == 200, "{json:?}");
+}

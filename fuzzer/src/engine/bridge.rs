@@ -1,14 +1,14 @@
 //! The wire between our broker and that of another campaign.
 //!
 //! LLMP can connect brokers itself (`connect_b2b`), but three things speak against it. It numbers the other broker before its listener
-//! begins to count, so that the first worker may get the same number, and is never passed on. It writes each message in two
-//! parts, of which Nagle's algorithm holds the second back until the first is acknowledged: 25 messages a second. And it looks for
-//! what to send only when something comes, or after three seconds. So we come to our own listener and to the other's as
-//! a broker would, and carry messages between the two, whole ones only, and empty ones now and then to wake both.
+//! begins to count, so that the first worker may get the same number, and is never passed on. It looks for what to send only
+//! when something comes, or after three seconds. And it writes each message in two parts; an end that gets the first and
+//! not the second panics. So we come to our own listener and to the other's as a broker would, and carry messages between
+//! the two: whole ones only, none that is too long, and empty ones now and then to wake both.
 
 use std::{
     io::{self, Read as _, Write as _},
-    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -47,18 +47,6 @@ pub(super) fn knock(address: SocketAddr) -> io::Result<TcpStream> {
     let TcpResponse::RemoteBrokerAccepted { .. } = answer(&mut stream)? else { return Err(stranger()) };
     stream.set_read_timeout(None)?;
     Ok(stream)
-}
-
-/// Has what LLMP writes to those who come sent at once, in however many parts. Linux gives each of them the listener's way.
-pub(super) fn send_at_once(listener: &TcpListener) {
-    #[cfg(unix)]
-    {
-        use nix::sys::socket::{setsockopt, sockopt::TcpNoDelay};
-        // Without it everything is slow, and nothing else.
-        let _ = setsockopt(listener, TcpNoDelay, &true);
-    }
-    #[cfg(not(unix))]
-    let _ = listener;
 }
 
 /// Two brokers, connected until one of them is gone. Dropping it wakes them no more.

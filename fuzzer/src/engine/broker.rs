@@ -109,7 +109,6 @@ impl Broker {
         let listener = TcpListener::bind(&wanted[..]).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let door = circle.listen.is_none().then(|| listener.try_clone()).transpose().map_err(refused)?;
-        bridge::send_at_once(&listener);
         let service = StdShMemService::start().ok();
         let ((started, ready), (stop, stopped), (tell, news)) = (bounded(1), bounded(1), unbounded());
         let guests = Arc::<AtomicU32>::default();
@@ -421,12 +420,15 @@ mod tests {
     fn campaigns_that_are_joined_hear_of_all_and_of_each_once() {
         let corpora = [(); 3].map(|()| tempfile::tempdir().expect("a temporary folder"));
         let mut brokers: Vec<Broker> = Vec::new();
-        let mut expected = BTreeSet::new();
+        let (in_all, mut expected) = (schedule(200), BTreeSet::new());
         // A tree that is a line: the one in the middle joins, and is joined.
         for (at, corpus) in corpora.iter().enumerate() {
             let in_folder = schedule(100 + at as u64);
-            std::fs::write(corpus.path().join("entry"), in_folder.to_bytes()).expect("written");
-            expected.insert(in_folder.to_bytes());
+            let entries = [in_folder, in_all.clone()].map(|entry| entry.to_bytes());
+            for (name, entry) in ["entry", "another"].iter().zip(&entries) {
+                std::fs::write(corpus.path().join(name), entry).expect("written");
+            }
+            expected.extend(entries);
             let join = brokers.last().map(|broker| broker.address().to_string());
             brokers.push(Broker::start(circle(corpus.path(), true, join)).expect("a broker"));
         }
