@@ -114,6 +114,8 @@ impl<N: Node> Core<N> {
 
     /// Somebody looks then, if nobody does before, whose turn it is.
     fn look_again(&mut self, time: u64) {
+        // What a clog has just let go was due earlier.
+        let time = time.max(self.now);
         let next = &mut self.network.buffers.next_turn;
         if next.is_none_or(|next| time < next) {
             *next = Some(time);
