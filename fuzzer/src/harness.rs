@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use murphy_checker::invariant::{self, Invariant, InvariantError};
 use murphy_schedule::{Document, Schedule, Vocabulary};
-use murphy_sim::{About, AnyTarget, Keying, Options, Outcome, Run, Snapshot};
+use murphy_sim::{About, AnyTarget, Options, Outcome, Run};
+#[cfg(feature = "cli")]
+use murphy_sim::{Keying, Snapshot};
 use thiserror::Error;
 
 /// Why a target cannot be run.
