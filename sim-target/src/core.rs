@@ -32,7 +32,7 @@ use crate::{
     outbox::{Deed, Due, Outbox},
     queue::{Queue, Slab},
     recovery::{Heard, Recovery},
-    state::{Condition, Seen, Signals, StateView, global, local, pair},
+    state::{Condition, Grain, Seen, Signals, StateView, global, local, pair},
     target::{About, Transport},
     telemetry,
     trace::{Chance, Numbers, TraceEvent, TraceHash, What},
@@ -955,8 +955,13 @@ impl<N: Node> Core<N> {
     pub(crate) fn refresh_condition(&mut self, me: usize) {
         let host = &mut self.hosts[me];
         host.local = local(&host.view, host.role, host.condition());
-        let hash = global(self.hosts.iter().map(|host| (&host.view, host.local)));
-        self.seen.add(hash, &mut self.signals.states);
+        // What is new to a finer grain may be known to a coarser one, and not the other way round.
+        for grain in [Grain::Fine, Grain::Middle, Grain::Coarse] {
+            let state = global(self.hosts.iter().map(|host| (&host.view, host.local)), grain);
+            if !self.seen.add(state, &mut self.signals.states) {
+                break;
+            }
+        }
     }
 
     /// A fault struck a node: the pair of its kind and the victim's role is worth knowing.

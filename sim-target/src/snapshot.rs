@@ -154,7 +154,9 @@ macro_rules! saved {
                 self.violation = None;
                 self.seen.reset();
                 self.signals.states.clear();
-                from.states.iter().for_each(|state| self.seen.add(*state, &mut self.signals.states));
+                for state in &from.states {
+                    self.seen.add(*state, &mut self.signals.states);
+                }
                 self.signals.moments.clone_from(&from.moments);
                 self.facts.stop();
                 self.feed_again();

@@ -2,7 +2,8 @@
 //!
 //! A node describes itself through a [`StateView`]. Numbers declared as ranks count only by how far they lag behind the
 //! largest in the cluster, capped; nodes are interchangeable. Each run yields the set of its global states, of its nodes'
-//! transitions, and of (fault, role of its victim) pairs, as 64-bit hashes.
+//! transitions, and of (fault, role of its victim) pairs, as 64-bit hashes. Global states come in three grains, since no one grain
+//! suits all systems: what makes two runs differ in one system is the same in every run of another.
 
 use murphy_checker::history::NodeId;
 use murphy_schedule::select::NODES_MAX;
@@ -25,8 +26,51 @@ pub struct StateView {
 
 /// The most ranks a node can report.
 pub const RANKS_MAX: usize = 6;
-/// Lags behind the largest rank are told apart up to this.
-const LAG_MAX: u64 = 3;
+
+/// How finely a state tells clusters apart. Its two highest bits say which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Grain {
+    /// No state of a whole cluster, but what happened to one node: there are few of these.
+    Part,
+    /// Roles, facts and conditions of all nodes.
+    Coarse,
+    /// And for each rank, which nodes are behind.
+    Middle,
+    /// And how far behind they are, and to whom they relate.
+    Fine,
+}
+
+/// Bits of a state that are a hash.
+const HASH_BITS: u32 = 62;
+
+impl Grain {
+    /// That of a state.
+    #[inline]
+    pub const fn of(state: u64) -> Self {
+        match state >> HASH_BITS {
+            0 => Self::Part,
+            1 => Self::Coarse,
+            2 => Self::Middle,
+            _ => Self::Fine,
+        }
+    }
+
+    /// The state of this grain that hashes to `hash`.
+    #[inline]
+    const fn state(self, hash: u64) -> u64 {
+        hash >> (u64::BITS - HASH_BITS) | (self as u64) << HASH_BITS
+    }
+
+    /// Lags behind the largest rank are told apart up to this.
+    const fn lag_max(self) -> u64 {
+        match self {
+            Self::Part | Self::Coarse => 0,
+            Self::Middle => 1,
+            Self::Fine => 3,
+        }
+    }
+}
 
 impl StateView {
     /// What is left of it while its node is down: what it had reached, of which its disk keeps most.
@@ -147,20 +191,22 @@ impl Seen {
         self.run += 1;
     }
 
-    /// Adds `hash` to `states` unless the run has it, or has too many.
+    /// Adds `state` to `states` unless the run has it, or has too many. Returns whether it was added.
     #[inline]
-    pub(crate) fn add(&mut self, hash: u64, states: &mut Vec<u64>) {
-        let mut at = hash as usize % TABLE;
+    pub(crate) fn add(&mut self, state: u64, states: &mut Vec<u64>) -> bool {
+        let mut at = state as usize % TABLE;
         while self.table[at].1 == self.run {
-            if self.table[at].0 == hash {
-                return;
+            if self.table[at].0 == state {
+                return false;
             }
             at = (at + 1) % TABLE;
         }
-        if states.len() < TABLE / 2 {
-            self.table[at] = (hash, self.run);
-            states.push(hash);
+        let room = states.len() < TABLE / 2;
+        if room {
+            self.table[at] = (state, self.run);
+            states.push(state);
         }
+        room
     }
 }
 
@@ -181,31 +227,36 @@ pub(crate) fn local(view: &StateView, role: usize, condition: Condition) -> u64 
     fold(fold(view.facts, role as u64), condition as u64)
 }
 
-/// The hash of the global state; equal for clusters that differ only in the numbering of their nodes (but for the
+/// The global state of this grain; equal for clusters that differ only in the numbering of their nodes (but for the
 /// relations between nodes beyond the first step).
 #[inline]
-pub(crate) fn global<'a>(nodes: impl Iterator<Item = (&'a StateView, u64)> + Clone) -> u64 {
+pub(crate) fn global<'a>(nodes: impl Iterator<Item = (&'a StateView, u64)> + Clone, grain: Grain) -> u64 {
     let mut largest = [0; RANKS_MAX];
     for (view, _) in nodes.clone() {
         for (most, rank) in largest.iter_mut().zip(&view.ranks) {
             *most = (*most).max(*rank);
         }
     }
+    let lag_max = grain.lag_max();
     let digest = |view: &StateView, local: u64| {
-        let lags = view.ranks[..view.ranks_len].iter().zip(&largest).map(|(rank, most)| (most - rank).min(LAG_MAX));
-        fold(local, lags.fold(1, |all, lag| all * (LAG_MAX + 1) + lag))
+        let lags = view.ranks[..view.ranks_len].iter().zip(&largest).map(|(rank, most)| (most - rank).min(lag_max));
+        fold(local, lags.fold(1, |all, lag| all * (lag_max + 1) + lag))
     };
     let mut digests = [0; NODES_MAX as usize];
     for (own, (view, local)) in digests.iter_mut().zip(nodes.clone()) {
         *own = digest(view, local);
     }
-    let of_peer = |peer: NodeId| usize::from(peer).checked_sub(1).and_then(|at| digests.get(at)).map_or(0, |own| *own);
+    let of_peer = |peer: NodeId| match usize::from(peer).checked_sub(1) {
+        Some(at) if grain == Grain::Fine => digests.get(at).copied().unwrap_or(0),
+        _ => 0,
+    };
     // A sum does not care about the order of its terms.
-    nodes.zip(&digests).fold(0u64, |sum, ((view, _), own)| sum.wrapping_add(fold(*own, of_peer(view.peer))))
+    grain
+        .state(nodes.zip(&digests).fold(0u64, |sum, ((view, _), own)| sum.wrapping_add(fold(*own, of_peer(view.peer)))))
 }
 
-/// A hash for a pair of small things that were seen together; `sort` keeps different sorts of pairs apart.
+/// A state for a pair of small things that were seen together; `sort` keeps different sorts of pairs apart.
 #[inline]
 pub(crate) fn pair(sort: u64, a: u64, b: u64, c: u64) -> u64 {
-    fold(fold(fold(sort, a), b), c)
+    Grain::Part.state(fold(fold(fold(sort, a), b), c))
 }

@@ -404,7 +404,8 @@ fn sum(workers: &[Worker]) -> (Stats, Tally) {
         stats.kept_at += worker.stats.kept_at;
         (stats.singles, stats.visits) = (stats.singles + worker.stats.singles, stats.visits + worker.stats.visits);
         stats.novelty = stats.novelty.max(worker.stats.novelty);
-        stats.grain = stats.grain.max(worker.stats.grain);
+        stats.finest = stats.finest.max(worker.stats.finest);
+        stats.sample = stats.sample.max(worker.stats.sample);
         stats.received += worker.stats.received;
         stats.corpus = stats.corpus.max(worker.stats.corpus);
         stats.states = stats.states.max(worker.stats.states);

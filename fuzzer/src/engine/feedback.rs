@@ -24,7 +24,7 @@ use libafl_bolts::Named;
 use murphy_checker::verdict::{Class, Verdict};
 use murphy_schedule::{Schedule, shrink};
 use murphy_sim::{
-    Moment, Outcome,
+    Grain, Moment, Outcome,
     marks::{Best, Bucket},
 };
 
@@ -52,8 +52,10 @@ pub(crate) struct Seen {
     visits: Visits,
     /// States of the last run that the corpus did not reach before it, and when it did.
     fresh: Vec<(u64, Moment)>,
-    /// Only states whose hash ends in so many zeros make a run new.
-    grain: u32,
+    /// Only states of this grain and coarser ones make a run new, and
+    finest: Grain,
+    /// only those whose hash ends in so many zeros.
+    sample: u32,
     /// Runs, and how many were kept, since novelty was last measured.
     runs: u32,
     kept: u32,
@@ -99,15 +101,28 @@ impl Marked {
 const WINDOW: u32 = 1024;
 /// Kept runs of a window beyond which novelty is too cheap: two of a hundred.
 const KEPT_MAX: u32 = WINDOW / 50;
-/// Coarser than this nothing would be new.
-const GRAIN_MAX: u32 = 20;
+/// Of fewer states than one of two to the power of this, nothing would be new.
+const SAMPLE_MAX: u32 = 20;
 
 impl Seen {
     pub(crate) fn new() -> Self {
         let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
         let (visits, marked) = (Visits::with_hasher(hasher), Marked::default());
         let fresh = Vec::new();
-        Self { visits, fresh, grain: 0, runs: 0, kept: 0, warm: false, novelty: 0, singles: 0, all_visits: 0, marked }
+        let (finest, sample) = (Grain::Fine, 0);
+        Self {
+            visits,
+            fresh,
+            finest,
+            sample,
+            runs: 0,
+            kept: 0,
+            warm: false,
+            novelty: 0,
+            singles: 0,
+            all_visits: 0,
+            marked,
+        }
     }
 
     /// Counts the states of a run. Returns whether some are new.
@@ -128,7 +143,7 @@ impl Seen {
     }
 
     fn counts(&self, state: u64) -> bool {
-        state.trailing_zeros() >= self.grain
+        Grain::of(state) <= self.finest && state.trailing_zeros() >= self.sample
     }
 
     /// A run with fewer steps visited the same states: what was new was so when that run says.
@@ -141,17 +156,27 @@ impl Seen {
     }
 
     /// Coarsens what counts as new while too many runs are kept. Where each run visits states of its own, a corpus of all of
-    /// them says nothing, and costs a second run and a file each; of a sample of the states fewer are new, and those are
-    /// found as before.
+    /// them says nothing, and costs a second run and a file each: then coarser ones count, and where even these are too many, a
+    /// sample of them.
     fn measure(&mut self) {
         self.runs += 1;
         if self.runs == WINDOW {
             self.novelty = self.kept * 1000 / WINDOW;
             // At first everything is new, to any target.
             if self.warm && self.kept > KEPT_MAX {
-                self.grain = (self.grain + (self.kept / KEPT_MAX).ilog2().max(1)).min(GRAIN_MAX);
+                self.coarsen();
             }
             (self.runs, self.kept, self.warm) = (0, 0, true);
+        }
+    }
+
+    fn coarsen(&mut self) {
+        match self.finest {
+            Grain::Fine => self.finest = Grain::Middle,
+            Grain::Middle => self.finest = Grain::Coarse,
+            Grain::Coarse | Grain::Part => {
+                self.sample = (self.sample + (self.kept / KEPT_MAX).ilog2().max(1)).min(SAMPLE_MAX);
+            }
         }
     }
 
@@ -187,7 +212,7 @@ impl Seen {
     /// Writes down how many states the corpus reaches, and how much of what it still finds is new.
     pub(crate) fn tell(&self, stats: &mut Stats) {
         stats.states = self.visits.len() as u64;
-        (stats.novelty, stats.grain) = (self.novelty, self.grain);
+        (stats.novelty, stats.finest, stats.sample) = (self.novelty, self.finest as u32, self.sample);
         (stats.singles, stats.visits) = (self.singles, self.all_visits);
     }
 }
@@ -387,7 +412,7 @@ impl Named for FirstOfItsName {
 mod tests {
     use murphy_schedule::Dice;
     use murphy_sim::{
-        Moment,
+        Grain, Moment,
         marks::{Best, Bucket},
     };
 
@@ -446,6 +471,23 @@ mod tests {
     }
 
     #[test]
+    fn where_only_fine_states_are_always_new_coarser_ones_go_on_to_count() {
+        let mut seen = Seen::new();
+        let of = |grain: Grain, hash: u64| (grain as u64) << 62 | hash & (u64::MAX >> 2);
+        let mut dice = Dice::new(1);
+        let mut kept = 0;
+        for run in 0..20 * u64::from(WINDOW) {
+            let states = [of(Grain::Fine, dice.word()), of(Grain::Middle, dice.word()), of(Grain::Coarse, run / 100)];
+            if seen.visit(&states, &[Moment::default(); 3]) {
+                seen.keep();
+                kept = run;
+            }
+        }
+        assert_eq!((seen.finest, seen.sample), (Grain::Coarse, 0));
+        assert!(kept > 19 * u64::from(WINDOW), "nothing coarse is sampled away");
+    }
+
+    #[test]
     fn where_new_states_are_rare_all_count() {
         let mut seen = Seen::new();
         for run in 0..20 * u64::from(WINDOW) {
@@ -453,6 +495,6 @@ mod tests {
                 seen.keep();
             }
         }
-        assert_eq!(seen.grain, 0);
+        assert_eq!((seen.finest, seen.sample), (Grain::Fine, 0));
     }
 }

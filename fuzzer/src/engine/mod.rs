@@ -109,8 +109,12 @@ pub(crate) struct Stats {
     pub(crate) kept_at: u64,
     /// How many of a thousand executions were kept lately, once that has been measured.
     pub(crate) novelty: u32,
-    /// Only one state of two to the power of this makes a schedule worth keeping.
-    pub(crate) grain: u32,
+    /// The finest grain of states that make a schedule worth keeping, 0 to 3.
+    #[serde(default)]
+    pub(crate) finest: u32,
+    /// Only one of two to the power of this of them does.
+    #[serde(default)]
+    pub(crate) sample: u32,
     /// States that kept schedules reach and that one run alone visited.
     pub(crate) singles: u64,
     /// Visits to states that kept schedules reach.
