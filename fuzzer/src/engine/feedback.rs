@@ -101,6 +101,8 @@ impl Marked {
 const WINDOW: u32 = 1024;
 /// Kept runs of a window beyond which novelty is too cheap: two of a hundred.
 const KEPT_MAX: u32 = WINDOW / 50;
+/// Kept runs of a window below which it is too dear: one of two hundred.
+const KEPT_MIN: u32 = WINDOW / 200;
 /// Of fewer states than one of two to the power of this, nothing would be new.
 const SAMPLE_MAX: u32 = 20;
 
@@ -165,6 +167,8 @@ impl Seen {
             // At first everything is new, to any target.
             if self.warm && self.kept > KEPT_MAX {
                 self.coarsen();
+            } else if self.warm && self.kept < KEPT_MIN {
+                self.refine();
             }
             (self.runs, self.kept, self.warm) = (0, 0, true);
         }
@@ -175,8 +179,17 @@ impl Seen {
             Grain::Fine => self.finest = Grain::Middle,
             Grain::Middle => self.finest = Grain::Coarse,
             Grain::Coarse | Grain::Part => {
-                self.sample = (self.sample + (self.kept / KEPT_MAX).ilog2().max(1)).min(SAMPLE_MAX);
+                self.sample = (self.sample + 1).min(SAMPLE_MAX);
             }
+        }
+    }
+
+    fn refine(&mut self) {
+        match (self.sample, self.finest) {
+            (1.., _) => self.sample -= 1,
+            (0, Grain::Part) => self.finest = Grain::Coarse,
+            (0, Grain::Coarse) => self.finest = Grain::Middle,
+            (0, Grain::Middle | Grain::Fine) => self.finest = Grain::Fine,
         }
     }
 

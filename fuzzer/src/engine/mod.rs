@@ -22,6 +22,7 @@ mod mutator;
 mod odds;
 mod recipe;
 mod scheduler;
+mod shares;
 #[cfg(test)]
 mod tests;
 
@@ -59,8 +60,9 @@ use self::{
     input::ScheduleInput,
     mutator::StepMutator,
     odds::Learned,
-    recipe::Arm,
+    recipe::{Arm, Turn},
     scheduler::RareFirst,
+    shares::Shares,
 };
 pub(crate) use self::{folder::entries, input::name, recipe::Recipe};
 use crate::Harness;
@@ -239,6 +241,7 @@ struct Search<'a, W> {
     folder: Option<Folder>,
     recipe: Recipe,
     burst: Option<Burst>,
+    shares: Shares,
     learned: Learned,
     mutator: StepMutator,
     executor: SimExecutor,
@@ -276,6 +279,7 @@ impl<'a, W: Watcher> Search<'a, W> {
             folder,
             recipe,
             burst,
+            shares: Shares::default(),
             learned,
             mutator,
             executor,
@@ -295,7 +299,11 @@ impl<'a, W: Watcher> Search<'a, W> {
         }
         self.import()?;
         for turn in 0..DRAWN_FIRST {
-            let arm = self.recipe.turns[turn % self.recipe.turns.len()];
+            // Nothing is there to be changed yet.
+            let arm = match self.recipe.turns[turn % self.recipe.turns.len()] {
+                Turn::Of(arm) => arm,
+                Turn::Free => Arm::Swarm,
+            };
             let input = self.mutator.draw(arm, &mut self.state);
             self.evaluate(input, Origin::Ours)?;
         }
@@ -304,20 +312,22 @@ impl<'a, W: Watcher> Search<'a, W> {
 
     fn search(&mut self) -> Result<Infallible, Stop> {
         let mut synced = self.executor.stats.execs;
-        for arm in self.recipe.turns.iter().cycle() {
+        for turn in self.recipe.turns.iter().cycle() {
             if self.executor.stats.execs - synced >= SYNC {
                 self.import()?;
                 synced = self.executor.stats.execs;
             }
             self.hear()?;
+            let arm = self.shares.arm(*turn, &mut Dice::new(self.state.rand_mut().next()));
             // A corpus stays empty while every run breaks a promise, say: then there is only luck.
-            if *arm == Arm::Guided && self.state.corpus().count() > 0 {
-                self.change()?;
+            let kept = if arm == Arm::Guided && self.state.corpus().count() > 0 {
+                self.change()?
             } else {
-                let input = self.mutator.draw(*arm, &mut self.state);
+                let input = self.mutator.draw(arm, &mut self.state);
                 self.executor.stats.blind += 1;
-                self.evaluate(input, Origin::Ours)?;
-            }
+                self.evaluate(input, Origin::Ours)?.is_some()
+            };
+            self.shares.count(arm, kept);
         }
         unreachable!("a recipe has turns")
     }
@@ -328,8 +338,8 @@ impl<'a, W: Watcher> Search<'a, W> {
         news.into_iter().try_for_each(|schedule| self.evaluate(ScheduleInput(schedule), Origin::Folder).map(|_| ()))
     }
 
-    /// Executes a changed copy of an entry of the corpus.
-    fn change(&mut self) -> Result<(), Stop> {
+    /// Executes a changed copy of an entry of the corpus. Returns whether it was kept.
+    fn change(&mut self) -> Result<bool, Stop> {
         let mut burst = match self.burst.take() {
             Some(burst) => burst,
             None => self.begin(),
@@ -346,7 +356,7 @@ impl<'a, W: Watcher> Search<'a, W> {
             self.mutator.favour(odds);
         }
         self.burst = burst.goes_on(kept.is_some()).then_some(burst);
-        Ok(())
+        Ok(kept.is_some())
     }
 
     /// Picks an entry, and a moment of it.

@@ -14,13 +14,27 @@ pub(crate) enum Arm {
     Random,
 }
 
+impl Arm {
+    /// Every arm.
+    pub(crate) const ALL: [Self; 4] = [Self::Guided, Self::Swarm, Self::Pct, Self::Random];
+}
+
+/// Whose turn an execution is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// That of this arm.
+    Of(Arm),
+    /// That of the arm that found something new most often lately, mostly.
+    Free,
+}
+
 /// How a campaign searches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Recipe {
     /// What it is called in tables.
     pub(crate) name: &'static str,
-    /// The arms of successive executions, over and over.
-    pub(crate) turns: &'static [Arm],
+    /// Whose turns successive executions are, over and over.
+    pub(crate) turns: &'static [Turn],
     /// New states are worth keeping.
     pub(crate) states: bool,
     /// Marks are worth hitting.
@@ -37,13 +51,21 @@ pub(crate) struct Recipe {
     pub(crate) keyed: bool,
 }
 
-use Arm::{Guided, Pct, Random, Swarm};
+const GUIDED: Turn = Turn::Of(Arm::Guided);
+const SWARM: Turn = Turn::Of(Arm::Swarm);
+const PCT: Turn = Turn::Of(Arm::Pct);
+const RANDOM: Turn = Turn::Of(Arm::Random);
 
-/// One execution of four is blind, for ever, so that guidance is never much worse than luck.
-const TURNS: [Arm; 16] = [
-    Swarm, Guided, Guided, Guided, Pct, Guided, Guided, Guided, Swarm, Guided, Guided, Guided, Random, Guided, Guided,
-    Guided,
-];
+/// One execution of four is blind, for ever, so that guidance is never much worse than luck. The others are whose they are worth most.
+const TURNS: [Turn; 16] = with_floor(Turn::Free);
+/// The others are guided from the first on.
+const FIXED: [Turn; 16] = with_floor(GUIDED);
+
+const fn with_floor(turn: Turn) -> [Turn; 16] {
+    let mut turns = [turn; 16];
+    (turns[0], turns[4], turns[8], turns[12]) = (SWARM, PCT, SWARM, RANDOM);
+    turns
+}
 
 impl Recipe {
     /// All arms, and all that guidance has.
@@ -61,18 +83,19 @@ impl Recipe {
     const BLIND: Self = Self { returns: false, snapshots: false, ..Self::ENSEMBLE };
 
     /// Every recipe that is compared: the ensemble, the blind arms each alone, and the ensemble without one of its means each.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::ENSEMBLE,
-        Self { name: "swarm", turns: &[Swarm], ..Self::BLIND },
-        Self { name: "pct", turns: &[Pct], ..Self::BLIND },
-        Self { name: "random", turns: &[Random], ..Self::BLIND },
+        Self { name: "swarm", turns: &[SWARM], ..Self::BLIND },
+        Self { name: "pct", turns: &[PCT], ..Self::BLIND },
+        Self { name: "random", turns: &[RANDOM], ..Self::BLIND },
         Self { name: "no-states", states: false, ..Self::ENSEMBLE },
         Self { name: "no-marks", marks: false, ..Self::ENSEMBLE },
         Self { name: "no-returns", returns: false, snapshots: false, ..Self::ENSEMBLE },
         Self { name: "no-snapshots", snapshots: false, ..Self::ENSEMBLE },
         Self { name: "no-facts", facts: false, ..Self::ENSEMBLE },
         Self { name: "no-splice", splice: false, ..Self::ENSEMBLE },
-        Self { name: "no-floor", turns: &[Guided], ..Self::ENSEMBLE },
+        Self { name: "no-floor", turns: &[GUIDED], ..Self::ENSEMBLE },
+        Self { name: "fixed", turns: &FIXED, ..Self::ENSEMBLE },
         Self { name: "streams", keyed: false, ..Self::ENSEMBLE },
     ];
 
@@ -83,6 +106,6 @@ impl Recipe {
 
     /// Whether each execution owes nothing to those before it: nothing is kept then, and parts of one stream add up.
     pub(crate) fn is_memoryless(&self) -> bool {
-        !self.turns.contains(&Guided)
+        !self.turns.iter().any(|turn| matches!(turn, Turn::Of(Arm::Guided) | Turn::Free))
     }
 }
