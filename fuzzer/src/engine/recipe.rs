@@ -56,7 +56,8 @@ const SWARM: Turn = Turn::Of(Arm::Swarm);
 const PCT: Turn = Turn::Of(Arm::Pct);
 const RANDOM: Turn = Turn::Of(Arm::Random);
 
-/// One execution of four is blind, for ever, so that guidance is never much worse than luck. The others are whose they are worth most.
+/// One execution of four is blind, for ever, so that guidance is never much worse than luck, and three of sixteen are guided, so that it
+/// is known what that is worth. The others are free.
 const TURNS: [Turn; 16] = with_floor(Turn::Free);
 /// The others are guided from the first on.
 const FIXED: [Turn; 16] = with_floor(GUIDED);
@@ -64,6 +65,7 @@ const FIXED: [Turn; 16] = with_floor(GUIDED);
 const fn with_floor(turn: Turn) -> [Turn; 16] {
     let mut turns = [turn; 16];
     (turns[0], turns[4], turns[8], turns[12]) = (SWARM, PCT, SWARM, RANDOM);
+    (turns[2], turns[7], turns[11]) = (GUIDED, GUIDED, GUIDED);
     turns
 }
 
