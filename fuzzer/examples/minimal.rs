@@ -6,83 +6,43 @@
 
 #![allow(clippy::print_stdout, reason = "a table is what it is for")]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+#[path = "../tests/common/buried.rs"]
+mod buried;
 
-use murphy::{
-    Harness,
-    minimize::{Minimized, minimize, robustness},
-    schedule::{Dice, Document, Header, Schedule, Step, mutate},
-};
+use std::{fs, path::Path};
+
+use buried::Written;
+use murphy::minimize::{minimize, robustness};
 
 /// Findings of each schedule.
 const FINDINGS: usize = 10;
-/// Schedules that are drawn for one of them at most.
-const DRAWS: u32 = 2000;
 /// The most runs that minimizing one takes, as in a campaign.
 const BUDGET: u64 = 20_000;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     println!(
-        "| bug | by hand | minimal: median, most | operations: median, most | 1-minimal | runs: most | CPU s: most | other seeds: median |"
+        "| target and bug | steps by hand | minimal: median, most | operations: most | 1-minimal | runs: most | CPU s: most | other seeds |"
     );
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
-    for path in
-        files().into_iter().filter(|path| words.is_empty() || words.iter().any(|word| name(path).contains(word)))
-    {
-        println!("{}", row(&path));
+    let named = |path: &Path| words.iter().any(|word| path.to_string_lossy().contains(word));
+    for path in buried::files().into_iter().filter(|path| words.is_empty() || named(path)) {
+        println!("{}", row(Written::read(&path)));
     }
 }
 
-fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-fn files() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata");
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(folder).expect("testdata is in the repository").flatten().map(|entry| entry.path()).collect();
-    paths.sort();
-    paths
-}
-
-fn row(path: &Path) -> String {
-    let document = Document::parse(&fs::read_to_string(path).expect("a file")).expect("a schedule");
-    let mut harness = Harness::new(&murphy_targets::all(), &document.target).expect("it names a target");
-    let anomaly = harness.run(&document.schedule).verdict.anomaly().expect("it fails").clone();
-    let mut dice = Dice::new(1);
+fn row(mut written: Written) -> String {
     let mut sizes = Sizes::default();
-    for _ in 0..FINDINGS {
-        let Some(finding) = (0..DRAWS).find_map(|_| {
-            let buried = buried(&document.schedule, &harness, &mut dice);
-            let found = harness.run(&buried).verdict.anomaly();
-            found.is_some_and(|found| (found.class, &found.name) == (anomaly.class, &anomaly.name)).then_some(buried)
-        }) else {
-            break;
-        };
-        let before = cpu_seconds();
-        let minimal = minimize(&mut harness, &finding, &anomaly, BUDGET, &mut |_| true);
-        sizes.seconds.push(cpu_seconds() - before);
-        sizes.operations.push(harness.run(&minimal.schedule).history.operations.len());
-        sizes.seeds.push(robustness(&mut harness, &minimal.schedule, &anomaly).failing as usize);
-        if std::env::var_os("SHOW").is_some() {
-            println!("{}", harness.document(&minimal.schedule));
-        }
-        sizes.add(&minimal);
+    while sizes.steps.len() < FINDINGS
+        && let Some(finding) = written.bury()
+    {
+        sizes.add(&mut written, &finding);
     }
-    sizes.row(&document)
-}
-
-/// `schedule` with steps at random, and half the time with operations that clients draw.
-fn buried(schedule: &Schedule, harness: &Harness, dice: &mut Dice) -> Schedule {
-    let noise = mutate::random(harness.vocabulary(), dice);
-    let free = |step: &&Step| step.id == 0 && step.references().next().is_none();
-    let steps = schedule.steps.iter().chain(noise.steps.iter().filter(free)).copied().collect();
-    let header = if dice.chance(1, 2) { Header { ops: Some(40), ..schedule.header } } else { schedule.header };
-    Schedule { header, steps }
+    let by_hand = match (written.document.schedule.steps.len(), written.size()) {
+        (steps, size) if steps < size => format!("{steps} + {} drawn", size - steps),
+        (steps, _) => steps.to_string(),
+    };
+    format!("| {} | {by_hand} | {} |", written.document.target, sizes.cells())
 }
 
 /// What ten findings came to.
@@ -92,32 +52,27 @@ struct Sizes {
     operations: Vec<usize>,
     runs: Vec<usize>,
     seeds: Vec<usize>,
-    seconds: Vec<f64>,
+    seconds: f64,
     proved: usize,
 }
 
 impl Sizes {
-    fn add(&mut self, minimal: &Minimized) {
+    fn add(&mut self, written: &mut Written, finding: &murphy::schedule::Schedule) {
+        let before = cpu_seconds();
+        let minimal = minimize(&mut written.harness, finding, &written.anomaly, BUDGET, &mut |_| true);
+        self.seconds = self.seconds.max(cpu_seconds() - before);
         self.steps.push(minimal.schedule.steps.len());
         self.runs.push(minimal.runs as usize);
         self.proved += usize::from(minimal.one_minimal);
+        self.operations.push(written.harness.run(&minimal.schedule).history.operations.len());
+        self.seeds.push(robustness(&mut written.harness, &minimal.schedule, &written.anomaly).failing as usize);
     }
 
-    fn row(self, document: &Document) -> String {
-        let (steps, operations) = (middle_and_most(self.steps), middle_and_most(self.operations));
-        let (runs, seeds) = (middle_and_most(self.runs).1, middle_and_most(self.seeds).0);
-        let seconds = self.seconds.iter().copied().fold(0.0, f64::max);
-        format!(
-            "| {} | {} | {}, {} | {}, {} | {}/{} | {runs} | {seconds:.1} | {seeds}/16 |",
-            document.target,
-            document.schedule.steps.len(),
-            steps.0,
-            steps.1,
-            operations.0,
-            operations.1,
-            self.proved,
-            self.seconds.len(),
-        )
+    fn cells(self) -> String {
+        let (proved, findings, seconds) = (self.proved, self.steps.len(), self.seconds);
+        let (steps, seeds) = (middle_and_most(self.steps), middle_and_most(self.seeds).0);
+        let [operations, runs] = [self.operations, self.runs].map(|numbers| middle_and_most(numbers).1);
+        format!("{}, {} | {operations} | {proved}/{findings} | {runs} | {seconds:.1} | {seeds}/16", steps.0, steps.1)
     }
 }
 
@@ -130,6 +85,6 @@ fn middle_and_most(mut numbers: Vec<usize>) -> (usize, usize) {
 fn cpu_seconds() -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-    let ticks: f64 = fields.get(11..13).unwrap_or_default().iter().filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
-    ticks / 100.0
+    let ticks = fields.get(11..13).unwrap_or_default().iter();
+    ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }

@@ -40,6 +40,13 @@ fn a_finding_is_filed_with_all_it_needs() {
         let value: Value = serde_json::from_slice(&place.read(&format!("crashes/{folder}/{name}"))).expect("JSON");
         assert!(value["schema"].is_string());
     }
+    let meta: Value = serde_json::from_slice(&place.read(&format!("crashes/{folder}/meta.json"))).expect("JSON");
+    for field in ["rustc", "trace_hash", "state_hash"] {
+        assert!(meta[field].as_str().is_some_and(|word| !word.is_empty()), "{field}: {meta}");
+    }
+    assert_eq!((&meta["reproduced"], &meta["robustness"]["seeds"]), (&"3/3".into(), &16.into()), "{meta}");
+    let readme = place.text(&format!("crashes/{folder}/README.md"));
+    assert!(readme.contains("- fails under ") && readme.contains("1-minimal"), "{readme}");
     let text = place.text(&format!("crashes/{folder}/schedule.murphy"));
     assert!(text.starts_with("murphy 1\ntarget omnipaxos\n"), "{text}");
 }

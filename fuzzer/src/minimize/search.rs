@@ -195,3 +195,33 @@ pub(super) fn without(schedule: &Schedule, places: std::ops::Range<usize>) -> Sc
     let keep: Vec<bool> = (0..schedule.steps.len()).map(|at| !places.contains(&at)).collect();
     shrink::keep_steps(schedule, &keep)
 }
+
+#[cfg(test)]
+mod tests {
+    use murphy_schedule::Header;
+    use murphy_sim::echo::Echo;
+
+    use super::*;
+
+    #[test]
+    fn what_has_the_same_run_is_run_once() {
+        let text = |lines: &str| {
+            let text = format!("murphy 1\ntarget echo+early-ack\nseed 0x1\n{lines}");
+            murphy_schedule::Document::parse(&text).expect("a schedule").schedule
+        };
+        let mut harness = Harness::new(&crate::targets![Echo], "echo+early-ack").expect("there is such a target");
+        let schedule = text("keys 1, ops 0\n\nat 10ms invoke write k1 1\nbefore n1 sync #1 crash n1\n");
+        let anomaly = harness.run(&schedule).verdict.anomaly().expect("it fails").clone();
+        let mut watch = |_| true;
+        let mut search = Search::new(&mut harness, &anomaly, 100, &mut watch);
+        assert!(search.fails(&schedule));
+        let filled_in =
+            text("nodes 1, clients 4, keys 1, ops 0\n\nbefore n1 sync #1 crash n1\nat 10ms invoke write k1 1\n");
+        let nodes = search.harness.about().nodes.clone();
+        let filled_in = Schedule { header: Header { nodes: *nodes.start() as u8, ..filled_in.header }, ..filled_in };
+        assert!(search.fails(&filled_in) && search.fails(&schedule));
+        assert_eq!(search.runs, 1);
+        assert!(!search.fails(&without(&schedule, 1..2)));
+        assert_eq!(search.runs, 2);
+    }
+}
