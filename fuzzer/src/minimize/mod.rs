@@ -2,7 +2,8 @@
 //!
 //! Steps that had no effect go first, in one stroke; then steps in ever smaller groups (delta debugging, Zeller and
 //! Hildebrandt, 2002), then everything else becomes simpler one change at a time, until nothing helps. Where few are needed,
-//! operations and messages that chance struck are named by steps of their own. It ends with a proof: without any one step,
+//! operations and messages that chance struck are named by steps of their own, and nodes by their roles where that makes a
+//! schedule less of an accident. It ends with a proof: without any one step,
 //! with an operation less or a node less, the run is clean. A candidate counts only if its anomaly has the same class and
 //! name; other anomalies met on the way are handed back, as findings of their own. No candidate is run twice.
 
@@ -11,6 +12,7 @@ mod notes;
 mod operations;
 mod proof;
 mod robust;
+mod roles;
 mod search;
 
 use std::fmt;
@@ -129,6 +131,7 @@ pub fn minimize(
         best = search.spell_out_operations(best);
         best = search.leave_nothing_to_chance(best);
         best = search.name_real_nodes(best);
+        best = search.name_roles(best);
         best = search.resolved(best);
         match search.something_less(&best) {
             Some(less) => best = less,

@@ -79,20 +79,20 @@ pub fn robustness(harness: &mut Harness, schedule: &Schedule, anomaly: &Anomaly)
         let found = harness.run(candidate).verdict.anomaly();
         found.is_some_and(|found| found.class == anomaly.class && found.name == anomaly.name)
     };
-    let failing = under_other_seeds(schedule, &mut fails);
+    let failing = other_seeds(schedule).filter(|other| fails(other)).count() as u32;
     let times = (0..schedule.steps.len()).flat_map(|step| [Part::Length, Part::Latency].map(|part| (step, part)));
     let windows = times.filter_map(|(step, part)| window(schedule, step, part, most, &mut fails)).collect();
     Robustness { seeds: SEEDS, failing, windows }
 }
 
-fn under_other_seeds(schedule: &Schedule, fails: &mut dyn FnMut(&Schedule) -> bool) -> u32 {
+/// The same under other seeds.
+pub(super) fn other_seeds(schedule: &Schedule) -> impl Iterator<Item = Schedule> {
     let mut seeds = Dice::new(!schedule.header.seed);
-    let mut candidate = schedule.clone();
-    let failing = (0..SEEDS).filter(|_| {
-        candidate.header.seed = seeds.word();
-        fails(&candidate)
-    });
-    failing.count() as u32
+    let mut other = schedule.clone();
+    (0..SEEDS).map(move |_| {
+        other.header.seed = seeds.word();
+        other.clone()
+    })
 }
 
 /// A time of a step in microseconds, if it is a number.
