@@ -1,5 +1,5 @@
 //! How small do minimal schedules get? A table in markdown: for every schedule that was written by hand (`testdata/`), ten
-//! findings made of it by adding steps and operations at random, minimized, and compared with it.
+//! findings made of it by taking other seeds and adding steps and operations at random, minimized, and compared with it.
 //!
 //! `cargo run --release -p murphy --example minimal [-- WORD…]`; with words, only files whose names contain one. It says nothing
 //! of how well campaigns find these bugs.

@@ -1,4 +1,4 @@
-//! Findings made of schedules that were written by hand: the same with steps and operations at random beside them.
+//! Findings made of schedules that were written by hand: the same under other seeds, with steps and operations at random beside them.
 
 use std::{
     fs,
@@ -51,13 +51,13 @@ impl Written {
     }
 }
 
-/// `schedule` with steps at random, and half the time with operations that clients draw.
+/// `schedule` under another seed, with steps at random, and half the time with operations that clients draw.
 fn buried(schedule: &Schedule, harness: &Harness, dice: &mut Dice) -> Schedule {
     let noise = mutate::random(harness.vocabulary(), dice);
     let free = |step: &&Step| step.id == 0 && step.references().next().is_none();
     let steps = schedule.steps.iter().chain(noise.steps.iter().filter(free)).copied().collect();
-    let header = if dice.chance(1, 2) { Header { ops: Some(40), ..schedule.header } } else { schedule.header };
-    Schedule { header, steps }
+    let ops = if dice.chance(1, 2) { Some(40) } else { schedule.header.ops };
+    Schedule { header: Header { seed: noise.header.seed, ops, ..schedule.header }, steps }
 }
 
 /// The schedules that were written by hand, one for each planted bug.
