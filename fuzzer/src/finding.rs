@@ -277,8 +277,8 @@ impl Finding {
         )
     }
 
-    /// The same as [`write`](Self::write), but in place of a folder whose schedule is larger. The other one of the two becomes a
-    /// variant.
+    /// The same as [`write`](Self::write), but in place of a folder whose schedule is larger, or the same and not yet shown to be
+    /// minimal. Of two minimal ones the other becomes a variant.
     ///
     /// # Errors
     /// If the file system refuses; then what was there still is, though perhaps under a hidden name.
@@ -291,10 +291,11 @@ impl Finding {
         let folder = crashes.join(self.folder_name());
         let Ok(Ok(entry)) = read_folder(&folder) else { return self.write(crashes, provenance) };
         let there = entry.document.schedule;
-        if there == self.schedule {
-            return Ok(folder);
-        }
         let was_minimal = entry.meta.is_some_and(|meta| meta["one_minimal"] == true);
+        if there == self.schedule {
+            let more_is_known = provenance.one_minimal && !was_minimal;
+            return if more_is_known { self.replace(crashes, provenance) } else { Ok(folder) };
+        }
         let larger = variants::size(&there, vocabulary) > variants::size(&self.schedule, vocabulary);
         let (other, is_minimal) =
             if larger { (there, was_minimal) } else { (self.schedule.clone(), provenance.one_minimal) };
@@ -304,7 +305,8 @@ impl Finding {
         if is_minimal {
             let variants = folder.join(variants::FOLDER);
             let text = Document::new(&self.target, other, vocabulary).to_string();
-            variants::add(&variants, &text, vocabulary).map_err(FolderError::io("write into", &variants))?;
+            let added = aside::unless_gone(variants::add(&variants, &text, vocabulary));
+            added.map_err(FolderError::io("write into", &variants))?;
         }
         Ok(folder)
     }
@@ -407,23 +409,22 @@ fn pretty(value: &Value) -> String {
 /// # Errors
 /// If the file system refuses.
 pub fn remove(folder: &Path) -> Result<(), FolderError> {
-    match aside::remove(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done.map_err(FolderError::io("remove", folder)),
-    }
+    aside::unless_gone(aside::remove(folder)).map_err(FolderError::io("remove", folder))
 }
 
-/// Writes into the `meta.json` of a folder how many of so many runs in a new process failed in the same way.
+/// Writes into the `meta.json` of a folder how many of so many runs in a new process failed in the same way, unless another
+/// worker is just replacing it.
 ///
 /// # Errors
-/// If there is none, or the file system refuses; then what was there still is.
+/// If the file system refuses; then what was there still is.
 pub fn record_reproduced(folder: &Path, failed: u64, times: u64) -> Result<(), FolderError> {
     let path = folder.join("meta.json");
-    let bytes = fs::read(&path).map_err(FolderError::io("read", &path))?;
-    let mut meta: Value =
-        serde_json::from_slice(&bytes).map_err(|error| FolderError::io("read", &path)(error.into()))?;
-    meta["reproduced"] = json!(format!("{failed}/{times}"));
-    aside::write_file(&path, pretty(&meta).as_bytes()).map_err(FolderError::io("write", &path))
+    let record = || {
+        let mut meta: Value = serde_json::from_slice(&fs::read(&path)?)?;
+        meta["reproduced"] = json!(format!("{failed}/{times}"));
+        aside::write_file(&path, pretty(&meta).as_bytes())
+    };
+    aside::unless_gone(record()).map_err(FolderError::io("write", &path))
 }
 
 /// A folder of a finding that was read back.

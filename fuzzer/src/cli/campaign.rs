@@ -68,7 +68,9 @@ pub(super) fn fuzz(targets: &[Box<dyn AnyTarget>], arguments: &FuzzArguments, js
     // A seed that cannot be read is told before anything is begun, and once for all workers.
     let seeds = if arguments.corpus.is_some() { Vec::new() } else { seeds(&harness)? };
     writable(&arguments.crashes)?;
-    tidy(&arguments.crashes)?;
+    if !arguments.worker {
+        tidy(&arguments.crashes)?;
+    }
     writable(&corpus)?;
     let interrupted = catch_interrupts()?;
     let dismissed = if arguments.worker { workers::hear_dismissal() } else { Arc::default() };

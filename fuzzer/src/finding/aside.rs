@@ -69,12 +69,21 @@ pub(super) fn put_in_place(aside: &Path, folder: &Path) -> io::Result<()> {
     }
 }
 
+/// The same, but that something is not there any more is no error: another worker has removed it, or is replacing it.
+pub(super) fn unless_gone(done: io::Result<()>) -> io::Result<()> {
+    done.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
 /// Removes what processes that are `gone` left unfinished in `folder` and below, and gives back its name to what one of them
 /// was about to replace.
 ///
 /// # Errors
 /// If the file system refuses.
 pub fn sweep(folder: &Path, gone: &dyn Fn(u32) -> bool) -> io::Result<()> {
+    unless_gone(sweep_there(folder, gone))
+}
+
+fn sweep_there(folder: &Path, gone: &dyn Fn(u32) -> bool) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let file_name = name(&path);
@@ -86,7 +95,7 @@ pub fn sweep(folder: &Path, gone: &dyn Fn(u32) -> bool) -> io::Result<()> {
         };
         let Some((of, process)) = hidden.rsplit_once(['.', '-']) else { continue };
         if process.parse().is_ok_and(gone) {
-            take_back(&path, of)?;
+            unless_gone(take_back(&path, of))?;
         }
     }
     Ok(())

@@ -19,7 +19,10 @@ pub(super) fn size(schedule: &Schedule, vocabulary: &Vocabulary) -> (usize, (u64
 /// Adds a schedule to the variants in `folder`, of which the smallest stay. Its name is one of its content, so what is there
 /// already is not there twice.
 pub(super) fn add(folder: &Path, text: &str, vocabulary: &Vocabulary) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
+    // Not its parent: where another worker is replacing that, nothing is to stand in its way.
+    if !folder.is_dir() {
+        fs::create_dir(folder)?;
+    }
     write_file(&folder.join(format!("{}.murphy", letters(text))), text.as_bytes())?;
     let mut sized = Vec::new();
     for entry in fs::read_dir(folder)? {

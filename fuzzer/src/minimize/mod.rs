@@ -88,7 +88,11 @@ impl Trail {
         let begins = self.stage != Some(progress.stage);
         self.stage = Some(progress.stage);
         for (numbers, number) in [(&mut self.faults, progress.faults), (&mut self.operations, progress.operations)] {
+            // What a stage went through is forgotten, and so is what led nowhere.
             if !begins && numbers.len() > 2 {
+                numbers.pop();
+            }
+            while numbers.len() > 1 && numbers.last() < Some(&number) {
                 numbers.pop();
             }
             if numbers.last() != Some(&number) {
@@ -178,5 +182,6 @@ mod tests {
         assert_eq!(follow(Stage::Steps, 4, 60), "37 → 9 → 4 faults, 210 → 60 operations");
         assert_eq!(follow(Stage::Steps, 2, 60), "37 → 9 → 2 faults, 210 → 60 operations");
         assert_eq!(follow(Stage::Operations, 2, 4), "37 → 9 → 2 faults, 210 → 60 → 4 operations");
+        assert_eq!(follow(Stage::Chance, 3, 60), "37 → 9 → 3 faults, 210 → 60 operations");
     }
 }

@@ -4,7 +4,7 @@ use murphy_checker::history::{History, Operation, Value};
 use murphy_schedule::{
     Again, Fault, FaultKind, Header, Lasts, Name, Nodes, Schedule, Step, When, field, schedule::STEPS_MAX,
 };
-use murphy_sim::Outcome;
+use murphy_sim::{Outcome, StepReport};
 
 use super::{Stage, search::Search};
 
@@ -20,7 +20,7 @@ impl Search<'_> {
         let Some(named) = spelled_out(&schedule, &outcome) else { return schedule };
         let named = if self.fails(&named) { Some(named) } else { self.under_other_seeds(named) };
         let Some(named) = named.map(|named| self.shrink(named)) else { return schedule };
-        let fewer = self.operations(&named) < Some(outcome.history.operations.len());
+        let fewer = self.operations(&named).is_some_and(|operations| operations < outcome.history.operations.len());
         if fewer && named_operations(&named) <= NAMED_MAX { named } else { schedule }
     }
 }
@@ -42,22 +42,19 @@ fn spelled_out(schedule: &Schedule, outcome: &Outcome) -> Option<Schedule> {
 
 /// The operations of a run that neither a step invoked nor the last phase did.
 fn drawn<'a>(header: &Header, outcome: &'a Outcome) -> impl Iterator<Item = &'a Operation> {
-    let lane = |operation: &Operation| operation.process % u32::from(header.clients);
-    let chaos = u64::from(header.chaos) * 10_000_000;
-    let invoking: Vec<(u32, u64)> = outcome
-        .steps
-        .iter()
-        .filter_map(|report| match report.step.fault {
-            Fault::Invoke { operation } => Some((u32::from(operation.client - 1), report.begun?)),
-            _ => None,
-        })
-        .map(|(client, begun)| (client % u32::from(header.clients), begun))
-        .collect();
-    let operations = outcome.history.operations.iter().filter(move |operation| operation.invoked_at < chaos);
-    let lanes = operations.map(move |operation| (lane(operation), operation));
-    lanes
-        .filter(move |(lane, operation)| !invoking.contains(&(*lane, operation.invoked_at)))
-        .map(|(_, operation)| operation)
+    let (clients, healing) = (u32::from(header.clients), u64::from(header.chaos) * 10_000_000);
+    let by_step = move |operation: &Operation| {
+        let invoked = |report: &StepReport| match report.step.fault {
+            Fault::Invoke { operation: named } => {
+                let same_client = u32::from(named.client - 1) % clients == operation.process % clients;
+                same_client && report.begun == Some(operation.invoked_at)
+            }
+            _ => false,
+        };
+        outcome.steps.iter().any(invoked)
+    };
+    let operations = outcome.history.operations.iter();
+    operations.filter(move |operation| operation.invoked_at < healing && !by_step(operation))
 }
 
 /// A step that has the same client ask the same node for the same at the same time.
