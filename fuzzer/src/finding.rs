@@ -3,22 +3,30 @@
 //! One key, one folder. A folder is written aside and renamed, so that an interrupted run never leaves half of one; the text
 //! of the schedule is the source of truth, its bytes must agree with it, and everything else can be made again.
 
+pub(crate) mod aside;
+mod variants;
+
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
-use murphy_checker::{explain, invariant, verdict::Anomaly, write};
-use murphy_schedule::{Document, Schedule, Vocabulary, shrink};
+use murphy_checker::{
+    explain, invariant,
+    verdict::{Anomaly, Class, Evidence},
+    write,
+};
+use murphy_schedule::{Document, Schedule, Vocabulary};
 use murphy_sim::Outcome;
 use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::{
     harness::{BadInvariants, Harness},
-    minimize::HARMLESS,
+    minimize::{HARMLESS, Part, Robustness, Window},
     picture,
 };
+pub use aside::sweep;
 
 /// The version of the key's definition.
 const KEY_VERSION: &str = "v1";
@@ -63,10 +71,12 @@ pub struct Provenance {
     pub execs: u64,
     /// Faults and operations before minimizing.
     pub before: (usize, usize),
-    /// Whether each step was shown to be needed.
+    /// Whether each step, operation and node was shown to be needed.
     pub one_minimal: bool,
     /// Runs that minimizing took.
     pub minimizing_runs: u64,
+    /// How much the minimal schedule depends on luck, if that was looked at.
+    pub robustness: Option<Robustness>,
     /// The schedule as it was found.
     pub original: Option<Schedule>,
 }
@@ -103,29 +113,6 @@ impl FolderError {
     }
 }
 
-/// How often a folder is put in place while another worker is replacing the one that is there.
-const TRIES: u32 = 100;
-
-/// Gives a finished folder its name, unless another worker has filed the same finding in the meantime: then it is removed.
-fn put_in_place(aside: &Path, folder: &Path) -> io::Result<()> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match fs::rename(aside, folder) {
-            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
-                if folder.join("schedule.murphy").exists() {
-                    return fs::remove_dir_all(aside);
-                }
-                // What was there is gone at the next look: it is being replaced.
-                if tries == TRIES {
-                    return Err(error);
-                }
-            }
-            done => return done,
-        }
-    }
-}
-
 impl Finding {
     /// The finding that `schedule` makes on this target; `None` if its run keeps every promise.
     pub fn new(harness: &mut Harness, schedule: &Schedule) -> Option<Self> {
@@ -142,6 +129,12 @@ impl Finding {
             anomaly,
             outcome,
         })
+    }
+
+    /// The same run as a finding of its own kind: what it shows, a new process does not.
+    pub fn that_differs(self) -> Self {
+        let (class, name) = (Class::Nondeterminism, "differs-in-a-new-process".into());
+        Self { anomaly: Anomaly { class, name, evidence: Evidence::Property }, ..self }
     }
 
     /// Six letters that stand for target, class, anomaly and skeleton.
@@ -184,6 +177,26 @@ impl Finding {
         explain::explain(&self.outcome.history, &self.anomaly).to_string()
     }
 
+    /// The steps as the text has them, a line each.
+    fn lines(&self) -> Vec<String> {
+        let lines: Vec<&str> = self.document.lines().collect();
+        let steps = &lines[lines.len() - self.schedule.steps.len()..];
+        steps.iter().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    }
+
+    /// How robust it is, a sentence each without a full stop.
+    pub fn robust(&self, robustness: &Robustness) -> Vec<String> {
+        robustness.sentences(&self.lines())
+    }
+
+    /// A hash of the states that its run visited, whatever their order.
+    fn state_hash(&self) -> u64 {
+        let mut states = self.outcome.signals.states.clone();
+        states.sort_unstable();
+        let bytes: Vec<u8> = states.into_iter().flat_map(u64::to_le_bytes).collect();
+        number(&blake3::hash(&bytes))
+    }
+
     /// Class, anomaly and evidence, for machines.
     pub fn verdict_json(&self) -> Value {
         json!({
@@ -223,17 +236,36 @@ impl Finding {
             "operations": { "before": provenance.before.1, "after": after.1 },
             "one_minimal": provenance.one_minimal,
             "minimizing_runs": provenance.minimizing_runs,
+            "robustness": provenance.robustness.as_ref().map(|robustness| self.robustness_json(robustness)),
             "trace_hash": format!("{:016x}", self.outcome.trace_hash),
+            "state_hash": format!("{:016x}", self.state_hash()),
             "events": self.outcome.events,
             "virtual_ms": self.outcome.time / 1_000_000,
             "faults_that_fired": fired,
         })
     }
 
-    fn readme(&self, command: &str) -> String {
+    fn robustness_json(&self, robustness: &Robustness) -> Value {
+        let lines = self.lines();
+        let window = |window: &Window| {
+            let part = match window.part {
+                Part::Length => "length",
+                Part::Latency => "latency",
+            };
+            json!({ "step": lines[window.step], "of": part, "from_us": window.from, "to_us": window.to })
+        };
+        let windows: Vec<Value> = robustness.windows.iter().map(window).collect();
+        json!({ "seeds": robustness.seeds, "failing": robustness.failing, "windows": windows })
+    }
+
+    fn readme(&self, provenance: &Provenance) -> String {
+        let command = &provenance.program;
+        let robust = provenance.robustness.iter().flat_map(|robustness| self.robust(robustness));
+        let robust: String = robust.map(|sentence| format!("- {sentence}\n")).collect();
+        let minimal = if provenance.one_minimal { "1-minimal" } else { "not proved minimal" };
         let (class, name, key) = (self.anomaly.class.name(), &self.anomaly.name, self.key());
         format!(
-            "# {name} in {target}\n\n{sentence}\n\nClass `{class}`{with}. The schedule, minimal:\n\n```text\n{text}```\n\n\
+            "# {name} in {target}\n\n{sentence}\n\nClass `{class}`{with}. The schedule, {minimal}:\n\n```text\n{text}```\n\n{robust}\n\
              Who did what, up to the violation:\n\n```text\n{picture}```\n\n\
              ```\n{command} show {key}          this, with the explanation\n{command} replay {key} -v     step by step\n\
              {command} min {key}           minimize again\n```\n",
@@ -245,7 +277,8 @@ impl Finding {
         )
     }
 
-    /// The same as [`write`](Self::write), but in place of a folder whose schedule is larger.
+    /// The same as [`write`](Self::write), but in place of a folder whose schedule is larger, or the same and not yet shown to be
+    /// minimal. Of two minimal ones the other becomes a variant.
     ///
     /// # Errors
     /// If the file system refuses; then what was there still is, though perhaps under a hidden name.
@@ -256,12 +289,26 @@ impl Finding {
         vocabulary: &Vocabulary,
     ) -> Result<PathBuf, FolderError> {
         let folder = crashes.join(self.folder_name());
-        let size = |schedule: &Schedule| (schedule.steps.len(), shrink::measure(schedule, vocabulary));
-        let larger = |entry: &Entry| size(&entry.document.schedule) > size(&self.schedule);
-        match read_folder(&folder) {
-            Ok(Ok(entry)) if larger(&entry) => self.replace(crashes, provenance),
-            _ => self.write(crashes, provenance),
+        let Ok(Ok(entry)) = read_folder(&folder) else { return self.write(crashes, provenance) };
+        let there = entry.document.schedule;
+        let was_minimal = entry.meta.is_some_and(|meta| meta["one_minimal"] == true);
+        if there == self.schedule {
+            let more_is_known = provenance.one_minimal && !was_minimal;
+            return if more_is_known { self.replace(crashes, provenance) } else { Ok(folder) };
         }
+        let larger = variants::size(&there, vocabulary) > variants::size(&self.schedule, vocabulary);
+        let (other, is_minimal) =
+            if larger { (there, was_minimal) } else { (self.schedule.clone(), provenance.one_minimal) };
+        if larger {
+            self.replace(crashes, provenance)?;
+        }
+        if is_minimal {
+            let variants = folder.join(variants::FOLDER);
+            let text = Document::new(&self.target, other, vocabulary).to_string();
+            let added = aside::unless_gone(variants::add(&variants, &text, vocabulary));
+            added.map_err(FolderError::io("write into", &variants))?;
+        }
+        Ok(folder)
     }
 
     /// The same as [`write`](Self::write), but in place of the folder that is there.
@@ -270,13 +317,13 @@ impl Finding {
     /// If the file system refuses; then what was there still is, though perhaps under a hidden name.
     pub fn replace(&self, crashes: &Path, provenance: &Provenance) -> Result<PathBuf, FolderError> {
         let folder = crashes.join(self.folder_name());
-        let old = crashes.join(format!(".{}.old.{}", self.folder_name(), std::process::id()));
+        let old = aside::replaced(&folder);
         match fs::rename(&folder, &old) {
             // Another worker is replacing it too.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return self.write(crashes, provenance),
             done => done.map_err(FolderError::io("replace", &folder))?,
         }
-        let written = self.write(crashes, provenance);
+        let written = self.write_with(crashes, provenance, Some(&old.join(variants::FOLDER)));
         match &written {
             Ok(_) => fs::remove_dir_all(&old).map_err(FolderError::io("remove", &old))?,
             // What was there is worth more than nothing; the first error is the one to report.
@@ -290,13 +337,23 @@ impl Finding {
     /// # Errors
     /// If the file system refuses; then nothing is left behind.
     pub fn write(&self, crashes: &Path, provenance: &Provenance) -> Result<PathBuf, FolderError> {
+        self.write_with(crashes, provenance, None)
+    }
+
+    /// The same, with the variants of another folder.
+    fn write_with(
+        &self,
+        crashes: &Path,
+        provenance: &Provenance,
+        variants: Option<&Path>,
+    ) -> Result<PathBuf, FolderError> {
         let folder = crashes.join(self.folder_name());
         if folder.join("schedule.murphy").exists() {
             return Ok(folder);
         }
-        let aside = crashes.join(format!(".{}.{}", self.folder_name(), std::process::id()));
-        let written = self.write_files(&aside, provenance).and_then(|()| {
-            put_in_place(&aside, &folder).map_err(FolderError::io("rename a finished folder to", &folder))
+        let aside = aside::beside(&folder);
+        let written = self.write_files(&aside, provenance, variants).and_then(|()| {
+            aside::put_in_place(&aside, &folder).map_err(FolderError::io("rename a finished folder to", &folder))
         });
         if written.is_err() {
             // Whatever was written is incomplete; the first error is the one to report.
@@ -306,7 +363,7 @@ impl Finding {
     }
 
     /// Writes what is meant to be kept, and then what can be made again: a disk too full for the latter keeps the finding.
-    fn write_files(&self, folder: &Path, provenance: &Provenance) -> Result<(), FolderError> {
+    fn write_files(&self, folder: &Path, provenance: &Provenance, others: Option<&Path>) -> Result<(), FolderError> {
         fs::create_dir_all(folder.join("original")).map_err(FolderError::io("create", folder))?;
         let put = |name: &str, contents: &[u8]| {
             let path = folder.join(name);
@@ -320,7 +377,11 @@ impl Finding {
         put("meta.json", pretty(&self.meta_json(provenance)).as_bytes())?;
         put("verdict.json", pretty(&self.verdict_json()).as_bytes())?;
         put("explain.txt", self.explanation().as_bytes())?;
-        put("README.md", self.readme(&provenance.program).as_bytes())?;
+        put("README.md", self.readme(provenance).as_bytes())?;
+        let variants = folder.join(variants::FOLDER);
+        others
+            .map_or(Ok(()), |others| variants::copy(others, &variants))
+            .map_err(FolderError::io("write", &variants))?;
         let original = provenance.original.as_ref().map(Schedule::to_bytes).unwrap_or_default();
         let again = [
             ("original/input.bin", original),
@@ -341,6 +402,29 @@ impl Finding {
 
 fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).expect("a JSON value prints") + "\n"
+}
+
+/// Removes the folder of a finding at once, so that nobody ever sees a part of it. That it is gone already is no error.
+///
+/// # Errors
+/// If the file system refuses.
+pub fn remove(folder: &Path) -> Result<(), FolderError> {
+    aside::unless_gone(aside::remove(folder)).map_err(FolderError::io("remove", folder))
+}
+
+/// Writes into the `meta.json` of a folder how many of so many runs in a new process failed in the same way, unless another
+/// worker is just replacing it.
+///
+/// # Errors
+/// If the file system refuses; then what was there still is.
+pub fn record_reproduced(folder: &Path, failed: u64, times: u64) -> Result<(), FolderError> {
+    let path = folder.join("meta.json");
+    let record = || {
+        let mut meta: Value = serde_json::from_slice(&fs::read(&path)?)?;
+        meta["reproduced"] = json!(format!("{failed}/{times}"));
+        aside::write_file(&path, pretty(&meta).as_bytes())
+    };
+    aside::unless_gone(record()).map_err(FolderError::io("write", &path))
 }
 
 /// A folder of a finding that was read back.
@@ -414,10 +498,13 @@ fn skeleton(outcome: &Outcome, roles: &[&str]) -> String {
     parts.join(" ")
 }
 
+fn number(hash: &blake3::Hash) -> u64 {
+    u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("a hash is longer than eight bytes"))
+}
+
 /// Six letters from a hash: letters, because triage tools take digits for numbers that vary.
 pub fn letters(text: &str) -> String {
-    let hash = blake3::hash(text.as_bytes());
-    let mut number = u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("a hash is longer than eight bytes"));
+    let mut number = number(&blake3::hash(text.as_bytes()));
     let mut word = String::new();
     for _ in 0..6 {
         word.push(char::from(b'a' + (number % 26) as u8));

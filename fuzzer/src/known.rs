@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use murphy_checker::verdict::Anomaly;
-use murphy_schedule::{Fault, FaultKind, Lasts, Schedule, shrink};
+use murphy_schedule::{Fault, FaultKind, Lasts, Schedule, Step, shrink};
 
 use crate::{finding, harness::Harness, source};
 
@@ -71,23 +71,28 @@ impl Known {
     }
 }
 
-/// The faults of a schedule that do something by themselves. A length that depends on another step counts as "until healed".
+/// The faults of a schedule that do something by themselves: what clients ask for is not among them. A length that depends on another step counts as "until healed".
 fn faults(schedule: &Schedule) -> Vec<(Fault, Lasts)> {
-    let steps = schedule.steps.iter().filter(|step| step.fault.kind() != FaultKind::Note);
+    let steps = schedule.steps.iter().filter(|step| step.fault.kind() != FaultKind::Note && !invokes(step));
     steps
         .map(|step| (step.fault, if step.references().next().is_some() { Lasts::Healed } else { step.lasts }))
         .collect()
 }
 
-/// Every step of `schedule` whose kind is among those of `faults`; `None` if one of these is missing.
+fn invokes(step: &Step) -> bool {
+    step.fault.kind() == FaultKind::Invoke
+}
+
+/// Every step of `schedule` whose kind is among those of `faults`, and what clients ask for; `None` if a kind is missing.
 fn embed(faults: &[(Fault, Lasts)], schedule: &Schedule) -> Option<Vec<bool>> {
     let kinds: Vec<FaultKind> = faults.iter().map(|(fault, _)| fault.kind()).collect();
     let present = |kind: &FaultKind| schedule.steps.iter().any(|step| step.fault.kind() == *kind);
-    kinds.iter().all(present).then(|| schedule.steps.iter().map(|step| kinds.contains(&step.fault.kind())).collect())
+    let keep = |step: &Step| invokes(step) || kinds.contains(&step.fault.kind());
+    kinds.iter().all(present).then(|| schedule.steps.iter().map(keep).collect())
 }
 
 /// `faults` at moments that `schedule` chose: for each choice of as many of its steps, a schedule in which these strike with
-/// `faults` instead and all others do nothing.
+/// `faults` instead and all others do nothing but to have clients ask for something.
 fn moved(faults: &[(Fault, Lasts)], schedule: &Schedule) -> Vec<Schedule> {
     if faults.is_empty() || faults.len() > MOVABLE_MAX {
         return Vec::new();
@@ -107,7 +112,7 @@ fn moved(faults: &[(Fault, Lasts)], schedule: &Schedule) -> Vec<Schedule> {
 
 fn struck(schedule: &Schedule, faults: &[(Fault, Lasts)], places: &[usize]) -> Schedule {
     let mut moved = schedule.clone();
-    for step in &mut moved.steps {
+    for step in moved.steps.iter_mut().filter(|step| !invokes(step)) {
         (step.fault, step.lasts) = (Fault::Note {}, Lasts::Healed);
     }
     for ((fault, lasts), place) in faults.iter().zip(places) {

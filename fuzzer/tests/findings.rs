@@ -40,6 +40,13 @@ fn a_finding_is_filed_with_all_it_needs() {
         let value: Value = serde_json::from_slice(&place.read(&format!("crashes/{folder}/{name}"))).expect("JSON");
         assert!(value["schema"].is_string());
     }
+    let meta: Value = serde_json::from_slice(&place.read(&format!("crashes/{folder}/meta.json"))).expect("JSON");
+    for field in ["rustc", "trace_hash", "state_hash"] {
+        assert!(meta[field].as_str().is_some_and(|word| !word.is_empty()), "{field}: {meta}");
+    }
+    assert_eq!((&meta["reproduced"], &meta["robustness"]["seeds"]), (&"3/3".into(), &16.into()), "{meta}");
+    let readme = place.text(&format!("crashes/{folder}/README.md"));
+    assert!(readme.contains("- fails under ") && readme.contains("1-minimal"), "{readme}");
     let text = place.text(&format!("crashes/{folder}/schedule.murphy"));
     assert!(text.starts_with("murphy 1\ntarget omnipaxos\n"), "{text}");
 }
@@ -167,3 +174,21 @@ fn schedules_written_by_hand_come_first() {
 /// A write is acknowledged, and its node crashes before it is durable.
 const LOST_WRITE: &str = "murphy 1\ntarget any\nseed 0x1\nnodes 2, clients 1, keys 1, ops 0\n\n\
      w: at 10ms            invoke write k1 1\n   before n1 sync #1  crash n1\n";
+
+#[test]
+fn what_fails_in_another_way_while_minimizing_is_filed_too() {
+    let place = Place::new();
+    let invariants = "invariant \"nobody writes\": { function != \"write\" }\ninvariant \"nobody reads\": { function != \"read\" }\n";
+    place.write("silent.inv", invariants);
+    place.write(
+        "write.murphy",
+        "murphy 1\ntarget echo\nseed 0x1\nworkload register\nkeys 1, ops 0\n\nat 10ms  invoke write k1\n",
+    );
+    let ended = place.murphy("min write.murphy --invariant silent.inv --json");
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let names = |field: &str| ended.json().iter().map(|object| object[field].clone()).collect::<Vec<Value>>();
+    // Without the write the first operation to complete is one of the last reads.
+    assert_eq!(names("anomaly"), ["nobody-writes", "nobody-reads"]);
+    assert_eq!(names("reproduced"), [3, 3]);
+    assert_eq!(place.folders().len(), 2, "{:?}", place.folders());
+}

@@ -6,7 +6,9 @@ mod common;
 use std::{fs, path::Path, process::Stdio};
 
 use common::{Place, finish, names, signal, wait_until};
+use murphy::finding::read_folder;
 use murphy_schedule::Schedule;
+use serde_json::Value;
 
 /// A campaign that never ends, once it has filled its corpus a little. The process and its workers.
 fn busy(place: &Place, line: &str) -> (std::process::Child, Vec<u32>) {
@@ -96,4 +98,70 @@ fn a_time_limit_ends_a_campaign() {
         assert_eq!(ended.code, 0, "{ended:?}");
     }
     everything_is_whole(&place);
+}
+
+/// A write is acknowledged and lost, beside faults that have nothing to do with it.
+const LOST_WRITE: &str = "murphy 1\ntarget echo+early-ack\nseed 0x1\nnodes 3, clients 3, keys 1, ops 30\n\n\
+     w: at 10ms            invoke write k1 1\n   before n1 sync #1  crash n1\n   at 20ms            pause n2 for 30ms\n\
+     at 90ms            partition n3 | rest for 1s\n   at 2s              crash n3, restart after 50ms\n";
+
+/// Lets a process run until it is at work in the folder of findings, or for a while.
+#[allow(clippy::disallowed_methods, reason = "it is to be killed at all kinds of moments; none decides the test")]
+fn let_run(place: &Place, round: u64) {
+    for _ in 0..200 {
+        if round.is_multiple_of(2) && place.folders().iter().any(|name| name.starts_with('.')) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_micros(50 * round));
+    }
+}
+
+/// The folders of findings that are not hidden, every one of which has all that is to be committed, and can be read back.
+fn whole_entries(place: &Place) -> Vec<String> {
+    let mut folders = place.folders();
+    folders.retain(|name| !name.starts_with('.'));
+    for name in &folders {
+        let folder = place.path("crashes").join(name);
+        let entry = read_folder(&folder).unwrap_or_else(|error| panic!("{name}: {error}"));
+        entry.unwrap_or_else(|mistakes| panic!("{name}: {mistakes:?}"));
+        for file in ["meta.json", "verdict.json"] {
+            let bytes = fs::read(folder.join(file)).unwrap_or_else(|error| panic!("{name}/{file}: {error}"));
+            serde_json::from_slice::<Value>(&bytes).unwrap_or_else(|error| panic!("{name}/{file}: {error}"));
+        }
+        for file in ["README.md", "explain.txt"] {
+            assert!(fs::metadata(folder.join(file)).is_ok_and(|file| file.len() > 0), "{name}/{file}");
+        }
+    }
+    folders
+}
+
+#[test]
+fn whoever_is_killed_fifty_times_leaves_whole_entries() {
+    let place = Place::new();
+    place.write("lost-write.murphy", LOST_WRITE);
+    let mut seen = 0;
+    for round in 0..50 {
+        let line = match round % 4 {
+            0 | 1 => format!("fuzz echo+early-ack --stop-on never --execs 100000000 --seed {round}"),
+            _ => "min lost-write.murphy".to_string(),
+        };
+        let mut child = place.command(&line).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        let_run(&place, round);
+        child.kill().expect("it is ours");
+        finish(child);
+        let entries = whole_entries(&place);
+        seen += entries.len();
+        // Every few rounds there is something to be filed anew.
+        if round % 5 == 4 {
+            entries.iter().for_each(|name| fs::remove_dir_all(place.path("crashes").join(name)).expect("it is there"));
+        }
+    }
+    assert!(seen > 0, "somebody has filed something");
+    let ended = place.murphy("min lost-write.murphy");
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(place.hidden().is_empty(), "what the dead left is swept: {:?}", place.hidden());
+    for name in whole_entries(&place) {
+        let ended = place.murphy(&format!("replay {name} --json"));
+        assert_eq!((ended.code, &ended.json()[0]["as_recorded"]), (1, &true.into()), "{ended:?}");
+    }
 }

@@ -1,13 +1,17 @@
 //! What is left of a failing schedule, and the key that it is filed under.
 
+#[cfg(feature = "targets")]
+#[path = "common/buried.rs"]
+mod buried;
+
 use murphy::{
     About, Boot, Context, Harness, Property, Target, Workload,
     echo::{Echo, EchoNode},
-    finding::Finding,
+    finding::{Finding, Provenance, read_folder},
     minimize::{self, Minimized, minimize},
 };
 use murphy_checker::verdict::Anomaly;
-use murphy_schedule::{Dice, FaultKind, Schedule, mutate, shrink};
+use murphy_schedule::{Dice, FaultKind, Header, Schedule, mutate, shrink};
 
 /// `echo`, with a promise that it never keeps.
 struct Hopeless;
@@ -70,11 +74,28 @@ fn check_minimal(harness: &mut Harness, schedule: &Schedule, anomaly: &Anomaly) 
         let less = shrink::keep_steps(&smallest.schedule, &keep);
         assert!(!fails(harness, &less, anomaly), "step {without} is not needed: {:?}", smallest.schedule);
     }
-    // Only where chance is spelled out there may be more steps than before, and then but a few.
-    assert!(steps.len() <= schedule.steps.len() + 6, "{schedule:?}\n{:?}", smallest.schedule);
+    check_needed(harness, &smallest.schedule, anomaly);
+    // Only where chance and operations are spelled out there may be more steps than before, and then but a few.
+    assert!(steps.len() <= schedule.steps.len() + 12, "{schedule:?}\n{:?}", smallest.schedule);
     let again = minimize(harness, &smallest.schedule, anomaly, BUDGET, &mut |_| true);
     assert!(again.schedule.steps.len() <= steps.len(), "it does not grow when it is minimized again");
     smallest
+}
+
+/// Asserts that with an operation, a client or a node less the run does not fail in this way.
+#[track_caller]
+fn check_needed(harness: &mut Harness, schedule: &Schedule, anomaly: &Anomaly) {
+    let Header { ops, clients, nodes, .. } = schedule.header;
+    let least = harness.vocabulary().nodes.0;
+    let fewer = [
+        ops.filter(|ops| *ops > 0).map(|ops| Header { ops: Some(ops - 1), ..schedule.header }),
+        Some(clients).filter(|clients| *clients > 1).map(|clients| Header { clients: clients - 1, ..schedule.header }),
+        Some(nodes).filter(|nodes| *nodes > least).map(|nodes| Header { nodes: nodes - 1, ..schedule.header }),
+    ];
+    for header in fewer.into_iter().flatten() {
+        let less = Schedule { header, steps: schedule.steps.clone() };
+        assert!(!fails(harness, &less, anomaly), "{header:?} is enough: {schedule:?}");
+    }
 }
 
 #[test]
@@ -127,4 +148,90 @@ fn what_is_minimized_on_a_real_crate_has_no_step_too_many() {
     for (schedule, anomaly) in failing(&mut harness, 6) {
         check_minimal(&mut harness, &schedule, &anomaly);
     }
+}
+
+#[cfg(feature = "targets")]
+#[test]
+fn a_schedule_that_was_buried_comes_out_about_as_small_as_it_was_written() {
+    for path in buried::files() {
+        let mut written = buried::Written::read(&path);
+        for _ in 0..3 {
+            let Some(finding) = written.bury() else { break };
+            let anomaly = written.anomaly.clone();
+            let smallest = minimize(&mut written.harness, &finding, &anomaly, 20_000, &mut |_| true);
+            let (steps, most) = (smallest.schedule.steps.len(), written.size() * 3 / 2);
+            assert!(steps <= most, "{}: {steps} steps\n{:?}", path.display(), smallest.schedule);
+            assert!(smallest.one_minimal, "{}", path.display());
+            check_needed(&mut written.harness, &smallest.schedule, &anomaly);
+        }
+    }
+}
+
+#[cfg(feature = "targets")]
+#[test]
+fn few_operations_are_named_one_by_one() {
+    let path = buried::files().into_iter().find(|path| path.ends_with("raft-kv-b1.invalid.murphy"));
+    let mut written = buried::Written::read(&path.expect("it is there"));
+    // Nothing but a partition of the leader, and what clients draw.
+    let cuts = written.document.schedule.steps.iter().filter(|step| step.fault.kind() == FaultKind::Partition);
+    let steps: Vec<_> = cuts.copied().collect();
+    let mut schedule = Schedule { steps, ..written.document.schedule.clone() };
+    schedule.header.ops = Some(40);
+    let found = (0..1000).any(|seed| {
+        schedule.header.seed = seed;
+        written.fails(&schedule)
+    });
+    assert!(found, "some seed draws a stale read");
+    let anomaly = written.anomaly.clone();
+    let smallest = minimize(&mut written.harness, &schedule, &anomaly, 20_000, &mut |_| true).schedule;
+    assert_eq!(smallest.header.ops, Some(0), "{smallest:?}");
+    let operations = written.harness.run(&smallest).history.operations.len();
+    assert!(operations <= 4, "{operations}: {smallest:?}");
+}
+
+#[cfg(feature = "targets")]
+#[test]
+fn a_window_ends_where_its_schedule_passes() {
+    let path = buried::files().into_iter().find(|path| path.ends_with("lock-service-unfenced.invalid.murphy"));
+    let mut written = buried::Written::read(&path.expect("it is there"));
+    let schedule = written.document.schedule.clone();
+    let anomaly = written.anomaly.clone();
+    let found = minimize::robustness(&mut written.harness, &schedule, &anomaly);
+    assert_eq!(found.seeds, 16);
+    let [window] = found.windows[..] else { panic!("one step has a length: {found:?}") };
+    let mut lasting = |micros| {
+        let mut candidate = schedule.clone();
+        candidate.steps[window.step].lasts = murphy_schedule::Lasts::For(micros);
+        written.fails(&candidate)
+    };
+    let from = window.from.expect("a pause shorter than the lease does nothing");
+    assert!(from <= 300_000 && lasting(from) && !lasting(from - 10_000), "{window:?}");
+    assert!(window.to.is_none_or(|to| to >= 300_000 && lasting(to) && !lasting(to + 10_000)), "{window:?}");
+    let lines = vec![String::new(), "pause n3 for 300ms".to_string()];
+    let said = found.sentences(&lines).pop().expect("a sentence for the window");
+    assert!(said.starts_with("`pause n3 for 300ms`: for any length from "), "{said}");
+}
+
+#[test]
+fn the_smallest_schedule_of_a_key_is_its_face_and_the_others_are_variants() {
+    let mut harness = harness("hopeless");
+    let place = tempfile::tempdir().expect("a folder for the test");
+    let provenance = Provenance { one_minimal: true, ..Provenance::default() };
+    let mut folders = Vec::new();
+    for keys in [3, 2, 5, 2] {
+        let schedule = Schedule { header: Header { keys, ..Header::default() }, steps: Vec::new() };
+        let finding = Finding::new(&mut harness, &schedule).expect("it never holds");
+        let filed = finding.write_if_smaller(place.path(), &provenance, harness.vocabulary());
+        folders.push(filed.expect("it can be written"));
+    }
+    folders.dedup();
+    let [folder] = &folders[..] else { panic!("one key, one folder: {folders:?}") };
+    let entry = read_folder(folder).expect("it is whole").expect("it has no mistakes");
+    assert_eq!(entry.document.schedule.header.keys, 2);
+    let variants = std::fs::read_dir(folder.join("variants")).expect("there are some").flatten();
+    let read =
+        |path| murphy_schedule::Document::parse(&std::fs::read_to_string(path).expect("text")).expect("a schedule");
+    let mut keys: Vec<u8> = variants.map(|entry| read(entry.path()).schedule.header.keys).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, [3, 5]);
 }

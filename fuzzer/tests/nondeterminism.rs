@@ -1,16 +1,27 @@
-//! A target that is no function of the schedule ends a campaign with exit 4, and files nothing.
+//! A target that is no function of the schedule ends a campaign with exit 4, and files nothing but that.
 //!
 //! This program is both the test and the command over two such targets, which the test calls: it has no harness.
 
 use std::{
+    path::Path,
     process::Command,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use murphy::{About, Boot, Completion, Context, Input, Node, Register, RegisterOp, StateView, Target, Workload};
 
 /// Requests of the whole process.
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
+
+/// Whether this is the first process in its folder: what a target sees that asks the file system.
+static FIRST: LazyLock<bool> = LazyLock::new(|| {
+    let first = !Path::new("was-here").exists();
+    std::fs::write("was-here", "").expect("the folder is there");
+    first
+});
 
 /// Answers reads with "never written", but for every so-manieth of the process.
 struct Forgetful {
@@ -31,6 +42,7 @@ impl Node for Forgetful {
         let Input::Request { reply, request, .. } = input else { return };
         let count = REQUESTS.fetch_add(1, Ordering::Relaxed) + 1;
         match request {
+            RegisterOp::Read(_) if self.every == 0 => cx.reply(reply, FIRST.then_some(7)),
             RegisterOp::Read(_) => cx.reply(reply, count.is_multiple_of(self.every).then_some(count)),
             RegisterOp::Write(..) | RegisterOp::Cas(..) => cx.refuse(reply),
         }
@@ -39,7 +51,7 @@ impl Node for Forgetful {
     fn inspect(&self, _: &mut StateView) {}
 }
 
-/// A target whose nodes are wrong once in so many requests.
+/// A target whose nodes are wrong once in so many requests; 0: always, in the first process.
 struct Wrong {
     name: &'static str,
     every: u64,
@@ -66,12 +78,34 @@ const COMMAND: &str = "MURPHY_IS_THE_COMMAND";
 
 fn main() {
     if std::env::var_os(COMMAND).is_some() {
-        murphy::cli(murphy::targets![Wrong { name: "often", every: 7 }, Wrong { name: "seldom", every: 6007 }]);
+        let [often, seldom] = [("often", 7), ("seldom", 6007)].map(|(name, every)| Wrong { name, every });
+        murphy::cli(murphy::targets![often, seldom, Wrong { name: "first", every: 0 }]);
     }
     // Seen before the campaign begins.
     check("often");
     // Seen when a violation does not repeat.
     check("seldom");
+    // Seen when a new process replays what was filed.
+    differs_in_a_new_process();
+}
+
+fn differs_in_a_new_process() {
+    let place = tempfile::tempdir().expect("a folder for the test");
+    let program = std::env::current_exe().expect("a test knows its own program");
+    let arguments = ["fuzz", "first", "--execs", "5000", "--until-first"];
+    let output = Command::new(program).args(arguments).env(COMMAND, "1").current_dir(&place).output().expect("it runs");
+    let words = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(4), "{words}");
+    assert!(
+        words.starts_with("NEW  nondeterminism / differs-in-a-new-process") && words.contains("reproduced 0/3"),
+        "{words}"
+    );
+    let filed: Vec<_> = std::fs::read_dir(place.path().join("crashes")).expect("it is there").flatten().collect();
+    let [folder] = &filed[..] else { panic!("{filed:?}") };
+    let name = folder.file_name().into_string().expect("letters");
+    assert!(name.starts_with("first-differs-in-a-new-process-"), "{name}");
+    let meta = std::fs::read_to_string(folder.path().join("meta.json")).expect("it is whole");
+    assert!(meta.contains(r#""reproduced": "0/3""#), "{meta}");
 }
 
 #[track_caller]

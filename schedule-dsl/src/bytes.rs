@@ -132,9 +132,18 @@ pub(crate) fn with_victims(fault: &Fault, other: &Fault) -> Fault {
 
 /// `step` with every selector replaced by what `change` makes of it.
 pub(crate) fn with_nodes(step: &Step, change: impl Fn(Nodes) -> Nodes) -> Step {
+    with_selectors(step, &SELECTORS, change)
+}
+
+/// `step` with every selector of its fault replaced by what `change` makes of it.
+pub fn with_fault_nodes(step: &Step, change: impl Fn(Nodes) -> Nodes) -> Step {
+    with_selectors(step, &SELECTORS[2..], change)
+}
+
+fn with_selectors(step: &Step, places: &[usize], change: impl Fn(Nodes) -> Nodes) -> Step {
     let mut record = [0; RECORD];
     encode_step(step, &mut record);
-    for at in SELECTORS {
+    for at in places.iter().copied() {
         let selector = nodes_at(&record, at).expect("what was encoded is understood");
         put_nodes(&mut record, at, change(selector));
     }

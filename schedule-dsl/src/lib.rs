@@ -40,4 +40,5 @@ pub use fault::{Fault, FaultKind};
 pub use name::Name;
 pub use schedule::{Again, Edge, Fact, Header, Lasts, Schedule, Side, Step, StepId, When};
 pub use select::{Link, Nodes};
+pub use units::print_micros;
 pub use vocabulary::Vocabulary;

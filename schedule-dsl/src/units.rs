@@ -24,7 +24,7 @@ pub(crate) fn micros(text: &str) -> Result<u64, NoDuration> {
 }
 
 /// A duration in the largest unit, up to seconds, that needs no more than three decimals and is not below one.
-pub(crate) fn print_micros(micros: u64) -> String {
+pub fn print_micros(micros: u64) -> String {
     if micros == 0 {
         return "0s".to_owned();
     }

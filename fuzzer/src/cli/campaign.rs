@@ -27,15 +27,15 @@ use super::{
     exit::{Exit, Failure, put, say},
     progress::{Line, Tally, thousands},
     provenance,
-    status::Journal,
+    status::{self, Journal},
     workers,
 };
 use crate::{
     engine::{self, Campaign, EngineError, Recipe, Stats, Summary, Watcher, link::Member},
-    finding::{Finding, Provenance, read_folder},
+    finding::{self, Finding, Provenance, read_folder},
     harness::Harness,
     known::Known,
-    minimize::{self, Minimized, Progress},
+    minimize::{self, Minimized, Progress, Trail},
     source::{Reading, Syntax},
 };
 
@@ -68,6 +68,9 @@ pub(super) fn fuzz(targets: &[Box<dyn AnyTarget>], arguments: &FuzzArguments, js
     // A seed that cannot be read is told before anything is begun, and once for all workers.
     let seeds = if arguments.corpus.is_some() { Vec::new() } else { seeds(&harness)? };
     writable(&arguments.crashes)?;
+    if !arguments.worker {
+        tidy(&arguments.crashes)?;
+    }
     writable(&corpus)?;
     let interrupted = catch_interrupts()?;
     let dismissed = if arguments.worker { workers::hear_dismissal() } else { Arc::default() };
@@ -156,6 +159,11 @@ fn writable(folder: &Path) -> Result<(), Failure> {
     let probe = folder.join(format!(".probe-{}", std::process::id()));
     fs::write(&probe, b"murphy").map_err(Failure::file("write into", folder))?;
     fs::remove_file(&probe).map_err(Failure::file("remove", &probe))
+}
+
+/// Removes what processes that were killed left half-written among the findings.
+pub(super) fn tidy(crashes: &Path) -> Result<(), Failure> {
+    finding::sweep(crashes, &status::gone).map_err(Failure::file("tidy", crashes))
 }
 
 /// The first interrupt asks the campaign to end; the second ends the process.
@@ -526,35 +534,19 @@ impl Hunt {
             original: Some(schedule.clone()),
             ..provenance()
         };
-        let first_there = crashes.join(found.folder_name()).exists();
-        let first = found.write(&crashes, &provenance)?;
+        let was_there = crashes.join(found.folder_name()).exists();
+        let first = First { folder: found.write(&crashes, &provenance)?, was_there, schedule };
         let smallest = self.minimize(harness, schedule, anomaly, before);
         provenance.one_minimal = smallest.one_minimal;
         provenance.minimizing_runs = smallest.runs;
+        if !self.settings.over() {
+            provenance.robustness = Some(minimize::robustness(harness, &smallest.schedule, anomaly));
+        }
         let Some(finding) = Finding::new(harness, &smallest.schedule) else { return Ok(None) };
-        let final_name = crashes.join(finding.folder_name());
-        let already = final_name.exists() && (final_name != first || first_there);
-        // Another worker may have put a smaller schedule there, or a larger one that it is still minimizing.
-        let ours = |there: &Path| matches!(read_folder(there), Ok(Ok(entry)) if entry.document.schedule == *schedule);
-        let folder = if final_name == first && !first_there && ours(&first) {
-            finding.replace(&crashes, &provenance)?
-        } else {
-            finding.write_if_smaller(&crashes, &provenance, harness.vocabulary())?
-        };
-        if final_name != first && !first_there {
-            match fs::remove_dir_all(&first) {
-                // Another worker that found the same has done it.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                done => done.map_err(Failure::file("remove", &first))?,
-            }
-        }
+        let (folder, already) = first.give_way(&finding, &crashes, &provenance, harness)?;
         self.known.add(anomaly, &finding.schedule, &folder);
-        if already {
-            self.tally.known += 1;
-        } else {
-            self.tally.new += 1;
-        }
-        self.announce(&finding, &provenance, &folder, already);
+        *(if already { &mut self.tally.known } else { &mut self.tally.new }) += 1;
+        self.announce(finding, &provenance, &folder, already)?;
         Ok(Some(smallest.slips))
     }
 
@@ -566,14 +558,12 @@ impl Hunt {
         before: (usize, usize),
     ) -> Minimized {
         let (line, journal, settings) = (&self.line, &mut self.journal, &self.settings);
+        let mut trail = Trail::new(before);
         let mut watch = |progress: Progress| {
             if let Some(journal) = journal {
                 journal.beat();
             }
-            line.fleeting(&format!(
-                "minimizing: {} → {} faults, {} → {} operations, {} runs",
-                before.0, progress.faults, before.1, progress.operations, progress.runs
-            ));
+            line.minimizing(&mut trail, progress);
             !settings.over()
         };
         let smallest = minimize::minimize(harness, schedule, anomaly, BUDGET, &mut watch);
@@ -581,14 +571,22 @@ impl Hunt {
         smallest
     }
 
-    fn announce(&mut self, finding: &Finding, provenance: &Provenance, folder: &Path, already: bool) {
-        if let Some(journal) = &mut self.journal {
-            journal.found(folder);
-        }
-        let reproduced = reproduce(folder);
-        if reproduced.is_some_and(|times| times < TIMES) {
+    /// Has a new process replay what was filed, and says what came of it all. What does not repeat there is filed as that.
+    fn announce(
+        &mut self,
+        finding: Finding,
+        provenance: &Provenance,
+        folder: &Path,
+        already: bool,
+    ) -> Result<(), Failure> {
+        let (finding, folder, reproduced) = confirm(finding, provenance, folder)?;
+        if finding.anomaly.class == Class::Nondeterminism {
             self.exit = self.exit.or(Exit::Nondeterminism);
         }
+        if let Some(journal) = &mut self.journal {
+            journal.found(&folder);
+        }
+        let robust = provenance.robustness.as_ref().map(|robustness| finding.robust(robustness));
         let finding = json!({
             "schema": "murphy/fuzz/1", "event": "finding", "new": !already, "folder": folder, "key": finding.key(),
             "class": finding.anomaly.class.name(), "anomaly": finding.anomaly.name, "execs": provenance.execs,
@@ -596,10 +594,65 @@ impl Hunt {
             "steps": finding.schedule.steps.len(),
             "operations": finding.outcome.history.operations.len(), "operations_before": provenance.before.1,
             "one_minimal": provenance.one_minimal, "sentence": finding.sentence(), "reproduced": reproduced,
-            "schedule": finding.text(),
+            "robust": robust.unwrap_or_default(), "schedule": finding.text(),
         });
         put(&if self.settings.json { finding.to_string() } else { describe(&finding) });
+        Ok(())
     }
+}
+
+/// A violating schedule that was filed as it was found.
+struct First<'a> {
+    folder: PathBuf,
+    /// Whether there was such a folder before.
+    was_there: bool,
+    schedule: &'a Schedule,
+}
+
+impl First<'_> {
+    /// Files the minimal `finding` instead. Its folder, and whether there was one already.
+    fn give_way(
+        self,
+        finding: &Finding,
+        crashes: &Path,
+        provenance: &Provenance,
+        harness: &Harness,
+    ) -> Result<(PathBuf, bool), Failure> {
+        let there = crashes.join(finding.folder_name());
+        let same = there == self.folder;
+        let already = there.exists() && (!same || self.was_there);
+        // Another worker may have put a smaller schedule there, or a larger one that it is still minimizing.
+        let is_ours = || matches!(read_folder(&there), Ok(Ok(entry)) if entry.document.schedule == *self.schedule);
+        let folder = if same && !self.was_there && is_ours() {
+            finding.replace(crashes, provenance)?
+        } else {
+            finding.write_if_smaller(crashes, provenance, harness.vocabulary())?
+        };
+        if !same && !self.was_there {
+            finding::remove(&self.folder)?;
+        }
+        Ok((folder, already))
+    }
+}
+
+/// Has a new process replay what was filed in `folder`, and records there how often it failed in the same way. What does not
+/// always do so is filed as nondeterminism instead, whatever it seemed to be.
+pub(super) fn confirm(
+    finding: Finding,
+    provenance: &Provenance,
+    folder: &Path,
+) -> Result<(Finding, PathBuf, Option<u64>), Failure> {
+    let reproduced = reproduce(folder);
+    let Some(times) = reproduced else { return Ok((finding, folder.to_path_buf(), None)) };
+    let (mut finding, mut folder) = (finding, folder.to_path_buf());
+    if times < TIMES {
+        let crashes = folder.parent().unwrap_or(Path::new(".")).to_path_buf();
+        finding::remove(&folder)?;
+        finding = finding.that_differs();
+        folder = finding.write(&crashes, provenance)?;
+    }
+    finding::record_reproduced(&folder, times, TIMES)?;
+    Ok((finding, folder, reproduced))
 }
 
 /// A finding for people, from its announcement as JSON.
@@ -617,10 +670,12 @@ pub(super) fn describe(finding: &Value) -> String {
     let (faults, operations) = (counted("faults", "fault"), counted("operations", "operation"));
     let minimal = if finding["one_minimal"] == true { "1-minimal" } else { "not proved minimal" };
     let reproduced = finding["reproduced"].as_u64().map_or_else(|| "?".to_string(), |times| times.to_string());
+    let robust = finding["robust"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let robust: String = robust.map(|sentence| format!("     {sentence}\n")).collect();
     let schedule: String =
         text("schedule").lines().map(|line| format!("       {line}").trim_end().to_string() + "\n").collect();
     format!(
-        "NEW  {class} / {anomaly}   {folder}\n     {faults}, {operations}, {minimal}, reproduced {reproduced}/{TIMES}\n\n       \
+        "NEW  {class} / {anomaly}   {folder}\n     {faults}, {operations}, {minimal}, reproduced {reproduced}/{TIMES}\n{robust}\n       \
          {}\n\n{schedule}\n     {program} show   {key}        what happened, as a picture\n     \
          {program} replay {key} -v     every event\n     {program} min    {key}        minimize again\n",
         text("sentence"),

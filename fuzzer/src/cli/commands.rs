@@ -11,19 +11,19 @@ use murphy_sim::{
 use serde_json::{Value, json};
 
 use super::{
-    DecodeArguments, EncodeArguments, FmtArguments, MinArguments, Output, ReplayArguments, ShowArguments, Where,
+    DecodeArguments, EncodeArguments, FmtArguments, Output, ReplayArguments, ShowArguments, Where,
     exit::{Exit, Failure, put, put_bytes, say},
-    judge, provenance,
+    judge,
 };
 use crate::{
-    finding::{Finding, Provenance},
+    finding::{Finding, aside},
     harness::Harness,
-    minimize, picture,
+    picture,
     source::{self, Mistakes, Source, SourceError, Syntax},
 };
 
 /// The schedule that the user named, and its target ready to run.
-fn open(targets: &[Box<dyn AnyTarget>], word: &str, place: &Where) -> Result<(Source, Harness), Failure> {
+pub(super) fn open(targets: &[Box<dyn AnyTarget>], word: &str, place: &Where) -> Result<(Source, Harness), Failure> {
     let source = source::open(word, &place.crashes, &place.reading.reading())?;
     let named = Some(source.document.target.clone()).filter(|target| target != "any");
     let name = place.target.clone().or(named).ok_or(Failure::NoTarget)?;
@@ -101,7 +101,7 @@ fn verdict_word(verdict: &Verdict) -> &'static str {
 }
 
 /// Says that a schedule makes no finding, and why.
-fn no_finding(harness: &mut Harness, document: &Document, schema: &str, json: bool) -> Exit {
+pub(super) fn no_finding(harness: &mut Harness, document: &Document, schema: &str, json: bool) -> Exit {
     let verdict = harness.run(&document.schedule).verdict.clone();
     let (text, exit) = match &verdict {
         Verdict::Valid => (format!("no violation of {} under this schedule", harness.name()), Exit::Clean),
@@ -234,53 +234,6 @@ pub(super) fn show(targets: &[Box<dyn AnyTarget>], arguments: &ShowArguments, js
     Ok(Exit::Violation)
 }
 
-/// Minimizes a schedule, and files what is left.
-pub(super) fn min(targets: &[Box<dyn AnyTarget>], arguments: &MinArguments, json: bool) -> Result<Exit, Failure> {
-    let (source, mut harness) = open(targets, &arguments.schedule, &arguments.place)?;
-    let schedule = source.document.schedule.clone();
-    let Some(found) = Finding::new(&mut harness, &schedule) else {
-        return Ok(no_finding(&mut harness, &source.document, "murphy/min/1", json));
-    };
-    let before = (minimize::faults(&schedule), found.outcome.history.operations.len());
-    let smallest = minimize::minimize(&mut harness, &schedule, &found.anomaly, arguments.budget, &mut |_| true);
-    let Some(finding) = Finding::new(&mut harness, &smallest.schedule) else {
-        return Ok(no_finding(&mut harness, &source.document, "murphy/min/1", json));
-    };
-    let provenance = Provenance {
-        before,
-        one_minimal: smallest.one_minimal,
-        minimizing_runs: smallest.runs,
-        original: Some(original(&source).unwrap_or(schedule)),
-        ..provenance()
-    };
-    let folder = finding.write_if_smaller(&arguments.place.crashes, &provenance, harness.vocabulary())?;
-    let (faults, operations) = (minimize::faults(&finding.schedule), finding.outcome.history.operations.len());
-    if json {
-        put(&json!({
-            "schema": "murphy/min/1", "folder": folder, "key": finding.key(), "faults": faults, "faults_before": before.0,
-            "operations": operations, "operations_before": before.1, "runs": smallest.runs,
-            "one_minimal": smallest.one_minimal, "schedule": finding.text(),
-        }).to_string());
-    } else {
-        put(finding.text().trim_end());
-        let proof = if smallest.one_minimal { "1-minimal" } else { "not proved minimal: raise --budget" };
-        say(&format!(
-            "faults {} → {faults}, operations {} → {operations}, {} runs, {proof}\n{}",
-            before.0,
-            before.1,
-            smallest.runs,
-            folder.display()
-        ));
-    }
-    Ok(Exit::Violation)
-}
-
-/// The schedule as it was found, if it came from a folder that still has it.
-fn original(source: &Source) -> Option<Schedule> {
-    let bytes = fs::read(source.entry.as_ref()?.path.join("original/input.bin")).ok()?;
-    Some(Schedule::from_bytes(&bytes))
-}
-
 /// A file, or standard input if it is `-`.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     if path == Path::new("-") {
@@ -330,13 +283,7 @@ fn replace(path: &Path, contents: &[u8]) -> Result<(), Failure> {
     if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
         return fs::write(path, contents).map_err(Failure::file("write", path));
     }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let aside = path.with_file_name(format!(".{name}.{}", std::process::id()));
-    let written = fs::write(&aside, contents).and_then(|()| fs::rename(&aside, path));
-    written.map_err(|source| {
-        let _ = fs::remove_file(&aside);
-        Failure::File { action: "write", path: path.to_path_buf(), source }
-    })
+    aside::write_file(path, contents).map_err(Failure::file("write", path))
 }
 
 /// Writes what was made of `input` to a file or to standard output: never over `input`, and over another file only if forced.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use miette::{GraphicalReportHandler, LabeledSpan, MietteDiagnostic, NamedSource, Report};
-use murphy_checker::{align::Contradictory, invariant::InvariantError, read::ReadError};
+use murphy_checker::{align::Contradictory, invariant::InvariantError, read::ReadError, verdict::Class};
 use murphy_schedule::{Diagnostic, nemesis::NemesisError};
 use serde_json::json;
 use thiserror::Error;
@@ -42,6 +42,11 @@ pub(super) enum Exit {
 }
 
 impl Exit {
+    /// What a finding of this class means.
+    pub(super) fn of(class: Class) -> Self {
+        if class == Class::Nondeterminism { Self::Nondeterminism } else { Self::Violation }
+    }
+
     /// What it means, in a word.
     pub(super) fn word(self) -> &'static str {
         match self {

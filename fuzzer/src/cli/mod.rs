@@ -10,6 +10,7 @@ mod doctor;
 mod exit;
 mod faults;
 mod lint;
+mod min;
 mod progress;
 mod schedule;
 mod status;
@@ -641,7 +642,7 @@ pub fn cli(targets: Vec<Box<dyn AnyTarget>>) -> ! {
         Command::Status(status) => status::status(status, arguments.json),
         Command::Replay(replay) => commands::replay(&targets, replay, arguments.json),
         Command::Show(show) => commands::show(&targets, show, arguments.json),
-        Command::Min(min) => commands::min(&targets, min, arguments.json),
+        Command::Min(min) => min::min(&targets, min, arguments.json),
         Command::Cmin(cmin) => cmin::cmin(&targets, cmin, arguments.json),
         Command::Fmt(fmt) => commands::fmt(fmt),
         Command::Lint(lint) => lint::lint(&targets, lint, arguments.json),

@@ -11,7 +11,10 @@ use super::{
     Monitor,
     exit::{put, say},
 };
-use crate::engine::Stats;
+use crate::{
+    engine::Stats,
+    minimize::{Progress, Trail},
+};
 
 /// How often a terminal's line changes, and how often a line is written elsewhere.
 const INTERVALS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
@@ -113,6 +116,12 @@ impl Line {
         if self.form == Form::Terminal {
             let _ = write!(std::io::stderr().lock(), "\r\x1b[K  {text}");
         }
+    }
+
+    /// How minimizing comes along: `37 → 9 → 2 faults, 210 → 4 operations`.
+    pub(super) fn minimizing(&self, trail: &mut Trail, progress: Progress) {
+        trail.follow(progress);
+        self.fleeting(&format!("minimizing: {trail}, {} runs", thousands(progress.runs)));
     }
 
     fn text(&self, stats: &Stats, tally: Tally) -> String {

@@ -242,7 +242,7 @@ impl State {
 }
 
 /// Whether there is no such process on this machine; where that cannot be seen, it is assumed to be there.
-fn gone(pid: u32) -> bool {
+pub(super) fn gone(pid: u32) -> bool {
     Path::new("/proc/self").exists() && !Path::new("/proc").join(pid.to_string()).exists()
 }
 

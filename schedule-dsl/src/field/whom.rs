@@ -49,6 +49,8 @@ pub enum Scope {
     Link(Link),
 }
 
+/// The largest number of a node that a drawn one may turn out to be.
+const SINGLE_MAX: u8 = 5;
 /// Nobody.
 const NOBODY: Nodes = Nodes::Set(0);
 
@@ -83,15 +85,17 @@ impl Field for Nodes {
             0 => vec![minority],
             _ => vec![minority, first],
         };
+        // Whom chance struck is likely to be among the first: clusters are small.
+        let single = || (1..=SINGLE_MAX).map(Self::Node);
         match *self {
             Self::Set(set) if set.is_power_of_two() => vec![Self::Node(set.trailing_zeros() as u8 + 1)],
             Self::Set(set) => members(set).map(|node| Self::Set(set & !(1 << (node - 1)))).collect(),
             Self::Majority(from) => from_first(from, Self::Majority(0), Self::Minority(from)),
             Self::Minority(from) => from_first(from, Self::Minority(0), Self::MinorityThird(from)),
             Self::MinorityThird(from) => from_first(from, Self::MinorityThird(0), Self::Node(from.max(1))),
-            Self::Half => vec![Self::Minority(0), Self::Some],
-            Self::Some => vec![Self::One],
-            Self::One => vec![Self::Node(1)],
+            Self::Half => [Self::Minority(0), Self::Some].into_iter().chain(single()).collect(),
+            Self::Some => std::iter::once(Self::One).chain(single()).collect(),
+            Self::One => single().collect(),
             Self::All
             | Self::Node(_)
             | Self::Role(_)
