@@ -227,14 +227,23 @@ fn keys_are_made_anew_and_decisions_go_with_them() {
 #[test]
 fn a_campaign_counts_what_people_know_and_does_not_file_it_again() {
     let place = Place::new();
-    let folder = file(&place, "early.murphy", EARLY);
-    for status in ["open", "expected", "wontfix"] {
-        says(&place.murphy(&format!("triage set {} {status}", key(&folder))), 0, &[]);
-        let ended = place.murphy("fuzz echo+early-ack --until-first --execs 20000 --json");
-        let found = ended.json().into_iter().find(|object| object["event"] == "finding").expect("a finding");
-        assert_eq!(found["new"], false, "{status}: {found}");
-        assert_eq!(place.folders(), [folder.as_str(), "triage.toml"]);
+    let campaign = "fuzz echo+early-ack --until-first --execs 20000 --json";
+    let found = || {
+        let ended = place.murphy(campaign);
+        ended.json().into_iter().find(|object| object["event"] == "finding").expect("a finding")
+    };
+    assert_eq!(found()["new"], true);
+    let folders = place.folders();
+    let folder = place.path(found()["folder"].as_str().expect("a folder"));
+    let key = key(folder.to_str().expect("UTF-8"));
+    for decision in ["open", "expected", "wontfix"] {
+        says(&place.murphy(&format!("triage set {key} {decision}")), 0, &[]);
+        assert_eq!(found()["new"], false, "{decision}");
     }
+    let other = file(&place, "early.murphy", EARLY);
+    says(&place.murphy(&format!("triage merge {key} {}", self::key(&other))), 0, &[]);
+    assert_eq!(found()["new"], false, "merged");
+    assert_eq!(place.folders().len(), folders.len() + 2, "the other one, and the decisions");
 }
 
 /// A repository in which a finding begins to fail at the fourth of six revisions, and the third cannot be built.

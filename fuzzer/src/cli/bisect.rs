@@ -78,7 +78,7 @@ fn git(folder: &Path, arguments: &[&str]) -> Result<String, Failure> {
     if output.status.success() {
         Ok(text(&output.stdout))
     } else {
-        Err(Failure::Git { what: what(), said: text(&output.stderr) })
+        Err(Failure::Git { what: what(), said: format!("{} {}", text(&output.stdout), text(&output.stderr)) })
     }
 }
 
@@ -151,14 +151,16 @@ enum Found {
 
 fn search(bench: &Bench, arguments: &BisectArguments, dir: &Path, command: &str) -> Result<Found, Failure> {
     let tree = bench.tree();
-    for (revision, wanted) in [(&arguments.bad, 1), (&arguments.good, 0)] {
-        git(&tree, &["checkout", "--quiet", "--detach", revision])?;
+    let commit = |revision: &str| git(&bench.repository, &["rev-parse", "--verify", &format!("{revision}^{{commit}}")]);
+    let (bad, good) = (commit(&arguments.bad)?, commit(&arguments.good)?);
+    for (revision, commit, wanted) in [(&arguments.bad, &bad, 1), (&arguments.good, &good, 0)] {
+        git(&tree, &["checkout", "--quiet", "--detach", commit])?;
         let found = judged(dir, command);
         if found != wanted {
             return Err(Failure::Endpoint { revision: revision.clone(), found, wanted });
         }
     }
-    git(&tree, &["bisect", "start", &arguments.bad, &arguments.good])?;
+    git(&tree, &["bisect", "start", &bad, &good])?;
     let myself = env::current_exe().map_err(Failure::file("find", Path::new("this program")))?;
     let (myself, dir) = (myself.to_string_lossy(), dir.to_string_lossy());
     // It ends with an error if all that is left was passed over.
