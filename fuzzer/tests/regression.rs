@@ -10,8 +10,9 @@ use std::{
 use libtest_mimic::{Arguments, Trial};
 use murphy::{
     About, Boot, Completion, Context, File, Input, Node, Register, RegisterOp, StateView, Target, Timer, Workload,
+    entry::{Entry, MARKS, STATES},
     finding::{Finding, Provenance, read_folder},
-    regression::{Fate, examine},
+    regression::{Fate, examine, provisional_key, what},
     schedule::Document,
 };
 
@@ -191,19 +192,25 @@ fn another_violation_than_the_recorded_one_is_told_apart() {
     assert!(matches!(fate, Fate::FailsOtherwise(_)) && fate.violates(), "{fate:?}");
 }
 
+/// What this program is when it runs itself: a user's test, a search, or the side of libFuzzer.
+const ROLE: &str = "MURPHY_TEST_ROLE";
 const AGE: &str = "MURPHY_TEST_AGE";
 const PLACE: &str = "MURPHY_TEST_PLACE";
 
-/// What the test kit says, as the test of a user at this age of the system: its streams, and whether it is content.
-fn kit(place: &Path, age: u8, arguments: &str, strict: bool) -> (String, bool) {
+/// What this program says in another role: its streams, and whether it is content.
+fn myself(role: &str, arguments: &str, environment: &[(&str, &str)]) -> (String, bool) {
     let mut command = Command::new(std::env::current_exe().expect("it runs"));
-    command.env(AGE, age.to_string()).env(PLACE, place).args(arguments.split_whitespace());
-    if strict {
-        command.env("MURPHY_STRICT", "1");
-    }
-    let output = command.output().expect("it starts");
+    let command = command.env(ROLE, role).args(arguments.split_whitespace()).envs(environment.iter().copied());
+    let output = command.env("RUST_BACKTRACE", "0").output().expect("it starts");
     let words = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).expect("text")).concat();
     (words, output.status.success())
+}
+
+/// What the test kit says, as the test of a user at this age of the system.
+fn kit(place: &Path, age: u8, arguments: &str, strict: bool) -> (String, bool) {
+    let (age, place) = (age.to_string(), place.to_string_lossy().into_owned());
+    let strict = if strict { "1" } else { "0" };
+    myself("kit", arguments, &[(AGE, &age), (PLACE, &place), ("MURPHY_STRICT", strict)])
 }
 
 #[track_caller]
@@ -252,23 +259,70 @@ fn bytes_that_are_not_those_of_the_text_fail_a_test() {
     assert_says(&kit(place.path(), FIXED, "crash", false), false, &["is not the bytes of"]);
 }
 
-fn main() -> std::process::ExitCode {
-    if let (Ok(age), Ok(place)) = (std::env::var(AGE), std::env::var(PLACE)) {
-        let place = Path::new(&place);
-        murphy::regress_main(targets(age.parse().expect("a number")), [place.join("crashes"), place.join("seeds")]);
+fn a_search_heeds_the_environment_and_keeps_what_it_finds_out_of_the_source_tree() {
+    let failed = myself("search", "", &[]);
+    let kept = failed.0.lines().find_map(|line| line.strip_prefix("cp -r ")?.strip_suffix(" crashes/"));
+    let kept = Path::new(kept.unwrap_or_else(|| panic!("it does not say how to keep it: {}", failed.0)));
+    assert!(!failed.1 && kept.parent().is_some_and(|folder| folder.ends_with("target/murphy/crashes")), "{kept:?}");
+    let entry = read_folder(kept).expect("a whole folder").expect("without mistakes");
+    assert!(failed.0.contains(&entry.document.to_string()), "{}", failed.0);
+    assert!(matches!(fate(kept, FILED), Fate::Fails(_)));
+
+    let after = |said: &(String, bool)| said.0.lines().find(|line| line.contains("schedules")).map(str::to_string);
+    assert_eq!(after(&myself("search", "", &[("MURPHY_SEED", "0x1")])), after(&failed), "as the code says");
+    assert_ne!(after(&myself("search", "", &[("MURPHY_SEED", "3")])), after(&failed));
+    assert_says(&myself("search", "", &[("MURPHY_EXECS", "0")]), false, &["no operation of any client ever completed"]);
+    assert_says(&myself("search", "", &[("MURPHY_EXECS", "many")]), false, &["MURPHY_EXECS: found `many`, expected"]);
+}
+
+fn the_key_that_libfuzzer_prints_is_the_one_by_which_violations_are_kept() {
+    let (_place, folder) = filed();
+    let Fate::Fails(finding) = fate(&folder, FILED) else { panic!("it fails") };
+    let (key, what) = (provisional_key("relay", &finding.anomaly), what(&finding.anomaly));
+    let line = format!("ASSERTION FAILED: FuzzerHash={key} {what}\n");
+    assert_says(&myself("entry", "", &[]), false, &[&line]);
+    for only in [&key, &what] {
+        assert_says(&myself("entry", "", &[("MURPHY_ONLY_KEY", only)]), false, &[&line]);
     }
-    let tests: [(&str, fn()); 8] = [
-        ("a_finding_outlives_a_harmless_change", a_finding_outlives_a_harmless_change),
-        ("a_fix_is_proved_by_the_same_faults_on_the_same_roles", a_fix_is_proved_by_the_same_faults_on_the_same_roles),
-        ("a_message_that_is_gone_makes_a_finding_stale", a_message_that_is_gone_makes_a_finding_stale),
-        ("a_bug_or_a_target_that_is_gone_makes_a_finding_stale", a_bug_or_a_target_that_is_gone_makes_a_finding_stale),
-        (
-            "another_violation_than_the_recorded_one_is_told_apart",
-            another_violation_than_the_recorded_one_is_told_apart,
-        ),
-        ("the_kit_has_a_test_for_each_finding_and_seed", the_kit_has_a_test_for_each_finding_and_seed),
-        ("the_kit_heeds_what_people_decided", the_kit_heeds_what_people_decided),
-        ("bytes_that_are_not_those_of_the_text_fail_a_test", bytes_that_are_not_those_of_the_text_fail_a_test),
+    assert_says(&myself("entry", "", &[("MURPHY_ONLY_KEY", "abcdef")]), true, &[]);
+}
+
+fn main() -> std::process::ExitCode {
+    let variable = |name: &str| std::env::var(name).expect("whoever gives a role says this");
+    match std::env::var(ROLE).as_deref() {
+        Ok("kit") => {
+            let (age, place) = (variable(AGE).parse().expect("a number"), PathBuf::from(variable(PLACE)));
+            murphy::regress_main(targets(age), [place.join("crashes"), place.join("seeds")]);
+        }
+        Ok("search") => drop(murphy::check(Relay::<FILED>).run()),
+        Ok(_) => {
+            let schedule = Document::parse(SCHEDULE).expect("it is one").schedule;
+            Entry::from_env(&targets(FILED), "relay").run(&schedule, &mut vec![0; MARKS + STATES]);
+        }
+        Err(_) => return the_tests(),
+    }
+    std::process::ExitCode::SUCCESS
+}
+
+/// Names each test by the function that it is.
+macro_rules! tests {
+    ($($name:ident),* $(,)?) => {
+        [$((stringify!($name), $name as fn())),*]
+    };
+}
+
+fn the_tests() -> std::process::ExitCode {
+    let tests = tests![
+        a_finding_outlives_a_harmless_change,
+        a_fix_is_proved_by_the_same_faults_on_the_same_roles,
+        a_message_that_is_gone_makes_a_finding_stale,
+        a_bug_or_a_target_that_is_gone_makes_a_finding_stale,
+        another_violation_than_the_recorded_one_is_told_apart,
+        the_kit_has_a_test_for_each_finding_and_seed,
+        the_kit_heeds_what_people_decided,
+        bytes_that_are_not_those_of_the_text_fail_a_test,
+        a_search_heeds_the_environment_and_keeps_what_it_finds_out_of_the_source_tree,
+        the_key_that_libfuzzer_prints_is_the_one_by_which_violations_are_kept,
     ];
     let trial = |(name, test): (&str, fn())| {
         Trial::test(name, move || {
