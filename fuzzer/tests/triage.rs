@@ -79,6 +79,7 @@ fn a_finding_lives_from_new_to_reopened() {
     let revision = git(&place, &["rev-parse", "HEAD"]);
     let decided = place.text("crashes/triage.toml");
     assert!(decided.contains(&format!("revision = \"{revision}\"")), "{decided}");
+    assert!(decided.starts_with("# What people decided"), "{decided}");
     assert!(decided.contains("https://example.org/7") && decided.contains("thanks"), "{decided}");
     says(&place.murphy("regress"), 0, &[&format!("{test}  ok"), "1 ok"]);
 

@@ -110,11 +110,13 @@ fn tell_seed(targets: &[Box<dyn AnyTarget>], seed: &Seed, json: bool) -> bool {
         .filter(|gave| gave.verdict != "valid")
         .map(|gave| format!("{} on {}", gave.verdict, gave.target))
         .collect();
-    let valid = yields.len() - odd.len();
-    let valid = format!("valid on {valid} target{}", if valid == 1 { "" } else { "s" });
-    let gave =
-        if yields.is_empty() { vec!["no target of this program".to_string()] } else { [vec![valid], odd].concat() };
-    put(&format!("{name}  ok  {}", gave.join(", ")));
+    let valid = match yields.len() - odd.len() {
+        0 if yields.is_empty() => vec!["no target of this program".to_string()],
+        0 => Vec::new(),
+        1 => vec!["valid on 1 target".to_string()],
+        many => vec![format!("valid on {many} targets")],
+    };
+    put(&format!("{name}  ok  {}", [valid, odd].concat().join(", ")));
     false
 }
 

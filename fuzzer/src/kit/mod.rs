@@ -186,6 +186,7 @@ impl Caught {
             Err(error) => format!("(it is not kept: {error})"),
         };
         let (sentence, execs, picture) = (finding.sentence(), provenance.execs, finding.picture(30));
+        let sentence = sentence.trim_end_matches('.');
         format!("{sentence}, after {execs} schedules\n\n{}\n{picture}\n{kept}", finding.text())
     }
 }

@@ -16,13 +16,13 @@ pub(super) fn edit(crashes: &Path, change: impl FnOnce(&mut DocumentMut)) -> Res
     // What cannot be read is told with its place by who reads it.
     Triage::load(crashes)?;
     let path = crashes.join(FILE);
-    let text = match fs::read_to_string(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => TITLE.to_string(),
-        read => read.map_err(|source| TriageError::Read { path: path.clone(), source })?,
+    let (title, text) = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (TITLE, String::new()),
+        read => ("", read.map_err(|source| TriageError::Read { path: path.clone(), source })?),
     };
     let mut document: DocumentMut = text.parse().expect("it was read as TOML just now");
     change(&mut document);
-    let text = document.to_string();
+    let text = format!("{title}{document}");
     Triage::parse(&text, &path)?;
     replace(&path, text.as_bytes())
 }
