@@ -9,6 +9,7 @@ use crate::{
     harness::{Harness, HarnessError},
     regression,
     source::{Reading, SourceError, Syntax},
+    triage,
 };
 
 /// A schedule that people wrote.
@@ -39,7 +40,8 @@ pub fn seeds(folder: &Path) -> io::Result<Vec<Seed>> {
         read => read?,
     };
     let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.retain(|path| path.is_file() && Syntax::of(path).is_some());
+    // A folder may have findings and schedules beside each other, and then there is the file of decisions.
+    paths.retain(|path| path.is_file() && Syntax::of(path).is_some() && !path.ends_with(triage::FILE));
     paths.sort();
     let name = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     Ok(paths.into_iter().map(|path| Seed { name: name(&path), path }).collect())
