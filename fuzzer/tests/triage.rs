@@ -172,7 +172,8 @@ fn what_turns_green_together_is_offered_for_merging() {
 /// The hash by which ClusterFuzz tells bugs apart, for this bug.
 fn fuzzer_hash() -> String {
     let document = Document::parse(EARLY).expect("it is one");
-    let mut harness = Harness::new(&murphy::targets![Echo], "echo+early-ack").expect("it is there");
+    let targets: Vec<_> = murphy::targets![Echo];
+    let mut harness = Harness::new(&targets, "echo+early-ack").expect("it is there");
     let anomaly = harness.run(&document.schedule).verdict.anomaly().expect("it fails").clone();
     provisional_key("echo+early-ack", &anomaly)
 }
@@ -188,7 +189,7 @@ fn what_libfuzzer_left_becomes_findings() {
     let ended = place.murphy(line);
     let [folder] = &place.folders()[..] else { panic!("one bug: {ended:?}") };
     let hash = format!("FuzzerHash={}", fuzzer_hash());
-    says(&ended, 1, &[&format!("artifacts/crash-1  linearizability:"), &hash, &format!(", new: crashes/{folder}")]);
+    says(&ended, 1, &["artifacts/crash-1  linearizability:", &hash, &format!(", new: crashes/{folder}")]);
     says(&ended, 1, &[&format!("known: crashes/{folder}"), "artifacts/slow-unit-3  passes: not filed"]);
     assert_eq!(ended.out.lines().count(), 3, "{ended:?}");
     let fates: Vec<Value> =

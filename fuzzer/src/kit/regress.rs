@@ -47,6 +47,7 @@ pub fn regress<T: Target>(target: T, crashes: &Path) -> usize {
 /// A finding that fails is reported as ignored if `triage.toml` says that it is open, expected, flaky, or stays; with `MURPHY_STRICT=1`,
 /// or `--include-ignored`, or `--ignored`, it fails. One whose schedule does not apply any more is reported as ignored. A schedule that
 /// people wrote has no verdict: it has to run.
+#[allow(clippy::disallowed_methods, reason = "the runner of tests has a thread of its own; all runs stay in this one")]
 pub fn regress_main<P: AsRef<Path>>(targets: Vec<Box<dyn AnyTarget>>, folders: impl IntoIterator<Item = P>) -> ! {
     let arguments = Arguments::from_args();
     let strict = arguments.ignored
