@@ -249,7 +249,7 @@ fn the_kit_heeds_what_people_decided() {
     decide("status = \"guarded\"\nrevision = \"abc123\"");
     assert_says(&kit(place.path(), FILED, "crash", false), false, &["reopened, was fixed at abc123"]);
     let content = kit(place.path(), FIXED, "", false);
-    assert_says(&content, true, &["1 passed; 0 failed; 1 ignored", "seeds ... ignored (there is no such folder)"]);
+    assert_says(&content, true, &["1 passed; 0 failed; 1 ignored", "/seeds", "ignored (there is no such folder)"]);
     decide("status = \"guardd\"");
     assert_says(&kit(place.path(), FIXED, "", false), false, &["triage.toml:2: ", "guardd"]);
 }

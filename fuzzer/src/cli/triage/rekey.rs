@@ -24,7 +24,8 @@ use super::{
 use crate::{
     finding::{Entry, Finding, Provenance},
     harness::Harness,
-    source,
+    regression::seeds,
+    source::{self, Reading},
     triage::Triage,
 };
 
@@ -49,6 +50,8 @@ enum Rekeyed {
     Kept(String),
     Renamed(PathBuf),
     Merged(PathBuf),
+    /// Not the folder itself, but one of its variants.
+    Split(PathBuf),
 }
 
 /// Makes all keys in `crashes` anew.
@@ -58,7 +61,10 @@ pub(super) fn rekey(targets: &[Box<dyn AnyTarget>], crashes: &Path, json: bool) 
     let mut exit = Exit::Clean;
     for folder in source::folders(crashes) {
         match rekey_one(targets, crashes, &folder) {
-            Ok(rekeyed) => tell(&folder, &rekeyed, json),
+            Ok((rekeyed, split)) => {
+                tell(&folder, &rekeyed, json);
+                split.into_iter().for_each(|new| tell(&folder, &Rekeyed::Split(new), json));
+            }
             Err(failure) => {
                 tell(&folder, &Rekeyed::Kept(failure.to_string()), json);
                 exit = Exit::Files;
@@ -68,17 +74,43 @@ pub(super) fn rekey(targets: &[Box<dyn AnyTarget>], crashes: &Path, json: bool) 
     Ok(exit)
 }
 
-fn rekey_one(targets: &[Box<dyn AnyTarget>], crashes: &Path, folder: &Path) -> Result<Rekeyed, Failure> {
+/// Gives one folder the name that it should have. Also the folders of its variants that are findings of their own.
+fn rekey_one(
+    targets: &[Box<dyn AnyTarget>],
+    crashes: &Path,
+    folder: &Path,
+) -> Result<(Rekeyed, Vec<PathBuf>), Failure> {
+    let kept = |why| Ok((Rekeyed::Kept(why), Vec::new()));
     let entry = read(folder)?;
     let mut harness = match Harness::new(targets, &entry.document.target) {
         Ok(harness) => harness,
-        Err(gone) => return Ok(Rekeyed::Kept(gone.to_string())),
+        Err(gone) => return kept(gone.to_string()),
     };
     entry.invariants.iter().for_each(|text| harness.judge_again(text));
     let Some(finding) = Finding::new(&mut harness, &entry.document.schedule) else {
-        return Ok(Rekeyed::Kept("it does not fail any more".to_string()));
+        return kept("it does not fail any more".to_string());
     };
-    let new = crashes.join(finding.folder_name());
+    let split = split(&mut harness, crashes, folder, &finding)?;
+    Ok((rename(&harness, crashes, &entry, &finding)?, split))
+}
+
+/// Files those variants of `finding`, which is in `folder`, that have another key by now.
+fn split(harness: &mut Harness, crashes: &Path, folder: &Path, finding: &Finding) -> Result<Vec<PathBuf>, Failure> {
+    let mut split = Vec::new();
+    let variants = folder.join("variants");
+    for variant in seeds(&variants).map_err(Failure::file("read the folder", &variants))? {
+        let schedule = Reading::default().file(&variant.path)?.document.schedule;
+        let Some(other) = Finding::new(harness, &schedule) else { continue };
+        if other.key() != finding.key() {
+            split.push(other.write_if_smaller(crashes, &provenance(), harness.vocabulary())?);
+            fs::remove_file(&variant.path).map_err(Failure::file("remove", &variant.path))?;
+        }
+    }
+    Ok(split)
+}
+
+fn rename(harness: &Harness, crashes: &Path, entry: &Entry, finding: &Finding) -> Result<Rekeyed, Failure> {
+    let (folder, new) = (&entry.path, crashes.join(finding.folder_name()));
     if source::name(&new) == source::name(folder) {
         return Ok(Rekeyed::Same);
     }
@@ -91,7 +123,7 @@ fn rekey_one(targets: &[Box<dyn AnyTarget>], crashes: &Path, folder: &Path) -> R
     } else {
         fs::rename(folder, &new).map_err(Failure::file("rename", folder))?;
         finding.replace(crashes, &provenance)?;
-        keep_meta(&new, &entry)?;
+        keep_meta(&new, entry)?;
         Rekeyed::Renamed(new)
     };
     move_decision(crashes, &source::key(folder), &finding.key())?;
@@ -137,6 +169,7 @@ fn tell(folder: &Path, rekeyed: &Rekeyed, json: bool) {
         Rekeyed::Kept(why) => ("kept", None, Some(why)),
         Rekeyed::Renamed(new) => ("renamed", Some(source::name(new)), None),
         Rekeyed::Merged(new) => ("merged", Some(source::name(new)), None),
+        Rekeyed::Split(new) => ("split off", Some(source::name(new)), None),
     };
     if json {
         return put(
