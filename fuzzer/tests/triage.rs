@@ -212,7 +212,7 @@ fn keys_are_made_anew_and_decisions_go_with_them() {
     assert_eq!(place.text("crashes/triage.toml"), format!("# mine\n[{}]\nstatus = \"open\"\n", key(&folder)));
     let known = |bytes: &[u8]| {
         let mut meta: Value = serde_json::from_slice(bytes).expect("JSON");
-        meta["found_at"].take()
+        [meta["found_at"].take(), meta["minimizing_runs"].take()]
     };
     assert_eq!(known(&place.read(&format!("crashes/{folder}/meta.json"))), known(&meta));
     says(&place.murphy("triage rekey"), 0, &[&format!("{folder}  same")]);
