@@ -3,7 +3,7 @@
 use murphy_schedule::{Dice, Schedule, bytes::BYTES_MAX, mutate};
 use murphy_sim::AnyTarget;
 
-use crate::{finding::letters, harness::Harness};
+use crate::{harness::Harness, regression};
 
 /// Counters for marks, the first of an entry's counters.
 pub const MARKS: usize = 256;
@@ -13,13 +13,13 @@ pub const STATES: usize = 4096;
 /// What a fuzz target runs.
 pub struct Entry {
     harness: Harness,
-    /// `class:anomaly`; violations of other kinds pass.
+    /// `class:anomaly` or the six letters that stand for it; violations of other kinds pass.
     only: Option<String>,
 }
 
 impl Entry {
-    /// The target that `MURPHY_TARGET` names, or `default`. With `MURPHY_ONLY_KEY=class:anomaly`, other violations pass, so
-    /// that a minimizer of bytes does not slide from one bug to another. From here on, `Debug` spells out schedules in the
+    /// The target that `MURPHY_TARGET` names, or `default`. With `MURPHY_ONLY_KEY=class:anomaly`, or with the six letters after
+    /// `FuzzerHash=`, other violations pass, so that a minimizer of bytes does not slide from one bug to another. From here on, `Debug` spells out schedules in the
     /// words of the target.
     ///
     /// # Panics
@@ -53,13 +53,12 @@ impl Entry {
         for best in &outcome.signals.bests {
             states[slot(best.mark, rung(best.value))] = 1;
         }
-        let Some(anomaly) = outcome.verdict.anomaly() else { return };
-        let what = format!("{}:{}", anomaly.class.name(), anomaly.name);
-        if self.only.as_ref().is_some_and(|only| *only != what) {
+        let Some(anomaly) = outcome.verdict.anomaly().cloned() else { return };
+        let sentence = murphy_checker::explain::explain(&outcome.history, &anomaly).summary;
+        let (what, key) = (regression::what(&anomaly), regression::provisional_key(self.harness.name(), &anomaly));
+        if self.only.as_ref().is_some_and(|only| *only != what && *only != key) {
             return;
         }
-        let sentence = murphy_checker::explain::explain(&outcome.history, anomaly).summary;
-        let key = letters(&format!("v1/{}/{what}", self.harness.name()));
         let document = self.harness.document(schedule);
         eprintln!("ASSERTION FAILED: FuzzerHash={key} {what}");
         eprintln!("{sentence}\n\n{document}");

@@ -29,7 +29,7 @@ use crate::{
 pub use aside::sweep;
 
 /// The version of the key's definition.
-const KEY_VERSION: &str = "v1";
+pub(crate) const KEY_VERSION: &str = "v1";
 /// The file of invariants that were judged beside the target's own.
 const INVARIANTS: &str = "invariants.inv";
 /// The version of this crate, which is that of its checkers.
@@ -475,7 +475,7 @@ fn read_invariants(path: &Path) -> Result<Option<String>, FolderError> {
 
 /// Kinds of effective faults in the order in which they began, with the roles of those they struck, each once, so that the size
 /// of the cluster makes no difference; equal neighbours are one.
-fn skeleton(outcome: &Outcome, roles: &[&str]) -> String {
+pub(crate) fn skeleton(outcome: &Outcome, roles: &[&str]) -> String {
     let mut begun: Vec<_> = outcome.steps.iter().filter(|report| report.effects > 0).collect();
     begun.sort_by_key(|report| report.begun);
     let mut parts: Vec<String> = Vec::new();

@@ -85,12 +85,14 @@ mod kit;
 mod known;
 pub mod minimize;
 mod picture;
+pub mod regression;
 pub mod source;
+pub mod triage;
 
 #[cfg(feature = "cli")]
 pub use cli::cli;
 pub use harness::{BadInvariants, Harness, HarnessError};
-pub use kit::{Check, Report, check, regress};
+pub use kit::{Check, Report, check, regress, regress_main};
 pub use murphy_checker as checker;
 pub use murphy_schedule as schedule;
 pub use murphy_sim::*;

@@ -263,10 +263,14 @@ fn open_folder(path: &Path, reading: &Reading) -> Result<Source, SourceError> {
     Ok(Source { document, entry: Some(entry).filter(|_| reading.set.is_empty()), invariants })
 }
 
+/// The key at the end of the name of a finding's folder.
+pub(crate) fn key(folder: &Path) -> String {
+    name(folder).rsplit('-').next().unwrap_or_default().to_string()
+}
+
 /// The folder in `crashes` whose key begins with `word`.
-fn lookup(word: &str, crashes: &Path) -> Result<PathBuf, SourceError> {
+pub(crate) fn lookup(word: &str, crashes: &Path) -> Result<PathBuf, SourceError> {
     let folders = folders(crashes);
-    let key = |path: &PathBuf| name(path).rsplit('-').next().unwrap_or_default().to_string();
     if word == "latest" {
         let written = |path: &PathBuf| fs::metadata(path).and_then(|meta| meta.modified()).ok();
         if let Some(latest) = folders.iter().max_by_key(|path| (written(path), (*path).clone())) {
@@ -280,7 +284,7 @@ fn lookup(word: &str, crashes: &Path) -> Result<PathBuf, SourceError> {
         [] => Err(SourceError::Unknown {
             found: word.to_string(),
             crashes: crashes.to_path_buf(),
-            known: folders.iter().map(key).collect(),
+            known: folders.iter().map(|path| key(path)).collect(),
         }),
         _ => Err(SourceError::Ambiguous {
             found: word.to_string(),
@@ -289,7 +293,8 @@ fn lookup(word: &str, crashes: &Path) -> Result<PathBuf, SourceError> {
     }
 }
 
-fn name(path: &Path) -> String {
+/// The last part of a path.
+pub(crate) fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 

@@ -7,7 +7,7 @@
 //! Fields are found by their types. Kinds of faults are known by name only where they are about other steps, or where several
 //! fields together say nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     diagnostic::nearest,
@@ -46,23 +46,16 @@ pub struct System<'a> {
 /// Everything that can never strike, in the order of the lines. Without a `system` only what holds of any.
 pub fn lint(document: &Document, system: Option<System<'_>>) -> Vec<Warning> {
     let mut lint = Lint::new(document, system);
-    lint.shape();
-    lint.workload();
-    lint.phases();
-    lint.groups();
-    lint.latencies();
-    for (at, step) in document.schedule.steps.iter().enumerate() {
-        lint.fact(at, step.when);
-        lint.fault(at, &step.fault);
-        lint.length(at, step.lasts);
-        lint.references(at, step);
-        lint.beginning(at, step.when);
-        lint.calm_begins(at, step);
-        lint.again(at, step);
-        lint.shadow(at);
-    }
-    lint.warnings.sort_by_key(|warning| warning.line);
+    lint.everything();
     lint.warnings
+}
+
+/// The names that `document` spells out and `system` does not have, each with its sort: ``kind of message `Promise` ``. A schedule
+/// that was made for a system says more than the system now knows, if there are any.
+pub fn missing_names(document: &Document, system: System<'_>) -> BTreeSet<String> {
+    let mut lint = Lint::new(document, Some(system));
+    lint.everything();
+    lint.missing
 }
 
 /// Where a line of a document stands in the text that it was read from: line and column, from 1. For whoever has the text of a
@@ -84,6 +77,8 @@ struct Lint<'a> {
     /// The earliest moment at which each step can begin, in microseconds; `None`: it never does.
     earliest: Vec<Option<u64>>,
     warnings: Vec<Warning>,
+    /// See [`missing_names`].
+    missing: BTreeSet<String>,
 }
 
 impl<'a> Lint<'a> {
@@ -104,9 +99,30 @@ impl<'a> Lint<'a> {
             owners: owners(&document.schedule.steps),
             earliest: vec![None; document.schedule.steps.len()],
             warnings: Vec::new(),
+            missing: BTreeSet::new(),
         };
         lint.find_earliest();
         lint
+    }
+
+    /// Looks at every line.
+    fn everything(&mut self) {
+        self.shape();
+        self.workload();
+        self.phases();
+        self.groups();
+        self.latencies();
+        for (at, step) in self.steps().iter().enumerate() {
+            self.fact(at, step.when);
+            self.fault(at, &step.fault);
+            self.length(at, step.lasts);
+            self.references(at, step);
+            self.beginning(at, step.when);
+            self.calm_begins(at, step);
+            self.again(at, step);
+            self.shadow(at);
+        }
+        self.warnings.sort_by_key(|warning| warning.line);
     }
 
     fn header(&self) -> &'a Header {
@@ -545,6 +561,9 @@ impl Lint<'_> {
             return;
         }
         let (spelled, target) = (self.spelled(name), &self.document.target);
+        if self.document.names.contains_key(&name) {
+            self.missing.insert(format!("{sort} `{spelled}`"));
+        }
         let Some(means) = names.resolve(name).map(|index| names.spellings()[index].clone()) else {
             let what = format!("{target} has no {sort}s that a schedule can name: `{spelled}` means nothing");
             return self.warn_of(line, what, format!("`murphy targets` lists what {target} has"));

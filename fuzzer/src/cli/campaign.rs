@@ -36,7 +36,8 @@ use crate::{
     harness::Harness,
     known::Known,
     minimize::{self, Minimized, Progress, Trail},
-    source::{Reading, Syntax},
+    regression,
+    source::Reading,
 };
 
 /// The most runs that minimizing one finding takes.
@@ -211,16 +212,9 @@ fn differs(harness: &mut Harness, schedule: &Schedule) -> String {
 /// The schedules that people wrote for this target or for any, from `corpus/seeds`, if there are any.
 pub(super) fn seeds(harness: &Harness) -> Result<Vec<Schedule>, Failure> {
     let folder = Path::new("corpus/seeds");
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
-    let entries = fs::read_dir(folder).map_err(Failure::file("read", folder))?;
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.retain(|path| path.is_file() && Syntax::of(path).is_some());
-    paths.sort();
     let mut seeds = Vec::new();
-    for path in paths {
-        let document = Reading::default().file(&path)?.document;
+    for seed in regression::seeds(folder).map_err(Failure::file("read", folder))? {
+        let document = Reading::default().file(&seed.path)?.document;
         let base = document.target.split('+').next().unwrap_or_default();
         if base == "any" || base == harness.about().name {
             seeds.push(document.schedule);

@@ -279,7 +279,7 @@ pub(super) fn fmt(arguments: &FmtArguments) -> Result<Exit, Failure> {
 
 /// Writes a file aside and renames it, so that a full disk never costs its contents. What is no file, such as a pipe, is
 /// written into.
-fn replace(path: &Path, contents: &[u8]) -> Result<(), Failure> {
+pub(super) fn replace(path: &Path, contents: &[u8]) -> Result<(), Failure> {
     if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
         return fs::write(path, contents).map_err(Failure::file("write", path));
     }

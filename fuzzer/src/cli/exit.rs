@@ -18,6 +18,7 @@ use crate::{
     finding::FolderError,
     harness::{BadInvariants, HarnessError},
     source::{Mistakes, SourceError},
+    triage::TriageError,
 };
 
 /// How the command ends.
@@ -114,6 +115,14 @@ pub(super) enum Failure {
     #[error("no campaign on the corpus folder {} has left a status: found no folder {}", corpus.display(), folder.display())]
     NoCampaign { corpus: PathBuf, folder: PathBuf },
     #[error(transparent)]
+    Triage(#[from] TriageError),
+    #[error("`{what}` failed: {said}")]
+    Git { what: String, said: String },
+    #[error(
+        "the command ends with {found} at {revision}, expected {wanted}: 0 where the finding passes, 1 where it fails"
+    )]
+    Endpoint { revision: String, found: i32, wanted: i32 },
+    #[error(transparent)]
     Link(#[from] LinkError),
     #[error("worker {0} failed: {1}")]
     Worker(usize, String),
@@ -153,6 +162,8 @@ impl Failure {
             ) => Exit::Usage,
             Self::Source(SourceError::Folder(_) | SourceError::Read { .. }) => Exit::Files,
             Self::Folder(FolderError::Invariants(_)) => Exit::Usage,
+            Self::Triage(TriageError::Mistake { .. }) | Self::Endpoint { .. } => Exit::Usage,
+            Self::Triage(TriageError::Read { .. }) | Self::Git { .. } => Exit::Files,
             Self::NoCampaign { .. } => Exit::Files,
             Self::Folder(_) | Self::File { .. } | Self::Exists(_) | Self::Itself(_) => Exit::Files,
             Self::Link(LinkError::Address { .. }) => Exit::Usage,

@@ -1,7 +1,9 @@
 //! The command: arguments, exit codes, and what goes where. Data on standard output, progress on standard error.
 
 mod bench;
+mod bisect;
 mod campaign;
+mod cases;
 mod check;
 mod cmin;
 mod commands;
@@ -12,8 +14,10 @@ mod faults;
 mod lint;
 mod min;
 mod progress;
+mod regress;
 mod schedule;
 mod status;
+mod triage;
 mod workers;
 
 use std::path::PathBuf;
@@ -59,6 +63,15 @@ enum Command {
     /// Make a failing schedule as small as it gets.
     #[command(alias = "tmin")]
     Min(MinArguments),
+    /// Say how the findings stand, and what becomes of them.
+    Triage(triage::TriageArguments),
+    /// Run all findings again, and all seeds: what was fixed has to pass.
+    Regress(regress::RegressArguments),
+    /// Find the revision with which a finding began to fail.
+    Bisect(bisect::BisectArguments),
+    /// Judge one revision, for `git bisect run`.
+    #[command(hide = true)]
+    BisectStep(bisect::StepArguments),
     /// Format files of schedules in place.
     Fmt(FmtArguments),
     /// Say what is wrong with files of schedules, and what in them can never strike.
@@ -644,6 +657,10 @@ pub fn cli(targets: Vec<Box<dyn AnyTarget>>) -> ! {
         Command::Show(show) => commands::show(&targets, show, arguments.json),
         Command::Min(min) => min::min(&targets, min, arguments.json),
         Command::Cmin(cmin) => cmin::cmin(&targets, cmin, arguments.json),
+        Command::Triage(triage) => triage::triage(&targets, triage, arguments.json),
+        Command::Regress(regress) => regress::regress(&targets, regress, arguments.json),
+        Command::Bisect(bisect) => bisect::bisect(bisect, arguments.json),
+        Command::BisectStep(step) => bisect::step(step),
         Command::Fmt(fmt) => commands::fmt(fmt),
         Command::Lint(lint) => lint::lint(&targets, lint, arguments.json),
         Command::Schedule(schedule) => schedule::schedule(&targets, schedule),
@@ -679,16 +696,21 @@ fn judge(harness: &mut Harness, files: &[PathBuf]) -> Result<(), exit::Failure> 
 
 /// How whatever is found now came about, as far as the command knows.
 fn provenance() -> Provenance {
-    let git =
-        std::process::Command::new("git").args(["rev-parse", "HEAD"]).stderr(std::process::Stdio::null()).output();
-    let revision = git.ok().filter(|output| output.status.success());
     Provenance {
         program: program(),
         command: std::env::args().collect::<Vec<_>>().join(" "),
-        revision: revision.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string()),
+        revision: revision(),
         found_at: seconds_since_1970(),
         ..Provenance::default()
     }
+}
+
+/// The revision of the repository in which the command runs, if it is one.
+fn revision() -> Option<String> {
+    let git =
+        std::process::Command::new("git").args(["rev-parse", "HEAD"]).stderr(std::process::Stdio::null()).output();
+    let revision = git.ok().filter(|output| output.status.success());
+    revision.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string())
 }
 
 /// The name under which this program was called.

@@ -1,23 +1,28 @@
-//! Murphy inside `cargo test`: a bounded blind search over a system's schedules, without LibAFL, files or clocks.
+//! Murphy inside `cargo test`, without LibAFL and clocks: a bounded blind search over a system's schedules, and a test for each
+//! finding that was filed.
 //!
 //! ```
 //! murphy::check(murphy::echo::Echo).execs(200).run();
 //! ```
 
-use std::{collections::BTreeSet, path::Path};
+mod keep;
+mod regress;
 
-use murphy_checker::verdict::Verdict;
-use murphy_schedule::{Dice, mutate};
+pub use regress::{regress, regress_main};
+
+use std::collections::BTreeSet;
+
+use murphy_checker::verdict::{Anomaly, Verdict};
+use murphy_schedule::{Dice, Schedule, mutate};
 use murphy_sim::{
     AnyTarget, Shared, Target,
     marks::{self, Site},
 };
 
 use crate::{
-    finding::{self, Entry, Finding},
+    finding::{Finding, Provenance},
     harness::Harness,
-    minimize::minimize,
-    source,
+    minimize::{faults, minimize},
 };
 
 /// The runs that minimizing may take in a test.
@@ -27,34 +32,6 @@ const BUDGET: u64 = 4000;
 pub fn check<T: Target>(target: T) -> Check {
     let target = Box::new(Shared::new(target));
     Check { target, bugs: BTreeSet::new(), seed: 1, execs: 1000, marks: false, invariants: Vec::new() }
-}
-
-/// Runs every finding in the folder `crashes` that was filed for `target`, with the invariants that it was judged by, and returns
-/// how many there are: a test that a bug stays fixed.
-///
-/// # Panics
-/// If a finding still breaks a promise, its folder cannot be read, or there is no folder `crashes`.
-pub fn regress<T: Target>(target: T, crashes: &Path) -> usize {
-    let targets: [Box<dyn AnyTarget>; 1] = [Box::new(Shared::new(target))];
-    let name = targets[0].about().name;
-    assert!(crashes.is_dir(), "{} is no folder", crashes.display());
-    let entries = source::folders(crashes).into_iter().map(|folder| read(&folder));
-    let ours = entries.filter(|entry| entry.document.target.split('+').next() == Some(name));
-    ours.map(|entry| keep(&targets, &entry)).count()
-}
-
-fn read(folder: &Path) -> Entry {
-    let entry = finding::read_folder(folder).unwrap_or_else(|error| panic!("{error}"));
-    entry.unwrap_or_else(|mistakes| panic!("{mistakes}"))
-}
-
-/// Fails if the finding still breaks a promise.
-fn keep(targets: &[Box<dyn AnyTarget>], entry: &Entry) {
-    let mut harness = Harness::new(targets, &entry.document.target).unwrap_or_else(|error| panic!("{error}"));
-    entry.invariants.iter().for_each(|text| harness.judge_again(text));
-    if let Some(finding) = Finding::new(&mut harness, &entry.document.schedule) {
-        panic!("{}: {}\n\n{}", entry.path.display(), finding.sentence(), finding.text());
-    }
 }
 
 /// A bounded search.
@@ -89,13 +66,13 @@ impl Check {
         self
     }
 
-    /// The seed from which schedules are drawn; 1 if not said.
+    /// The seed from which schedules are drawn; 1 if not said. `MURPHY_SEED` in the environment has the last word.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// How many schedules to run; 1,000 if not said.
+    /// How many schedules to run; 1,000 if not said. `MURPHY_EXECS` in the environment has the last word.
     pub fn execs(mut self, execs: u64) -> Self {
         self.execs = execs;
         self
@@ -120,16 +97,22 @@ impl Check {
     /// The minimized finding, and how many schedules it took.
     ///
     /// # Panics
-    /// If the target has no such bug to plant, or is not deterministic, or its [invariants](Self::invariants) have a mistake.
+    /// If the target has no such bug to plant, or is not deterministic, or its [invariants](Self::invariants) have a mistake, or
+    /// `MURPHY_SEED` or `MURPHY_EXECS` is no number.
     pub fn search(&self) -> Result<Report, (Box<Finding>, u64)> {
+        self.hunt().map_err(|caught| (Box::new(caught.finding), caught.provenance.execs))
+    }
+
+    fn hunt(&self) -> Result<Report, Box<Caught>> {
+        let (seed, execs) = (number("MURPHY_SEED", self.seed), number("MURPHY_EXECS", self.execs));
         let mut harness =
             Harness::with_bugs(&*self.target, self.bugs.clone()).unwrap_or_else(|error| panic!("{error}"));
         for text in &self.invariants {
             harness.judge(text).unwrap_or_else(|error| panic!("invariants: {error}"));
         }
-        let (mut dice, mut report) = (Dice::new(self.seed), Report::default());
+        let (mut dice, mut report) = (Dice::new(seed), Report::default());
         let mut hit = vec![false; marks::names().len()];
-        while report.execs < self.execs {
+        while report.execs < execs {
             let schedule = mutate::random(harness.vocabulary(), &mut dice);
             let outcome = harness.run(&schedule);
             report.execs += 1;
@@ -140,10 +123,10 @@ impl Check {
                 *hit |= *hits > 0;
             }
             if let Some(anomaly) = outcome.verdict.anomaly().cloned() {
-                let smallest = minimize(&mut harness, &schedule, &anomaly, BUDGET, &mut |_| true);
-                let finding = Finding::new(&mut harness, &smallest.schedule);
-                let finding = finding.unwrap_or_else(|| panic!("two runs of one schedule differed:\n\n{:?}", schedule));
-                return Err((Box::new(finding), report.execs));
+                let before = (faults(&schedule), outcome.history.operations.len());
+                let provenance =
+                    Provenance { campaign_seed: seed, execs: report.execs, before, ..Provenance::default() };
+                return Err(Box::new(Caught::minimized(&mut harness, schedule, &anomaly, provenance)));
             }
         }
         let sites = marks::sites_in(&harness.about().modules);
@@ -152,17 +135,15 @@ impl Check {
         Ok(report)
     }
 
-    /// Runs schedules, and fails the test with the minimal one if a promise is broken.
+    /// Runs schedules, and fails the test with the minimal one if a promise is broken. That one is also filed in
+    /// `target/murphy/crashes`: whoever copies it into the source tree has a [test](regress_main) of it for ever.
     ///
     /// # Panics
     /// If a schedule breaks a promise, more than one run in a hundred gave no verdict, no operation ever completed, no fault
     /// ever had an effect, or a mark was not hit that is [required](Self::require_marks).
     pub fn run(&self) -> Report {
-        match self.search() {
-            Err((finding, execs)) => {
-                let picture = finding.picture(30);
-                panic!("{}, after {execs} schedules\n\n{}\n{picture}", finding.sentence(), finding.text());
-            }
+        match self.hunt() {
+            Err(caught) => panic!("{}", caught.text()),
             Ok(report) => {
                 assert!(
                     report.unknown * 100 <= report.execs,
@@ -178,4 +159,44 @@ impl Check {
             }
         }
     }
+}
+
+/// A finding of a search, and how it came about.
+struct Caught {
+    finding: Finding,
+    provenance: Provenance,
+}
+
+impl Caught {
+    /// Minimizes a schedule that fails with `anomaly`.
+    fn minimized(harness: &mut Harness, schedule: Schedule, anomaly: &Anomaly, provenance: Provenance) -> Self {
+        let smallest = minimize(harness, &schedule, anomaly, BUDGET, &mut |_| true);
+        let finding = Finding::new(harness, &smallest.schedule);
+        let finding = finding.unwrap_or_else(|| panic!("two runs of one schedule differed:\n\n{schedule:?}"));
+        let (one_minimal, minimizing_runs) = (smallest.one_minimal, smallest.runs);
+        let provenance = Provenance { one_minimal, minimizing_runs, original: Some(schedule), ..provenance };
+        Self { finding, provenance }
+    }
+
+    /// What a test says that caught it: what broke, the schedule, a picture, and how to keep it.
+    fn text(&self) -> String {
+        let Self { finding, provenance } = self;
+        let kept = match keep::keep(finding, provenance) {
+            Ok(folder) => format!("cp -r {} crashes/", folder.display()),
+            Err(error) => format!("(it is not kept: {error})"),
+        };
+        let (sentence, execs, picture) = (finding.sentence(), provenance.execs, finding.picture(30));
+        let sentence = sentence.trim_end_matches('.');
+        format!("{sentence}, after {execs} schedules\n\n{}\n{picture}\n{kept}", finding.text())
+    }
+}
+
+/// The number in a variable of the environment, decimal or 0x…, or `otherwise` if it is not set.
+fn number(variable: &str, otherwise: u64) -> u64 {
+    let Ok(text) = std::env::var(variable) else { return otherwise };
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    parsed.unwrap_or_else(|_| panic!("{variable}: found `{text}`, expected a whole number, decimal or 0x…"))
 }
