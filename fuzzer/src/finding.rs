@@ -17,7 +17,7 @@ use thiserror::Error;
 use crate::{
     harness::{BadInvariants, Harness},
     minimize::HARMLESS,
-    picture,
+    picture::{self, Scene},
 };
 
 /// The version of the key's definition.
@@ -168,15 +168,13 @@ impl Finding {
 
     /// Who sent what to whom up to the violation, in about `rows` rows.
     pub fn picture(&self, rows: usize) -> String {
+        self.scene(rows).ascii()
+    }
+
+    /// What a picture of it shows.
+    pub(crate) fn scene(&self, rows: usize) -> Scene {
         let explanation = explain::explain(&self.outcome.history, &self.anomaly);
-        picture::draw(
-            &self.outcome,
-            self.schedule.header.nodes,
-            &self.kinds_of_traffic,
-            &self.anomaly,
-            &explanation,
-            rows,
-        )
+        Scene::of(&self.outcome, &self.kinds_of_traffic, &self.anomaly, &explanation, rows)
     }
 
     /// Why it is a violation, at length.

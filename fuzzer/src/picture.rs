@@ -1,7 +1,10 @@
-//! A run as text: one column for each node, time running down, arrows for messages.
+//! A run as a picture: one column for each node, time running down, arrows for messages.
 //!
 //! Traffic that goes on all the time (heartbeats) is left out where nothing befell it, so that what remains fits on a screen.
 //! A message that took long has two rows, one where it was sent and one where it arrived.
+
+#[cfg(feature = "cli")]
+mod mermaid;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -95,62 +98,122 @@ enum Row {
     Wide(String),
 }
 
-/// Draws a run up to where it ended, in about `rows` rows: the last ones, and of those before them what explains most.
-pub(crate) fn draw(
-    outcome: &Outcome,
-    nodes: u8,
-    background: &[&str],
-    anomaly: &Anomaly,
-    explanation: &Explanation,
-    rows: usize,
-) -> String {
-    let clients = usize::from(nodes);
-    let flights = Flights::of(outcome, background);
-    let mut lines: Vec<(u64, Row, bool)> = Vec::new();
-    for (index, event) in outcome.trace.iter().enumerate() {
-        let Some(row) = row(outcome, index, &flights, background, clients) else { continue };
-        let (marked, telling) = weigh(event, anomaly, explanation);
-        lines.push((event.time, if marked { mark(row) } else { row }, marked || telling));
-    }
-    lines.push((outcome.time, Row::Wide(format!("✗ {}", explanation.summary)), true));
-    let width = lines.iter().map(|(_, row, _)| needed(row)).fold(COLUMN, usize::max);
-    let mut text = " ".repeat(TIMES - 4) + "ms  ";
-    for node in 1..=nodes {
-        let _ = write!(text, "{:<width$}", format!("n{node}"));
-    }
-    text.push_str("clients\n");
-    let mut left_out = 0;
-    for (keep, (time, row, _)) in choose(&lines, rows).into_iter().zip(&lines) {
-        if !keep {
-            left_out += 1;
-            continue;
+/// What a picture shows at one moment.
+struct Moment {
+    /// In nanoseconds.
+    time: u64,
+    /// Which event of the trace; `None`: the verdict.
+    event: Option<usize>,
+    row: Row,
+    /// It explains more than others do.
+    telling: bool,
+}
+
+/// What a picture shows, before it is drawn in one form or another: a run up to where it ended.
+pub(crate) struct Scene {
+    nodes: NodeId,
+    /// What is shown, and in between how much is left out.
+    parts: Vec<Part>,
+    /// What is left out everywhere.
+    background: Vec<&'static str>,
+}
+
+enum Part {
+    Shown(Moment),
+    /// So many rows.
+    LeftOut(usize),
+}
+
+impl Scene {
+    /// About `rows` rows of a run: the last ones, and of those before them what explains most.
+    pub(crate) fn of(
+        outcome: &Outcome,
+        background: &[&'static str],
+        anomaly: &Anomaly,
+        explanation: &Explanation,
+        rows: usize,
+    ) -> Self {
+        let nodes = outcome.trace.iter().filter_map(|event| event.node).max().unwrap_or(0);
+        let clients = usize::from(nodes);
+        let flights = Flights::of(outcome, background);
+        let mut moments: Vec<Moment> = Vec::new();
+        for (index, event) in outcome.trace.iter().enumerate() {
+            let Some(row) = row(outcome, index, &flights, background, clients) else { continue };
+            let (marked, telling) = weigh(event, anomaly, explanation);
+            let row = if marked { mark(row) } else { row };
+            moments.push(Moment { time: event.time, event: Some(index), row, telling: marked || telling });
         }
-        gap(&mut text, std::mem::take(&mut left_out));
-        let line = format!("{:>10.3}  {}", *time as f64 / 1e6, render(row, width));
-        let _ = writeln!(text, "{}", line.trim_end());
+        let verdict = Row::Wide(format!("✗ {}", explanation.summary));
+        moments.push(Moment { time: outcome.time, event: None, row: verdict, telling: true });
+        Self { nodes, parts: with_gaps(moments, rows), background: background.to_vec() }
     }
-    if !background.is_empty() {
-        let (pad, kinds) = (" ".repeat(TIMES), background.join(" and "));
-        let _ = writeln!(text, "{pad}(without {kinds} where they arrived in time)");
+
+    /// The events that are shown, in order.
+    pub(crate) fn events(&self) -> impl Iterator<Item = usize> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Shown(moment) => moment.event,
+            Part::LeftOut(_) => None,
+        })
     }
-    text
+
+    /// One column for each node, time running down, arrows for messages.
+    pub(crate) fn ascii(&self) -> String {
+        let rows = self.parts.iter().filter_map(|part| match part {
+            Part::Shown(moment) => Some(needed(&moment.row)),
+            Part::LeftOut(_) => None,
+        });
+        let width = rows.fold(COLUMN, usize::max);
+        let mut text = " ".repeat(TIMES - 4) + "ms  ";
+        for node in 1..=self.nodes {
+            let _ = write!(text, "{:<width$}", format!("n{node}"));
+        }
+        text.push_str("clients\n");
+        for part in &self.parts {
+            let line = match part {
+                Part::LeftOut(rows) => format!("{:>10}  ({})", "⋮", left_out(*rows)),
+                Part::Shown(Moment { time, row, .. }) => {
+                    format!("{:>10.3}  {}", *time as f64 / 1e6, render(row, width))
+                }
+            };
+            let _ = writeln!(text, "{}", line.trim_end());
+        }
+        if !self.background.is_empty() {
+            let _ = writeln!(text, "{}({})", " ".repeat(TIMES), self.footnote());
+        }
+        text
+    }
+
+    fn footnote(&self) -> String {
+        format!("without {} where they arrived in time", self.background.join(" and "))
+    }
 }
 
-fn gap(text: &mut String, rows: usize) {
-    if rows > 0 {
-        let _ = writeln!(text, "{:>10}  ({rows} row{} left out)", "⋮", if rows == 1 { "" } else { "s" });
-    }
+fn left_out(rows: usize) -> String {
+    format!("{rows} row{} left out", if rows == 1 { "" } else { "s" })
 }
 
-/// Which lines to show: the last ones, and for up to a third of the room what tells most of those before.
-fn choose(lines: &[(u64, Row, bool)], rows: usize) -> Vec<bool> {
-    let mut keep = vec![true; lines.len()];
-    if lines.len() <= rows {
+/// The moments that are chosen, and gaps for the others.
+fn with_gaps(moments: Vec<Moment>, rows: usize) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for (keep, moment) in choose(&moments, rows).into_iter().zip(moments) {
+        match parts.last_mut() {
+            _ if keep => parts.push(Part::Shown(moment)),
+            Some(Part::LeftOut(rows)) => *rows += 1,
+            _ => parts.push(Part::LeftOut(1)),
+        }
+    }
+    parts
+}
+
+/// Which moments to show: the last ones, and for up to a third of the room what tells most of those before.
+fn choose(moments: &[Moment], rows: usize) -> Vec<bool> {
+    let mut keep = vec![true; moments.len()];
+    if moments.len() <= rows {
         return keep;
     }
-    let telling: Vec<usize> = (0..lines.len() - rows).filter(|at| lines[*at].2).collect();
+    let telling: Vec<usize> = (0..moments.len() - rows).filter(|at| moments[*at].telling).collect();
     let telling = &telling[telling.len().saturating_sub(rows / 3)..];
-    let last = lines.len() - (rows - telling.len());
+    let last = moments.len() - (rows - telling.len());
     keep[..last].iter_mut().enumerate().for_each(|(at, keep)| *keep = telling.contains(&at));
     keep
 }

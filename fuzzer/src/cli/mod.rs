@@ -8,10 +8,13 @@ mod commands;
 mod divergence;
 mod doctor;
 mod exit;
+mod explain;
 mod faults;
 mod lint;
 mod progress;
+mod replay;
 mod schedule;
+mod show;
 mod status;
 mod workers;
 
@@ -55,6 +58,8 @@ enum Command {
     Replay(ReplayArguments),
     /// Show a finding: what broke, the schedule, who sent what to whom, and why it is wrong.
     Show(ShowArguments),
+    /// Explain a finding: what was promised, what happened, what each step did.
+    Explain(ExplainArguments),
     /// Make a failing schedule as small as it gets.
     #[command(alias = "tmin")]
     Min(MinArguments),
@@ -269,13 +274,44 @@ fn node(text: &str) -> Result<u16, &'static str> {
     number.ok_or("expected a node from n1 to n16")
 }
 
+/// How a finding is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum View {
+    /// Verdict, schedule, picture, explanation.
+    #[default]
+    Text,
+    /// The schedule alone.
+    Dsl,
+    /// The picture alone.
+    Ascii,
+    /// The picture as a sequence diagram of Mermaid.
+    Mermaid,
+    /// An object; the same as `--json`.
+    Json,
+}
+
 #[derive(Clone, Debug, Args)]
 struct ShowArguments {
     /// A folder, a key or its beginning, `latest`, a file of text or bytes, or `-`.
     schedule: String,
+    /// What to show.
+    #[arg(long = "as", value_enum, value_name = "VIEW", default_value_t)]
+    view: View,
     /// How many rows of the picture.
     #[arg(long, default_value_t = 60)]
     rows: usize,
+    #[command(flatten)]
+    place: Where,
+}
+
+#[derive(Clone, Debug, Args)]
+struct ExplainArguments {
+    /// A folder, a key or its beginning, `latest`, a file of text or bytes, or `-`.
+    schedule: String,
+    /// Say as well how often it still fails without each step, with it earlier, later or elsewhere, and if everything after a moment
+    /// is drawn anew.
+    #[arg(long)]
+    neighbours: bool,
     #[command(flatten)]
     place: Where,
 }
@@ -639,8 +675,9 @@ pub fn cli(targets: Vec<Box<dyn AnyTarget>>) -> ! {
     let done = match &arguments.command {
         Command::Fuzz(fuzz) => campaign::fuzz(&targets, fuzz, arguments.json || fuzz.monitor == Monitor::Json),
         Command::Status(status) => status::status(status, arguments.json),
-        Command::Replay(replay) => commands::replay(&targets, replay, arguments.json),
-        Command::Show(show) => commands::show(&targets, show, arguments.json),
+        Command::Replay(replay) => replay::replay(&targets, replay, arguments.json),
+        Command::Show(show) => show::show(&targets, show, arguments.json),
+        Command::Explain(explain) => explain::explain(&targets, explain, arguments.json),
         Command::Min(min) => commands::min(&targets, min, arguments.json),
         Command::Cmin(cmin) => cmin::cmin(&targets, cmin, arguments.json),
         Command::Fmt(fmt) => commands::fmt(fmt),
