@@ -17,7 +17,7 @@ use thiserror::Error;
 use crate::{
     harness::{BadInvariants, Harness},
     minimize::HARMLESS,
-    picture::{self, Scene},
+    picture::{self, Scene, Selection},
 };
 
 /// The version of the key's definition.
@@ -324,7 +324,7 @@ impl Finding {
             ("original/input.bin", original),
             ("history.edn", write::to_edn(&self.outcome.history).into_bytes()),
             ("history.jsonl", write::to_json_lines(&self.outcome.history).into_bytes()),
-            ("trace.jsonl", picture::trace_lines(&self.outcome, None).into_bytes()),
+            ("trace.jsonl", picture::trace_lines(&self.outcome, &Selection::ALL).into_bytes()),
         ];
         for (name, contents) in again.into_iter().filter(|(_, contents)| !contents.is_empty()) {
             if let Err(error) = put(name, &contents) {

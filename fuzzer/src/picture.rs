@@ -3,6 +3,7 @@
 //! Traffic that goes on all the time (heartbeats) is left out where nothing befell it, so that what remains fits on a screen.
 //! A message that took long has two rows, one where it was sent and one where it arrived.
 
+mod listing;
 #[cfg(feature = "cli")]
 mod mermaid;
 
@@ -17,7 +18,10 @@ use murphy_checker::{
     verdict::{Anomaly, Evidence, slug},
 };
 use murphy_sim::{Chance, Outcome, TraceEvent, What};
-use serde_json::json;
+
+#[cfg(feature = "cli")]
+pub(crate) use self::listing::{Detail, verbose, words};
+pub(crate) use self::listing::{Selection, trace_lines};
 
 /// Least width of a node's column.
 const COLUMN: usize = 22;
@@ -352,84 +356,4 @@ fn arrow(from: usize, to: usize, label: &str, late: bool, width: usize) -> Strin
     let dash = if late { "┄" } else { "─" };
     let line = format!("{}{label}{}", dash.repeat(head), dash.repeat(tail));
     if from < to { format!("{pad}●{line}▶") } else { format!("{pad}◀{line}●") }
-}
-
-/// One event in words.
-pub(crate) fn words(outcome: &Outcome, event: &TraceEvent) -> String {
-    match &event.what {
-        What::Start(0) => "starts".to_string(),
-        What::Start(times) => format!("starts again (start {})", times + 1),
-        What::Crash => "crashes".to_string(),
-        What::Stop => "is asked to stop".to_string(),
-        What::Exit => "exits".to_string(),
-        What::Admin => "is asked by the operator for a change".to_string(),
-        What::FailStop(message) => format!("stops itself: {message}"),
-        What::Void(why) => format!("void: {why}"),
-        What::Pause => "is paused".to_string(),
-        What::Resume => "goes on".to_string(),
-        What::Clock(by) => format!("its wall clock is moved by {}", signed(*by)),
-        What::Send { to, text, arrives: Some(at), .. } => {
-            format!("→ n{to}  {text}  (arrives {:.3} ms)", *at as f64 / 1e6)
-        }
-        What::Send { to, text, arrives: None, .. } => format!("→ n{to}  {text}  (lost)"),
-        What::Deliver { from, text, .. } => format!("← n{from}  {text}"),
-        What::Lost { from, kind } => format!("← n{from}  {kind} reaches nobody"),
-        What::Timer(timer) => format!("timer {timer}"),
-        What::Link { peer, up: true } => format!("session with n{peer} is made again"),
-        What::Link { peer, up: false } => format!("session with n{peer} broke"),
-        What::Role(role) => format!("becomes {role}"),
-        What::Write(file) => format!("writes {file}"),
-        What::Sync(file) => format!("syncs {file}"),
-        What::Refused { file, error } => format!("its disk refuses, about {file}: {error}"),
-        What::OutOfMemory { wanted, left } => format!("gets no memory: {wanted} bytes are wanted and {left} are left"),
-        What::Agree { what, key, value } => format!("reports {what} {key}: {value:016x}"),
-        What::Log(line) => line.clone(),
-        What::Event { name, value } => format!("{name}: {value}"),
-        What::Branch(step) => format!("takes a rare branch, by: {step}"),
-        What::Telemetry { level, target, within, message, fields } => {
-            let within = if within.is_empty() { String::new() } else { format!("{within}: ") };
-            let line = format!("{level} {target}: {within}{message} {fields}");
-            line.trim_end().to_string()
-        }
-        What::Span { name, fields, opens } => {
-            let line = format!("span {} {name} {fields}", if *opens { "begins:" } else { "ends:" });
-            line.trim_end().to_string()
-        }
-        What::Ask(op) => client(outcome, *op, "asks a node"),
-        What::Reply(op) => format!("answers: {}", client(outcome, *op, "asks")),
-        What::Answer(op) => client(outcome, *op, "gets an answer"),
-        What::Invoke(op) => client(outcome, *op, "asks"),
-        What::Request(op) => format!("gets a request: {}", client(outcome, *op, "asks")),
-        What::Complete(op) => client(outcome, *op, "hears"),
-        What::Begin(step) => format!("step begins: {step}"),
-        What::End(step) => format!("step ends: {step}"),
-        What::Heal => "everything is healed".to_string(),
-        What::Settle => "last reads".to_string(),
-    }
-}
-
-/// Every event, or those of one node, as a line of `replay -v`: time, node, what.
-#[cfg(feature = "cli")]
-pub(crate) fn verbose(outcome: &Outcome, only: Option<NodeId>) -> String {
-    let mut text = String::new();
-    for event in outcome.trace.iter().filter(|event| only.is_none() || event.node == only) {
-        let node = event.node.map_or_else(|| "--".to_string(), |node: NodeId| format!("n{node}"));
-        let _ = writeln!(text, "{:>12.6} ms  {node:<3} {}", event.time as f64 / 1e6, words(outcome, event));
-    }
-    text
-}
-
-/// Every event, or those of one node, as JSON, a line each. `clock` counts the events of each node that came before.
-pub(crate) fn trace_lines(outcome: &Outcome, only: Option<NodeId>) -> String {
-    let mut text = String::new();
-    let clocks = outcome.vector_clocks().events;
-    let events = outcome.trace.iter().zip(clocks).enumerate();
-    for (index, (event, clock)) in events.filter(|(_, (event, _))| only.is_none() || event.node == only) {
-        let line = json!({
-            "schema": "murphy/event/1", "index": index, "time_ns": event.time, "node": event.node, "event": words(outcome, event),
-            "message": event.message, "clock": clock,
-        });
-        let _ = writeln!(text, "{line}");
-    }
-    text
 }

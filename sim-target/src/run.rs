@@ -89,6 +89,9 @@ pub trait Run {
     /// ascending order. Fewer than asked for, if the run was over before; none at all, if the target's nodes do not
     /// [`fork`](Node::fork).
     fn run_keeping(&mut self, schedule: &Schedule, options: Options, events: &[u64]) -> Vec<Snapshot>;
+    /// Runs `schedule` as [`run`](Self::run) does, and calls `before` before each event with what the trace has so far.
+    fn run_watched(&mut self, schedule: &Schedule, options: Options, before: &mut dyn FnMut(&[TraceEvent]))
+    -> &Outcome;
     /// Runs `schedule` from a snapshot on. The outcome is the same as if it had run from its start.
     ///
     /// # Errors
@@ -296,6 +299,24 @@ impl<T: Target> Run for Runner<T> {
         over = over || world.play(options.events_max, &mut outcome.events);
         world.finish(over, outcome);
         kept
+    }
+
+    fn run_watched(
+        &mut self,
+        schedule: &Schedule,
+        options: Options,
+        before: &mut dyn FnMut(&[TraceEvent]),
+    ) -> &Outcome {
+        let (mut world, outcome) = self.world(&schedule.header);
+        world.begin(schedule, options);
+        outcome.events = 0;
+        let mut over = false;
+        while !over && outcome.events < options.events_max {
+            before(world.core.trace.as_deref().unwrap_or_default());
+            over = world.play(outcome.events + 1, &mut outcome.events);
+        }
+        world.finish(over, outcome);
+        &self.outcome
     }
 
     fn resume(&mut self, snapshot: &Snapshot, schedule: &Schedule, options: Options) -> Result<&Outcome, Refused> {

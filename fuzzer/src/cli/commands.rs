@@ -5,7 +5,7 @@ use std::{fs, io::Read as _, path::Path};
 use murphy_checker::verdict::Verdict;
 use murphy_schedule::{Comments, Document, Schedule, Vocabulary};
 use murphy_sim::{
-    AnyTarget,
+    AnyTarget, Outcome,
     marks::{Site, sites_in},
 };
 use serde_json::{Value, json};
@@ -48,6 +48,20 @@ pub(super) fn verdict_word(verdict: &Verdict) -> &'static str {
         Verdict::Valid => "valid",
         Verdict::Invalid(_) => "invalid",
         Verdict::Unknown(_) => "unknown",
+    }
+}
+
+/// A verdict in a sentence.
+pub(super) fn verdict_text(harness: &Harness, outcome: &Outcome) -> String {
+    match &outcome.verdict {
+        Verdict::Invalid(anomaly) => {
+            let sentence = murphy_checker::explain::explain(&outcome.history, anomaly).summary;
+            format!("{} / {}: {sentence}", anomaly.class.name(), anomaly.name)
+        }
+        Verdict::Valid => {
+            format!("no violation of {} in {} operations", harness.name(), outcome.history.operations.len())
+        }
+        Verdict::Unknown(budget) => format!("no verdict: {}", budget.reason()),
     }
 }
 

@@ -70,6 +70,10 @@ pub(super) enum Failure {
     File { action: &'static str, path: PathBuf, source: io::Error },
     #[error("{} {}", path.display(), what)]
     WrongForm { path: PathBuf, what: &'static str },
+    #[error("event {number} does not happen: the run has events 1 to {events}")]
+    NoEvent { number: usize, events: usize },
+    #[error("no step of the schedule is `{found}`, expected a number from 1 to {steps} or a label")]
+    NoStep { found: String, steps: usize },
     #[error("the schedule does not name its target: say `--target NAME`")]
     NoTarget,
     #[error("{} is there already: `--force` writes over it", .0.display())]
@@ -129,6 +133,7 @@ impl Failure {
     /// How grave it is.
     pub(super) fn exit(&self) -> Exit {
         match self {
+            Self::NoEvent { .. } | Self::NoStep { .. } => Exit::Usage,
             Self::Harness(_) | Self::NoTarget | Self::WhichTarget(_) | Self::WrongForm { .. } => Exit::Usage,
             Self::Nemesis(_) | Self::UnknownFault { .. } | Self::UnknownBug { .. } => Exit::Usage,
             Self::Invariant(_) | Self::NotForHistories { .. } => Exit::Usage,

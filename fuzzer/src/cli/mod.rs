@@ -5,6 +5,7 @@ mod campaign;
 mod check;
 mod cmin;
 mod commands;
+mod diff;
 mod divergence;
 mod doctor;
 mod exit;
@@ -21,7 +22,7 @@ mod workers;
 use std::path::PathBuf;
 
 use clap::{
-    Args, Parser, Subcommand, ValueEnum,
+    ArgAction, Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use murphy_checker::family::Family;
@@ -60,6 +61,8 @@ enum Command {
     Show(ShowArguments),
     /// Explain a finding: what was promised, what happened, what each step did.
     Explain(ExplainArguments),
+    /// Say where two runs part: of two schedules, or of one with and without a step.
+    Diff(DiffArguments),
     /// Make a failing schedule as small as it gets.
     #[command(alias = "tmin")]
     Min(MinArguments),
@@ -258,12 +261,25 @@ struct ReplayArguments {
     /// How many times.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     times: u32,
-    /// Print every event with its virtual time and node, and what the target said through `tracing`.
-    #[arg(short, long)]
-    verbose: bool,
+    /// Print what happened with number, virtual time and node: messages, operations and faults; twice: timers and disks as well; three
+    /// times: also what nodes said, through `tracing` and otherwise.
+    #[arg(short, long, action = ArgAction::Count)]
+    verbose: u8,
     /// Print the events of this node alone: its log. `n2` or `2`.
     #[arg(long, value_name = "NODE", value_parser = node)]
     node: Option<u16>,
+    /// Print the events up to this moment of virtual time, like `120ms`.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until: Option<std::time::Duration>,
+    /// Write the events to a file, JSON lines: all of them, or those of `--node` and `--until`.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Write over a file that is there.
+    #[arg(long, requires = "trace")]
+    force: bool,
+    /// Stop the process before the event of this number, for a debugger; `-v` prints the numbers.
+    #[arg(long, value_name = "EVENT")]
+    break_at: Option<usize>,
     #[command(flatten)]
     place: Where,
 }
@@ -312,6 +328,23 @@ struct ExplainArguments {
     /// is drawn anew.
     #[arg(long)]
     neighbours: bool,
+    #[command(flatten)]
+    place: Where,
+}
+
+#[derive(Clone, Debug, Args)]
+struct DiffArguments {
+    /// A folder, a key or its beginning, `latest`, a file of text or bytes, or `-`.
+    first: String,
+    /// Another one.
+    #[arg(required_unless_present = "without")]
+    second: Option<String>,
+    /// Compare the first with itself without this step: its number, counted from 1, or its label.
+    #[arg(long, value_name = "STEP", conflicts_with = "second")]
+    without: Option<String>,
+    /// How many events to show before the first that differs, and from it on.
+    #[arg(long, default_value_t = 10)]
+    rows: usize,
     #[command(flatten)]
     place: Where,
 }
@@ -678,6 +711,7 @@ pub fn cli(targets: Vec<Box<dyn AnyTarget>>) -> ! {
         Command::Replay(replay) => replay::replay(&targets, replay, arguments.json),
         Command::Show(show) => show::show(&targets, show, arguments.json),
         Command::Explain(explain) => explain::explain(&targets, explain, arguments.json),
+        Command::Diff(diff) => diff::diff(&targets, diff, arguments.json),
         Command::Min(min) => commands::min(&targets, min, arguments.json),
         Command::Cmin(cmin) => cmin::cmin(&targets, cmin, arguments.json),
         Command::Fmt(fmt) => commands::fmt(fmt),

@@ -1,33 +1,35 @@
 //! `murphy replay`: a schedule once more, and what happened in it.
 
+mod breakpoint;
+
 use std::collections::BTreeMap;
 
 use murphy_checker::verdict::{Class, Verdict};
 use murphy_schedule::{Document, Header, Schedule, Step, Vocabulary};
-use murphy_sim::{AnyTarget, TraceEvent, What};
+use murphy_sim::{AnyTarget, Outcome, TraceEvent, What};
 use serde_json::{Value, json};
 
 use super::{
-    ReplayArguments,
-    commands::{open, step_text, verdict_word},
+    Output, ReplayArguments,
+    commands::{deliver, open, step_text, verdict_text, verdict_word},
     exit::{Exit, Failure, put, say},
 };
-use crate::{harness::Harness, picture, source::Source};
+use crate::{
+    harness::Harness,
+    picture::{Detail, Selection, trace_lines, verbose},
+    source::Source,
+};
 
 /// Runs a schedule again.
 pub(super) fn replay(targets: &[Box<dyn AnyTarget>], arguments: &ReplayArguments, json: bool) -> Result<Exit, Failure> {
     let (source, mut harness) = open(targets, &arguments.schedule, &arguments.place)?;
     let schedule = &source.document.schedule;
-    let mut outcome = harness.trace(schedule);
-    if arguments.verbose || arguments.node.is_some() {
-        label(&mut outcome.trace, &source.document, harness.vocabulary());
-        let lines = if json {
-            picture::trace_lines(&outcome, arguments.node)
-        } else {
-            picture::verbose(&outcome, arguments.node)
-        };
-        put(lines.trim_end());
-    }
+    let mut outcome = match arguments.break_at {
+        Some(number) => breakpoint::stop_before(&mut harness, schedule, number)?,
+        None => harness.trace(schedule),
+    };
+    label(&mut outcome.trace, &source.document, harness.vocabulary());
+    list(&outcome, arguments, json)?;
     let mut replayed = Replayed::new(&source, &outcome);
     for _ in 0..arguments.times {
         let again = harness.run(schedule);
@@ -46,8 +48,30 @@ pub(super) fn replay(targets: &[Box<dyn AnyTarget>], arguments: &ReplayArguments
     Ok(exit)
 }
 
+/// Prints and writes the events that were asked for. Whoever asks for those of a node or a time and says no more gets all of them.
+fn list(outcome: &Outcome, arguments: &ReplayArguments, json: bool) -> Result<(), Failure> {
+    let until = arguments.until.map_or(u64::MAX, |until| u64::try_from(until.as_nanos()).unwrap_or(u64::MAX));
+    let all = Selection { node: arguments.node, until, ..Selection::ALL };
+    if let Some(path) = &arguments.trace {
+        let output = Output { output: Some(path.clone()), force: arguments.force };
+        deliver(&output, None, trace_lines(outcome, &all).as_bytes())?;
+    }
+    let detail = match arguments.verbose {
+        0 if all.node.is_none() && arguments.until.is_none() => return Ok(()),
+        1 => Detail::Messages,
+        2 => Detail::Timers,
+        _ => Detail::Everything,
+    };
+    let selection = Selection { detail, ..all };
+    let lines = if json { trace_lines(outcome, &selection) } else { verbose(outcome, &selection) };
+    if !lines.is_empty() {
+        put(lines.trim_end());
+    }
+    Ok(())
+}
+
 /// Gives the steps of a trace, which knows them by their numbers, the labels that they have in the document.
-fn label(trace: &mut [TraceEvent], document: &Document, vocabulary: &Vocabulary) {
+pub(super) fn label(trace: &mut [TraceEvent], document: &Document, vocabulary: &Vocabulary) {
     let mut known = document.clone();
     known.names.extend(vocabulary.spellings());
     let alone = |step: &Step| Schedule { header: Header::default(), steps: vec![*step] };
@@ -74,7 +98,7 @@ struct Replayed {
 }
 
 impl Replayed {
-    fn new(source: &Source, outcome: &murphy_sim::Outcome) -> Self {
+    fn new(source: &Source, outcome: &Outcome) -> Self {
         let meta = source.entry.as_ref().and_then(|entry| entry.meta.as_ref());
         let recorded = meta.and_then(|meta| meta["trace_hash"].as_str()).map(str::to_string);
         let fired: Vec<&str> =
@@ -100,11 +124,11 @@ impl Replayed {
         }
     }
 
-    fn as_recorded(&self, outcome: &murphy_sim::Outcome) -> Option<bool> {
+    fn as_recorded(&self, outcome: &Outcome) -> Option<bool> {
         self.recorded.as_ref().map(|recorded| *recorded == format!("{:016x}", outcome.trace_hash))
     }
 
-    fn object(&self, source: &Source, harness: &Harness, outcome: &murphy_sim::Outcome, times: u32) -> Value {
+    fn object(&self, source: &Source, harness: &Harness, outcome: &Outcome, times: u32) -> Value {
         let anomaly = outcome.verdict.anomaly();
         json!({
             "schema": "murphy/replay/1", "target": harness.name(), "verdict": verdict_word(&outcome.verdict), "times": times, "reproduced": self.failed,
@@ -115,18 +139,9 @@ impl Replayed {
         })
     }
 
-    fn tell(&self, harness: &Harness, schedule: &Schedule, outcome: &murphy_sim::Outcome, times: u32) {
+    fn tell(&self, harness: &Harness, schedule: &Schedule, outcome: &Outcome, times: u32) {
         let hash = outcome.trace_hash;
-        put(&match &outcome.verdict {
-            Verdict::Invalid(anomaly) => {
-                let sentence = murphy_checker::explain::explain(&outcome.history, anomaly).summary;
-                format!("{} / {}: {sentence}", anomaly.class.name(), anomaly.name)
-            }
-            Verdict::Valid => {
-                format!("no violation of {} in {} operations", harness.name(), outcome.history.operations.len())
-            }
-            Verdict::Unknown(budget) => format!("no verdict: {}", budget.reason()),
-        });
+        put(&verdict_text(harness, outcome));
         if self.same {
             let violated = outcome.verdict.anomaly().is_some();
             let times = if violated { format!("reproduced {}/{times}, ", self.failed) } else { String::new() };
