@@ -24,6 +24,10 @@ use crate::{
 const KEY_VERSION: &str = "v1";
 /// The file of invariants that were judged beside the target's own.
 const INVARIANTS: &str = "invariants.inv";
+/// The files of a folder that are meant to be kept under version control; the others can be made again.
+#[cfg(feature = "cli")]
+pub(crate) const COMMITTED: [&str; 7] =
+    ["README.md", "schedule.murphy", "input.bin", INVARIANTS, "meta.json", "verdict.json", "explain.txt"];
 /// The version of this crate, which is that of its checkers.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 

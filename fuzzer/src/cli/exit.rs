@@ -72,6 +72,10 @@ pub(super) enum Failure {
     WrongForm { path: PathBuf, what: &'static str },
     #[error("event {number} does not happen: the run has events 1 to {events}")]
     NoEvent { number: usize, events: usize },
+    #[error("`{0}` is no folder of a finding, expected one: there are no files to pack")]
+    NoFolder(String),
+    #[error("cannot make an archive: {0}")]
+    Archive(#[from] zip::result::ZipError),
     #[error("no step of the schedule is `{found}`, expected a number from 1 to {steps} or a label")]
     NoStep { found: String, steps: usize },
     #[error("the schedule does not name its target: say `--target NAME`")]
@@ -133,7 +137,8 @@ impl Failure {
     /// How grave it is.
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::NoEvent { .. } | Self::NoStep { .. } => Exit::Usage,
+            Self::NoEvent { .. } | Self::NoStep { .. } | Self::NoFolder(_) => Exit::Usage,
+            Self::Archive(_) => Exit::Files,
             Self::Harness(_) | Self::NoTarget | Self::WhichTarget(_) | Self::WrongForm { .. } => Exit::Usage,
             Self::Nemesis(_) | Self::UnknownFault { .. } | Self::UnknownBug { .. } => Exit::Usage,
             Self::Invariant(_) | Self::NotForHistories { .. } => Exit::Usage,

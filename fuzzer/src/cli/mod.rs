@@ -10,6 +10,7 @@ mod divergence;
 mod doctor;
 mod exit;
 mod explain;
+mod export;
 mod faults;
 mod lint;
 mod progress;
@@ -63,6 +64,8 @@ enum Command {
     Explain(ExplainArguments),
     /// Say where two runs part: of two schedules, or of one with and without a step.
     Diff(DiffArguments),
+    /// Write a finding, or its run, in the form of another tool.
+    Export(ExportArguments),
     /// Make a failing schedule as small as it gets.
     #[command(alias = "tmin")]
     Min(MinArguments),
@@ -345,6 +348,47 @@ struct DiffArguments {
     /// How many events to show before the first that differs, and from it on.
     #[arg(long, default_value_t = 10)]
     rows: usize,
+    #[command(flatten)]
+    place: Where,
+}
+
+/// What a finding is exported as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ExportForm {
+    /// The history: operation maps of Jepsen, a line each.
+    Edn,
+    /// A folder `store/NAME/TIME` as Jepsen leaves one: history, results, timeline, a log for each node.
+    JepsenStore,
+    /// The history: JSON lines.
+    Jsonl,
+    /// The trace for Perfetto and `chrome://tracing`.
+    ChromeTrace,
+    /// The trace with vector clocks for ShiViz.
+    Shiviz,
+    /// What happened before what, for Graphviz.
+    Dot,
+    /// The picture as a sequence diagram of Mermaid.
+    Mermaid,
+    /// The files of the finding's folder that are meant to be kept.
+    Zip,
+}
+
+#[derive(Clone, Debug, Args)]
+struct ExportArguments {
+    /// A folder, a key or its beginning, `latest`, a file of text or bytes, or `-`.
+    schedule: String,
+    /// What to write.
+    #[arg(long, value_enum, value_name = "FORM")]
+    to: ExportForm,
+    /// How many rows of the picture.
+    #[arg(long, default_value_t = 60)]
+    rows: usize,
+    /// Where to write [default: standard output; of a store, the folder `store`].
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<PathBuf>,
+    /// Write over what is there.
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     place: Where,
 }
@@ -712,6 +756,7 @@ pub fn cli(targets: Vec<Box<dyn AnyTarget>>) -> ! {
         Command::Show(show) => show::show(&targets, show, arguments.json),
         Command::Explain(explain) => explain::explain(&targets, explain, arguments.json),
         Command::Diff(diff) => diff::diff(&targets, diff, arguments.json),
+        Command::Export(export) => export::export(&targets, export, arguments.json),
         Command::Min(min) => commands::min(&targets, min, arguments.json),
         Command::Cmin(cmin) => cmin::cmin(&targets, cmin, arguments.json),
         Command::Fmt(fmt) => commands::fmt(fmt),
