@@ -68,13 +68,13 @@ fn an_unknown_key_is_refused_with_the_known_ones() {
 fn verbose_replay_prints_each_event_with_its_time_and_node() {
     let place = Place::new();
     let folder = place.with_finding();
-    let ended = place.murphy("replay latest -v");
+    let ended = place.murphy("replay latest -vvv");
     let lines: Vec<&str> = ended.out.lines().collect();
     let events = meta(&place, &folder)["events"].as_u64().expect("a number");
     assert!(lines.len() as u64 > events, "every event has a line");
     assert!(lines.iter().any(|line| line.contains(" ms  n1  becomes ")), "{}", ended.out);
     assert!(lines.iter().any(|line| line.contains(" ms  --  p0 asks: ")), "{}", ended.out);
-    let objects = place.murphy("replay latest -v --json").json();
+    let objects = place.murphy("replay latest -vvv --json").json();
     assert_eq!(objects.iter().filter(|object| object["schema"] == "murphy/event/1").count(), lines.len() - 2);
     assert_eq!(objects.last().expect("a last line")["schema"], "murphy/replay/1");
 }

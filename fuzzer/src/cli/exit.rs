@@ -76,6 +76,10 @@ pub(super) enum Failure {
     NoFolder(String),
     #[error("cannot make an archive: {0}")]
     Archive(#[from] zip::result::ZipError),
+    #[error("{} there already, and nothing was written: {}", if .0.len() == 1 { "a file is" } else { "files are" }, listed(.0))]
+    Taken(Vec<PathBuf>),
+    #[error("{} names no package: expected a folder called like `my-kv`, or one with a Cargo.toml that has a [package]", .0.display())]
+    NoPackage(PathBuf),
     #[error("no step of the schedule is `{found}`, expected a number from 1 to {steps} or a label")]
     NoStep { found: String, steps: usize },
     #[error("the schedule does not name its target: say `--target NAME`")]
@@ -124,6 +128,10 @@ pub(super) enum Failure {
     Signals(#[from] ctrlc::Error),
 }
 
+fn listed(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
 fn hint(suggestion: &Option<String>) -> String {
     suggestion.as_ref().map_or_else(String::new, |word| format!(", did you mean `{word}`?"))
 }
@@ -137,8 +145,8 @@ impl Failure {
     /// How grave it is.
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::NoEvent { .. } | Self::NoStep { .. } | Self::NoFolder(_) => Exit::Usage,
-            Self::Archive(_) => Exit::Files,
+            Self::NoEvent { .. } | Self::NoStep { .. } | Self::NoFolder(_) | Self::NoPackage(_) => Exit::Usage,
+            Self::Archive(_) | Self::Taken(_) => Exit::Files,
             Self::Harness(_) | Self::NoTarget | Self::WhichTarget(_) | Self::WrongForm { .. } => Exit::Usage,
             Self::Nemesis(_) | Self::UnknownFault { .. } | Self::UnknownBug { .. } => Exit::Usage,
             Self::Invariant(_) | Self::NotForHistories { .. } => Exit::Usage,

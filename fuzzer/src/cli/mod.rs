@@ -12,6 +12,7 @@ mod exit;
 mod explain;
 mod export;
 mod faults;
+mod init;
 mod lint;
 mod progress;
 mod replay;
@@ -66,6 +67,8 @@ enum Command {
     Diff(DiffArguments),
     /// Write a finding, or its run, in the form of another tool.
     Export(ExportArguments),
+    /// Write a crate that tests a system with Murphy: target, tests, CI.
+    Init(InitArguments),
     /// Make a failing schedule as small as it gets.
     #[command(alias = "tmin")]
     Min(MinArguments),
@@ -391,6 +394,16 @@ struct ExportArguments {
     force: bool,
     #[command(flatten)]
     place: Where,
+}
+
+#[derive(Clone, Debug, Args)]
+struct InitArguments {
+    /// The crate's folder, which gives it its name. Of a crate that is there, what it lacks is written; no file is ever written over.
+    #[arg(value_name = "DIR", default_value = ".")]
+    folder: PathBuf,
+    /// The crate of the system to be tested, which becomes a dependency.
+    #[arg(long, value_name = "PATH")]
+    target_crate: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -757,6 +770,7 @@ pub fn cli(targets: Vec<Box<dyn AnyTarget>>) -> ! {
         Command::Explain(explain) => explain::explain(&targets, explain, arguments.json),
         Command::Diff(diff) => diff::diff(&targets, diff, arguments.json),
         Command::Export(export) => export::export(&targets, export, arguments.json),
+        Command::Init(init) => init::init(init, arguments.json),
         Command::Min(min) => commands::min(&targets, min, arguments.json),
         Command::Cmin(cmin) => cmin::cmin(&targets, cmin, arguments.json),
         Command::Fmt(fmt) => commands::fmt(fmt),
