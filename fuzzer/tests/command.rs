@@ -265,3 +265,39 @@ fn a_run_without_a_verdict_is_no_pass() {
     }
     assert_eq!(place.murphy("replay long.murphy --json").json()[0]["verdict"], "unknown");
 }
+
+#[test]
+fn init_writes_a_crate_and_never_over_a_file() {
+    let place = Place::new();
+    let ended = place.murphy("init my-kv --json");
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let written = ended.json()[0]["files"].as_array().expect("files").len();
+    assert_eq!(written, 8);
+    assert!(place.text("my-kv/Cargo.toml").contains("name = \"my-kv\"\n"));
+    assert!(place.text("my-kv/src/main.rs").contains("my_kv::System"));
+    assert!(place.text("my-kv/src/lib.rs").contains("About::new(\"my-kv\")"));
+    assert!(place.text("my-kv/.github/workflows/murphy.yml").contains("fuzz my-kv --time 5m"));
+    // What is there stays, and nothing is added to half of it.
+    place.write("other/src/main.rs", "fn main() {}\n");
+    place.write("other/crashes/README.md", "mine\n");
+    place.murphy("init other").complains(10, &["other/src/main.rs", "other/crashes/README.md", "nothing was written"]);
+    assert!(!place.path("other/Cargo.toml").exists());
+    assert_eq!(place.text("other/crashes/README.md"), "mine\n");
+    place.murphy("init 7up").complains(2, &["7up", "my-kv"]);
+}
+
+#[test]
+fn init_adds_to_a_crate_what_it_lacks() {
+    let place = Place::new();
+    place.write("raft/Cargo.toml", "[package]\nname = \"my-raft\"\n");
+    let ended = place.murphy("init raft");
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(place.text("raft/tests/murphy.rs").contains("my_raft::System"));
+    assert!(ended.out.contains("murphy::Target") && !place.path("raft/src").exists(), "{ended:?}");
+    assert_eq!(place.text("raft/Cargo.toml"), "[package]\nname = \"my-raft\"\n");
+    // Or a crate of its own, which depends on that one.
+    assert_eq!(place.murphy("init raft-tests --target-crate raft").code, 0);
+    let manifest = place.text("raft-tests/Cargo.toml");
+    assert!(manifest.contains("my-raft = { path = \"") && manifest.contains("/raft\" }"), "{manifest}");
+    place.murphy("init more --target-crate missing").complains(10, &["missing"]);
+}

@@ -6,7 +6,7 @@ use murphy_checker::{
     history::History,
     verdict::{Anomaly, Budget, Class, Evidence, Verdict},
 };
-use murphy_schedule::{Header, Name, Schedule, Side, Vocabulary, field, select::NODES_MAX};
+use murphy_schedule::{Header, Name, Schedule, Side, Vocabulary, field, select::NODES_MAX, vocabulary::Names};
 
 use crate::{
     address::Address,
@@ -177,6 +177,12 @@ pub fn resolve(header: &Header, about: &About) -> Header {
     }
 }
 
+/// Which of a target's workloads clients run under a schedule with this header: the one that it names, or one that its seed draws.
+pub fn workload_of(header: &Header, workloads: &Names) -> usize {
+    let named = (header.workload != Name::ANY).then(|| workloads.resolve(header.workload)).flatten();
+    named.unwrap_or_else(|| (mix(header.seed, Purpose::Workload, []) % workloads.len() as u64) as usize)
+}
+
 /// Runs schedules on one target, reusing everything from run to run.
 pub struct Runner<T: Target> {
     target: Rc<T>,
@@ -241,9 +247,7 @@ impl<T: Target> Runner<T> {
 impl<T: Target> Runner<T> {
     /// The world of schedules with this header, and where its outcome goes.
     fn world(&mut self, header: &Header) -> (World<'_, T>, &mut Outcome) {
-        let drawn = (mix(header.seed, Purpose::Workload, []) % self.cores.len() as u64) as usize;
-        let named = (header.workload != Name::ANY).then(|| self.cores[0].vocabulary.workloads.resolve(header.workload));
-        let which = named.flatten().unwrap_or(drawn);
+        let which = workload_of(header, &self.cores[0].vocabulary.workloads);
         let world = World {
             target: &*self.target,
             bugs: &self.bugs,

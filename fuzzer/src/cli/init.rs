@@ -47,11 +47,10 @@ pub(super) fn init(arguments: &InitArguments, json: bool) -> Result<Exit, Failur
     };
     let name = name.filter(|name| is_package(name)).ok_or_else(|| Failure::NoPackage(folder.clone()))?;
     let needed = if there.is_some() { &[][..] } else { &CRATE };
-    let files: Vec<(PathBuf, String)> = needed
-        .iter()
-        .chain(&TESTS)
-        .map(|(path, text)| (folder.join(path), adapted(path, text, &name, arguments.target_crate.as_deref())))
-        .collect();
+    let dependency = arguments.target_crate.as_deref().map(dependency).transpose()?.unwrap_or_default();
+    let templates = needed.iter().chain(&TESTS);
+    let files: Vec<(PathBuf, String)> =
+        templates.map(|(path, text)| (folder.join(path), adapted(text, &name, &dependency))).collect();
     let taken: Vec<PathBuf> = files.iter().map(|(path, _)| path.clone()).filter(|path| path.exists()).collect();
     if !taken.is_empty() {
         return Err(Failure::Taken(taken));
@@ -71,20 +70,20 @@ pub(super) fn init(arguments: &InitArguments, json: bool) -> Result<Exit, Failur
     Ok(Exit::Clean)
 }
 
-/// A template with the names of this crate, and with the crate of the system among its dependencies.
-fn adapted(path: &str, text: &str, name: &str, target: Option<&Path>) -> String {
+/// A template with the names of this crate, and with one more dependency where there are some.
+fn adapted(text: &str, name: &str, dependency: &str) -> String {
     let identifier = name.replace('-', "_");
     let text = text.replace("mirror::System", &format!("{identifier}::System")).replace(NAME, name);
-    match target {
-        Some(target) if path == "Cargo.toml" => {
-            let manifest = fs::read_to_string(target.join("Cargo.toml")).unwrap_or_default();
-            let package = package(&manifest).or_else(|| file_name(target)).unwrap_or_default();
-            let target = fs::canonicalize(target).unwrap_or_else(|_| target.to_path_buf());
-            let line = format!("[dependencies]\n{package} = {{ path = {:?} }}\n", target.display().to_string());
-            text.replacen("[dependencies]\n", &line, 1)
-        }
-        _ => text,
-    }
+    text.replace("[dependencies]\n", &format!("[dependencies]\n{dependency}"))
+}
+
+/// The line by which a crate depends on one that lies in a folder.
+fn dependency(folder: &Path) -> Result<String, Failure> {
+    let path = folder.join("Cargo.toml");
+    let manifest = fs::read_to_string(&path).map_err(Failure::file("read", &path))?;
+    let name = package(&manifest).ok_or_else(|| Failure::NoPackage(folder.to_path_buf()))?;
+    let folder = fs::canonicalize(folder).map_err(Failure::file("find", folder))?;
+    Ok(format!("{name} = {{ path = {:?} }}\n", folder.display().to_string()))
 }
 
 /// What to do now.

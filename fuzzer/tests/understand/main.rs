@@ -83,7 +83,8 @@ fn neighbours_say_which_step_matters_and_where() {
     let object = only(&ended);
     let rows = object["neighbours"].as_array().expect("rows").clone();
     assert_eq!((&rows[0]["step"], &rows[0]["same_seed"]), (&Value::Null, &true.into()), "the schedule itself fails");
-    let changed = |word: &'static str| rows.iter().filter(move |row| row["change"].as_str().is_some_and(|c| c.contains(word)));
+    let changed =
+        |word: &'static str| rows.iter().filter(move |row| row["change"].as_str().is_some_and(|c| c.contains(word)));
     let steps = object["steps"].as_array().expect("steps").len();
     assert_eq!(changed("without it").count(), steps);
     assert!(changed("without it").any(|row| row["same_seed"] == false), "some step is needed: {object}");

@@ -68,16 +68,16 @@ impl Curve {
     }
 
     fn sentence(&self) -> String {
-        match (&self.lost, self.points.first()) {
-            (Some(Lost { at, event, before, after }), _) => format!(
-                "the run is lost at {}, when {event}: drawn anew before it, {before} of {n} fail, and after it {after}",
+        match &self.lost {
+            Some(Lost { at, event, before, after }) => format!(
+                "the run is lost at {}: {event}. Drawn anew before that, {before} of {n} fail, and after it {after}",
                 ms(*at),
                 n = self.futures
             ),
-            (None, Some(first)) if first.fails + JUMP >= self.futures => {
+            None if self.points.iter().all(|point| point.fails == self.futures) => {
                 "the schedule alone makes it fail, whatever is drawn".to_string()
             }
-            (None, _) => "it becomes likelier little by little: no event stands out".to_string(),
+            None => "it becomes likelier little by little: no event stands out".to_string(),
         }
     }
 
@@ -144,7 +144,7 @@ fn event_at(finding: &Finding, at: u64) -> String {
     let mut then = finding.outcome.trace.iter().filter(|event| event.time == at);
     let first = then.clone().next();
     let Some(event) = then.find(|event| event.node.is_some()).or(first) else { return "it ended".to_string() };
-    let who = event.node.map_or_else(String::new, |node| format!("n{node}: "));
+    let who = event.node.map_or_else(String::new, |node| format!("n{node} "));
     format!("{who}{}", picture::words(&finding.outcome, event))
 }
 

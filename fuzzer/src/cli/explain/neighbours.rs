@@ -2,8 +2,8 @@
 //! nodes; under the failing schedule's own seed, and under others, the same ones for every row.
 
 use murphy_checker::verdict::Verdict;
-use murphy_schedule::{Dice, Document, Nodes, Schedule, Step, When, shrink};
-use murphy_sim::resolve;
+use murphy_schedule::{Dice, Document, Header, Nodes, Schedule, Step, When, shrink};
+use murphy_sim::{resolve, workload_of};
 use serde_json::{Value, json};
 
 use super::{fails_alike, step_text};
@@ -47,10 +47,17 @@ impl Neighbour {
 pub(super) fn table(harness: &mut Harness, finding: &Finding, document: &Document) -> Vec<Neighbour> {
     let mut dice = Dice::new(document.schedule.header.seed);
     let seeds: Vec<u64> = (0..SEEDS).map(|_| dice.word()).collect();
-    let nodes = resolve(&document.schedule.header, harness.about()).nodes;
+    let header = &document.schedule.header;
+    let nodes = resolve(header, harness.about()).nodes;
+    // Another seed shall not be another workload.
+    let workloads = &harness.vocabulary().workloads;
+    let workload = workloads.name(workload_of(header, workloads));
     let mut look = |step: Option<usize>, change: String, neighbour: &Schedule| {
         let step = step.map(|at| step_text(document, at));
-        let mut run = |seed| ending(harness, finding, neighbour, seed);
+        let mut run = |seed| {
+            let header = Header { seed, workload, ..neighbour.header };
+            ending(harness, finding, &Schedule { header, steps: neighbour.steps.clone() })
+        };
         let same_seed = run(neighbour.header.seed) == Ending::Same;
         let others: Vec<Ending> = seeds.iter().map(|seed| run(*seed)).collect();
         let count = |ending| others.iter().filter(|other| **other == ending).count();
@@ -73,10 +80,8 @@ enum Ending {
     Other,
 }
 
-fn ending(harness: &mut Harness, finding: &Finding, schedule: &Schedule, seed: u64) -> Ending {
-    let mut schedule = schedule.clone();
-    schedule.header.seed = seed;
-    match &harness.run(&schedule).verdict {
+fn ending(harness: &mut Harness, finding: &Finding, schedule: &Schedule) -> Ending {
+    match &harness.run(schedule).verdict {
         verdict if fails_alike(verdict, finding) => Ending::Same,
         Verdict::Invalid(_) => Ending::Other,
         Verdict::Valid | Verdict::Unknown(_) => Ending::Passes,
@@ -96,7 +101,9 @@ fn around(document: &Document, at: usize, nodes: u8) -> Vec<(String, Schedule)> 
     let shifted = shifted(step.when).into_iter().map(|(change, when)| (change, with(Step { when, ..step }).schedule));
     let retargeted = retargeted(step, nodes).into_iter().map(|step| {
         let neighbour = with(step);
-        (format!("as {}", step_text(&neighbour, at)), neighbour.schedule)
+        let (line, keyword) = (step_text(&neighbour, at), step.fault.kind().keyword());
+        let fault = line.rfind(&format!(" {keyword} ")).map_or(&*line, |begins| line[begins..].trim());
+        (format!("as {fault}"), neighbour.schedule)
     });
     without.into_iter().chain(shifted).chain(retargeted).collect()
 }
