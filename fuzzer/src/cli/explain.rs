@@ -90,7 +90,7 @@ impl<'a> Step<'a> {
         reports.sort_by_key(|report| report.begun.unwrap_or(u64::MAX));
         let step = |report: &'a StepReport| Self {
             text: line(report),
-            sides: report.struck.sides(roles).map(|side| named(side)),
+            sides: report.struck.sides(roles).map(named),
             report,
         };
         reports.into_iter().map(step).collect()

@@ -110,6 +110,20 @@ fn the_curve_ends_at_certainty() {
     assert_eq!(text.lines().filter(|line| line.contains(" ms ") && line.ends_with("/32")).count(), 16, "{text}");
 }
 
+/// Which of two updates comes first is drawn; the torn one is the last of them.
+#[test]
+fn the_event_at_which_the_run_is_lost_is_one_of_the_run() {
+    let luck = only(&of("explain", "echo-torn-transaction", "--neighbours --json"))["luck"].clone();
+    let points: Vec<u64> =
+        luck["points"].as_array().expect("points").iter().filter_map(|p| p["fails"].as_u64()).collect();
+    assert!(points[0] < 24 && points[15] == 32, "{luck}");
+    let (at, event) =
+        (luck["lost"]["at_ns"].as_u64().expect("a time"), luck["lost"]["event"].as_str().expect("an event"));
+    let listed = of("replay", "echo-torn-transaction", "-vvv").out;
+    let line = format!("{:.6} ms  --  {event}", at as f64 / 1e6);
+    assert!(listed.contains(&line), "{line} is none of\n{listed}");
+}
+
 #[test]
 fn a_schedule_parts_from_itself_without_a_step_where_the_step_begins() {
     let place = Place::new();

@@ -77,6 +77,9 @@ impl Curve {
             None if self.points.iter().all(|point| point.fails == self.futures) => {
                 "the schedule alone makes it fail, whatever is drawn".to_string()
             }
+            None if self.points.iter().all(|point| point.fails * 4 >= self.futures * 3) => {
+                "it is likely from the start, and no event stands out".to_string()
+            }
             None => "it becomes likelier little by little: no event stands out".to_string(),
         }
     }
