@@ -107,6 +107,7 @@ struct Moment {
     /// In nanoseconds.
     time: u64,
     /// Which event of the trace; `None`: the verdict.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only the command exports events"))]
     event: Option<usize>,
     row: Row,
     /// It explains more than others do.
@@ -153,6 +154,7 @@ impl Scene {
     }
 
     /// The events that are shown, in order.
+    #[cfg(feature = "cli")]
     pub(crate) fn events(&self) -> impl Iterator<Item = usize> {
         self.parts.iter().filter_map(|part| match part {
             Part::Shown(moment) => moment.event,
