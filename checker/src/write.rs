@@ -25,20 +25,36 @@ pub fn write_edn(history: &History, out: &mut impl Write) -> fmt::Result {
         let function = name(history, operation);
         write!(out, "{{:index {index} :time {time} :type :{kind} :process {process} :f :{function} ")?;
         write!(out, ":value ")?;
-        match value {
-            Value::Transaction(_) => put(out, &EDN, &history.values, value)?,
-            Value::Nil | Value::Int(_) | Value::Pair(..) | Value::List(_) => {
-                write!(out, "[{} ", call.key)?;
-                put(out, &EDN, &history.values, value)?;
-                write!(out, "]")?;
-            }
-        }
+        put_with_key(out, &history.values, call.key, value)?;
         for (field, contents) in history.names.notes(event) {
             write!(out, " {} {contents}", keyword(field))?;
         }
         writeln!(out, "}}")?;
     }
     Ok(())
+}
+
+/// Writes `history` as Jepsen's `history.txt` has it: process, type, function and value in columns, a line for each event.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_table(history: &History, out: &mut impl Write) -> fmt::Result {
+    for Line { kind, operation, value, .. } in lines(history) {
+        write!(out, "{}\t:{kind}\t:{}\t", operation.process, name(history, operation))?;
+        put_with_key(out, &history.values, operation.call.key, value)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// `[key value]` in EDN; a transaction stands for itself.
+fn put_with_key(out: &mut impl Write, values: &Values, key: u32, value: Value) -> fmt::Result {
+    if matches!(value, Value::Transaction(_)) {
+        return put(out, &EDN, values, value);
+    }
+    write!(out, "[{key} ")?;
+    put(out, &EDN, values, value)?;
+    write!(out, "]")
 }
 
 /// A field as a keyword, or as a text if no keyword can be so.
@@ -177,6 +193,13 @@ pub fn to_edn(history: &History) -> String {
     text
 }
 
+/// What [`write_table`] writes.
+pub fn to_table(history: &History) -> String {
+    let mut text = String::new();
+    write_table(history, &mut text).expect("a string takes all that is written");
+    text
+}
+
 /// What [`write_json_lines`] writes.
 pub fn to_json_lines(history: &History) -> String {
     let mut text = String::new();
@@ -225,6 +248,15 @@ mod tests {
 
     const HISTORY: &str =
         "p0 write 1\np1 k2 read\np0 ok\np1 ok nil\np0 cas 1 3\np0 fail\np1 read\np1 ok 1\np2 write 4\np2 info";
+
+    #[test]
+    fn a_table_has_a_line_for_each_event() {
+        let table = to_table(&parse("p0 write 1\np1 k2 read\np1 ok nil\np0 info"));
+        assert_eq!(
+            table,
+            "0\t:invoke\t:write\t[1 1]\n1\t:invoke\t:read\t[2 nil]\n1\t:ok\t:read\t[2 nil]\n0\t:info\t:write\t[1 1]\n"
+        );
+    }
 
     #[test]
     fn jepsen_can_read_a_history() {

@@ -24,7 +24,7 @@ use thiserror::Error;
 use crate::{
     harness::{BadInvariants, Harness},
     minimize::{HARMLESS, Part, Robustness, Window},
-    picture,
+    picture::{self, Scene, Selection},
 };
 pub use aside::sweep;
 
@@ -32,6 +32,10 @@ pub use aside::sweep;
 pub(crate) const KEY_VERSION: &str = "v1";
 /// The file of invariants that were judged beside the target's own.
 const INVARIANTS: &str = "invariants.inv";
+/// The files of a folder that are meant to be kept under version control; the others can be made again.
+#[cfg(feature = "cli")]
+pub(crate) const COMMITTED: [&str; 7] =
+    ["README.md", "schedule.murphy", "input.bin", INVARIANTS, "meta.json", "verdict.json", "explain.txt"];
 /// The version of this crate, which is that of its checkers.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -161,15 +165,13 @@ impl Finding {
 
     /// Who sent what to whom up to the violation, in about `rows` rows.
     pub fn picture(&self, rows: usize) -> String {
+        self.scene(rows).ascii()
+    }
+
+    /// What a picture of it shows.
+    pub(crate) fn scene(&self, rows: usize) -> Scene {
         let explanation = explain::explain(&self.outcome.history, &self.anomaly);
-        picture::draw(
-            &self.outcome,
-            self.schedule.header.nodes,
-            &self.kinds_of_traffic,
-            &self.anomaly,
-            &explanation,
-            rows,
-        )
+        Scene::of(&self.outcome, &self.kinds_of_traffic, &self.anomaly, &explanation, rows)
     }
 
     /// Why it is a violation, at length.
@@ -387,7 +389,7 @@ impl Finding {
             ("original/input.bin", original),
             ("history.edn", write::to_edn(&self.outcome.history).into_bytes()),
             ("history.jsonl", write::to_json_lines(&self.outcome.history).into_bytes()),
-            ("trace.jsonl", picture::trace_lines(&self.outcome, None).into_bytes()),
+            ("trace.jsonl", picture::trace_lines(&self.outcome, &Selection::ALL).into_bytes()),
         ];
         for (name, contents) in again.into_iter().filter(|(_, contents)| !contents.is_empty()) {
             if let Err(error) = put(name, &contents) {

@@ -6,7 +6,7 @@ use murphy_checker::invariant::{self, Invariant, InvariantError};
 use murphy_schedule::{Document, Schedule, Vocabulary};
 use murphy_sim::{About, AnyTarget, Options, Outcome, Run};
 #[cfg(feature = "cli")]
-use murphy_sim::{Keying, Snapshot};
+use murphy_sim::{Keying, Snapshot, TraceEvent};
 use thiserror::Error;
 
 /// Why a target cannot be run.
@@ -187,6 +187,13 @@ impl Harness {
     /// Runs `schedule` and keeps every event.
     pub fn trace(&mut self, schedule: &Schedule) -> Outcome {
         self.runner.run(schedule, Options { trace: true, ..self.options });
+        std::mem::take(self.runner.outcome_mut())
+    }
+
+    /// The same, with `before` called before each event with what there is of the trace.
+    #[cfg(feature = "cli")]
+    pub(crate) fn trace_watched(&mut self, schedule: &Schedule, before: &mut dyn FnMut(&[TraceEvent])) -> Outcome {
+        self.runner.run_watched(schedule, Options { trace: true, ..self.options }, before);
         std::mem::take(self.runner.outcome_mut())
     }
 

@@ -78,6 +78,8 @@ mod cli;
 #[cfg(feature = "cli")]
 mod engine;
 pub mod entry;
+#[cfg(feature = "cli")]
+mod export;
 pub mod finding;
 mod harness;
 mod kit;

@@ -1,7 +1,11 @@
-//! A run as text: one column for each node, time running down, arrows for messages.
+//! A run as a picture: one column for each node, time running down, arrows for messages.
 //!
 //! Traffic that goes on all the time (heartbeats) is left out where nothing befell it, so that what remains fits on a screen.
 //! A message that took long has two rows, one where it was sent and one where it arrived.
+
+mod listing;
+#[cfg(feature = "cli")]
+mod mermaid;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -14,7 +18,10 @@ use murphy_checker::{
     verdict::{Anomaly, Evidence, slug},
 };
 use murphy_sim::{Chance, Outcome, TraceEvent, What};
-use serde_json::json;
+
+#[cfg(feature = "cli")]
+pub(crate) use self::listing::{Detail, verbose, words};
+pub(crate) use self::listing::{Selection, trace_lines};
 
 /// Least width of a node's column.
 const COLUMN: usize = 22;
@@ -95,62 +102,124 @@ enum Row {
     Wide(String),
 }
 
-/// Draws a run up to where it ended, in about `rows` rows: the last ones, and of those before them what explains most.
-pub(crate) fn draw(
-    outcome: &Outcome,
-    nodes: u8,
-    background: &[&str],
-    anomaly: &Anomaly,
-    explanation: &Explanation,
-    rows: usize,
-) -> String {
-    let clients = usize::from(nodes);
-    let flights = Flights::of(outcome, background);
-    let mut lines: Vec<(u64, Row, bool)> = Vec::new();
-    for (index, event) in outcome.trace.iter().enumerate() {
-        let Some(row) = row(outcome, index, &flights, background, clients) else { continue };
-        let (marked, telling) = weigh(event, anomaly, explanation);
-        lines.push((event.time, if marked { mark(row) } else { row }, marked || telling));
-    }
-    lines.push((outcome.time, Row::Wide(format!("✗ {}", explanation.summary)), true));
-    let width = lines.iter().map(|(_, row, _)| needed(row)).fold(COLUMN, usize::max);
-    let mut text = " ".repeat(TIMES - 4) + "ms  ";
-    for node in 1..=nodes {
-        let _ = write!(text, "{:<width$}", format!("n{node}"));
-    }
-    text.push_str("clients\n");
-    let mut left_out = 0;
-    for (keep, (time, row, _)) in choose(&lines, rows).into_iter().zip(&lines) {
-        if !keep {
-            left_out += 1;
-            continue;
+/// What a picture shows at one moment.
+struct Moment {
+    /// In nanoseconds.
+    time: u64,
+    /// Which event of the trace; `None`: the verdict.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only the command exports events"))]
+    event: Option<usize>,
+    row: Row,
+    /// It explains more than others do.
+    telling: bool,
+}
+
+/// What a picture shows, before it is drawn in one form or another: a run up to where it ended.
+pub(crate) struct Scene {
+    nodes: NodeId,
+    /// What is shown, and in between how much is left out.
+    parts: Vec<Part>,
+    /// What is left out everywhere.
+    background: Vec<&'static str>,
+}
+
+enum Part {
+    Shown(Moment),
+    /// So many rows.
+    LeftOut(usize),
+}
+
+impl Scene {
+    /// About `rows` rows of a run: the last ones, and of those before them what explains most.
+    pub(crate) fn of(
+        outcome: &Outcome,
+        background: &[&'static str],
+        anomaly: &Anomaly,
+        explanation: &Explanation,
+        rows: usize,
+    ) -> Self {
+        let nodes = outcome.trace.iter().filter_map(|event| event.node).max().unwrap_or(0);
+        let clients = usize::from(nodes);
+        let flights = Flights::of(outcome, background);
+        let mut moments: Vec<Moment> = Vec::new();
+        for (index, event) in outcome.trace.iter().enumerate() {
+            let Some(row) = row(outcome, index, &flights, background, clients) else { continue };
+            let (marked, telling) = weigh(event, anomaly, explanation);
+            let row = if marked { mark(row) } else { row };
+            moments.push(Moment { time: event.time, event: Some(index), row, telling: marked || telling });
         }
-        gap(&mut text, std::mem::take(&mut left_out));
-        let line = format!("{:>10.3}  {}", *time as f64 / 1e6, render(row, width));
-        let _ = writeln!(text, "{}", line.trim_end());
+        let verdict = Row::Wide(format!("✗ {}", explanation.summary));
+        moments.push(Moment { time: outcome.time, event: None, row: verdict, telling: true });
+        Self { nodes, parts: with_gaps(moments, rows), background: background.to_vec() }
     }
-    if !background.is_empty() {
-        let (pad, kinds) = (" ".repeat(TIMES), background.join(" and "));
-        let _ = writeln!(text, "{pad}(without {kinds} where they arrived in time)");
+
+    /// The events that are shown, in order.
+    #[cfg(feature = "cli")]
+    pub(crate) fn events(&self) -> impl Iterator<Item = usize> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Shown(moment) => moment.event,
+            Part::LeftOut(_) => None,
+        })
     }
-    text
+
+    /// One column for each node, time running down, arrows for messages.
+    pub(crate) fn ascii(&self) -> String {
+        let rows = self.parts.iter().filter_map(|part| match part {
+            Part::Shown(moment) => Some(needed(&moment.row)),
+            Part::LeftOut(_) => None,
+        });
+        let width = rows.fold(COLUMN, usize::max);
+        let mut text = " ".repeat(TIMES - 4) + "ms  ";
+        for node in 1..=self.nodes {
+            let _ = write!(text, "{:<width$}", format!("n{node}"));
+        }
+        text.push_str("clients\n");
+        for part in &self.parts {
+            let line = match part {
+                Part::LeftOut(rows) => format!("{:>10}  ({})", "⋮", left_out(*rows)),
+                Part::Shown(Moment { time, row, .. }) => {
+                    format!("{:>10.3}  {}", *time as f64 / 1e6, render(row, width))
+                }
+            };
+            let _ = writeln!(text, "{}", line.trim_end());
+        }
+        if !self.background.is_empty() {
+            let _ = writeln!(text, "{}({})", " ".repeat(TIMES), self.footnote());
+        }
+        text
+    }
+
+    fn footnote(&self) -> String {
+        format!("without {} where they arrived in time", self.background.join(" and "))
+    }
 }
 
-fn gap(text: &mut String, rows: usize) {
-    if rows > 0 {
-        let _ = writeln!(text, "{:>10}  ({rows} row{} left out)", "⋮", if rows == 1 { "" } else { "s" });
-    }
+fn left_out(rows: usize) -> String {
+    format!("{rows} row{} left out", if rows == 1 { "" } else { "s" })
 }
 
-/// Which lines to show: the last ones, and for up to a third of the room what tells most of those before.
-fn choose(lines: &[(u64, Row, bool)], rows: usize) -> Vec<bool> {
-    let mut keep = vec![true; lines.len()];
-    if lines.len() <= rows {
+/// The moments that are chosen, and gaps for the others.
+fn with_gaps(moments: Vec<Moment>, rows: usize) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for (keep, moment) in choose(&moments, rows).into_iter().zip(moments) {
+        match parts.last_mut() {
+            _ if keep => parts.push(Part::Shown(moment)),
+            Some(Part::LeftOut(rows)) => *rows += 1,
+            _ => parts.push(Part::LeftOut(1)),
+        }
+    }
+    parts
+}
+
+/// Which moments to show: the last ones, and for up to a third of the room what tells most of those before.
+fn choose(moments: &[Moment], rows: usize) -> Vec<bool> {
+    let mut keep = vec![true; moments.len()];
+    if moments.len() <= rows {
         return keep;
     }
-    let telling: Vec<usize> = (0..lines.len() - rows).filter(|at| lines[*at].2).collect();
+    let telling: Vec<usize> = (0..moments.len() - rows).filter(|at| moments[*at].telling).collect();
     let telling = &telling[telling.len().saturating_sub(rows / 3)..];
-    let last = lines.len() - (rows - telling.len());
+    let last = moments.len() - (rows - telling.len());
     keep[..last].iter_mut().enumerate().for_each(|(at, keep)| *keep = telling.contains(&at));
     keep
 }
@@ -289,84 +358,4 @@ fn arrow(from: usize, to: usize, label: &str, late: bool, width: usize) -> Strin
     let dash = if late { "┄" } else { "─" };
     let line = format!("{}{label}{}", dash.repeat(head), dash.repeat(tail));
     if from < to { format!("{pad}●{line}▶") } else { format!("{pad}◀{line}●") }
-}
-
-/// One event in words.
-pub(crate) fn words(outcome: &Outcome, event: &TraceEvent) -> String {
-    match &event.what {
-        What::Start(0) => "starts".to_string(),
-        What::Start(times) => format!("starts again (start {})", times + 1),
-        What::Crash => "crashes".to_string(),
-        What::Stop => "is asked to stop".to_string(),
-        What::Exit => "exits".to_string(),
-        What::Admin => "is asked by the operator for a change".to_string(),
-        What::FailStop(message) => format!("stops itself: {message}"),
-        What::Void(why) => format!("void: {why}"),
-        What::Pause => "is paused".to_string(),
-        What::Resume => "goes on".to_string(),
-        What::Clock(by) => format!("its wall clock is moved by {}", signed(*by)),
-        What::Send { to, text, arrives: Some(at), .. } => {
-            format!("→ n{to}  {text}  (arrives {:.3} ms)", *at as f64 / 1e6)
-        }
-        What::Send { to, text, arrives: None, .. } => format!("→ n{to}  {text}  (lost)"),
-        What::Deliver { from, text, .. } => format!("← n{from}  {text}"),
-        What::Lost { from, kind } => format!("← n{from}  {kind} reaches nobody"),
-        What::Timer(timer) => format!("timer {timer}"),
-        What::Link { peer, up: true } => format!("session with n{peer} is made again"),
-        What::Link { peer, up: false } => format!("session with n{peer} broke"),
-        What::Role(role) => format!("becomes {role}"),
-        What::Write(file) => format!("writes {file}"),
-        What::Sync(file) => format!("syncs {file}"),
-        What::Refused { file, error } => format!("its disk refuses, about {file}: {error}"),
-        What::OutOfMemory { wanted, left } => format!("gets no memory: {wanted} bytes are wanted and {left} are left"),
-        What::Agree { what, key, value } => format!("reports {what} {key}: {value:016x}"),
-        What::Log(line) => line.clone(),
-        What::Event { name, value } => format!("{name}: {value}"),
-        What::Branch(step) => format!("takes a rare branch, by: {step}"),
-        What::Telemetry { level, target, within, message, fields } => {
-            let within = if within.is_empty() { String::new() } else { format!("{within}: ") };
-            let line = format!("{level} {target}: {within}{message} {fields}");
-            line.trim_end().to_string()
-        }
-        What::Span { name, fields, opens } => {
-            let line = format!("span {} {name} {fields}", if *opens { "begins:" } else { "ends:" });
-            line.trim_end().to_string()
-        }
-        What::Ask(op) => client(outcome, *op, "asks a node"),
-        What::Reply(op) => format!("answers: {}", client(outcome, *op, "asks")),
-        What::Answer(op) => client(outcome, *op, "gets an answer"),
-        What::Invoke(op) => client(outcome, *op, "asks"),
-        What::Request(op) => format!("gets a request: {}", client(outcome, *op, "asks")),
-        What::Complete(op) => client(outcome, *op, "hears"),
-        What::Begin(step) => format!("step begins: {step}"),
-        What::End(step) => format!("step ends: {step}"),
-        What::Heal => "everything is healed".to_string(),
-        What::Settle => "last reads".to_string(),
-    }
-}
-
-/// Every event, or those of one node, as a line of `replay -v`: time, node, what.
-#[cfg(feature = "cli")]
-pub(crate) fn verbose(outcome: &Outcome, only: Option<NodeId>) -> String {
-    let mut text = String::new();
-    for event in outcome.trace.iter().filter(|event| only.is_none() || event.node == only) {
-        let node = event.node.map_or_else(|| "--".to_string(), |node: NodeId| format!("n{node}"));
-        let _ = writeln!(text, "{:>12.6} ms  {node:<3} {}", event.time as f64 / 1e6, words(outcome, event));
-    }
-    text
-}
-
-/// Every event, or those of one node, as JSON, a line each. `clock` counts the events of each node that came before.
-pub(crate) fn trace_lines(outcome: &Outcome, only: Option<NodeId>) -> String {
-    let mut text = String::new();
-    let clocks = outcome.vector_clocks().events;
-    let events = outcome.trace.iter().zip(clocks).enumerate();
-    for (index, (event, clock)) in events.filter(|(_, (event, _))| only.is_none() || event.node == only) {
-        let line = json!({
-            "schema": "murphy/event/1", "index": index, "time_ns": event.time, "node": event.node, "event": words(outcome, event),
-            "message": event.message, "clock": clock,
-        });
-        let _ = writeln!(text, "{line}");
-    }
-    text
 }

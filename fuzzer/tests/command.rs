@@ -68,13 +68,13 @@ fn an_unknown_key_is_refused_with_the_known_ones() {
 fn verbose_replay_prints_each_event_with_its_time_and_node() {
     let place = Place::new();
     let folder = place.with_finding();
-    let ended = place.murphy("replay latest -v");
+    let ended = place.murphy("replay latest -vvv");
     let lines: Vec<&str> = ended.out.lines().collect();
     let events = meta(&place, &folder)["events"].as_u64().expect("a number");
     assert!(lines.len() as u64 > events, "every event has a line");
     assert!(lines.iter().any(|line| line.contains(" ms  n1  becomes ")), "{}", ended.out);
     assert!(lines.iter().any(|line| line.contains(" ms  --  p0 asks: ")), "{}", ended.out);
-    let objects = place.murphy("replay latest -v --json").json();
+    let objects = place.murphy("replay latest -vvv --json").json();
     assert_eq!(objects.iter().filter(|object| object["schema"] == "murphy/event/1").count(), lines.len() - 2);
     assert_eq!(objects.last().expect("a last line")["schema"], "murphy/replay/1");
 }
@@ -264,4 +264,40 @@ fn a_run_without_a_verdict_is_no_pass() {
         assert!(ended.out.contains("no verdict"), "{command}: {ended:?}");
     }
     assert_eq!(place.murphy("replay long.murphy --json").json()[0]["verdict"], "unknown");
+}
+
+#[test]
+fn init_writes_a_crate_and_never_over_a_file() {
+    let place = Place::new();
+    let ended = place.murphy("init my-kv --json");
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let written = ended.json()[0]["files"].as_array().expect("files").len();
+    assert_eq!(written, 8);
+    assert!(place.text("my-kv/Cargo.toml").contains("name = \"my-kv\"\n"));
+    assert!(place.text("my-kv/src/main.rs").contains("my_kv::System"));
+    assert!(place.text("my-kv/src/lib.rs").contains("About::new(\"my-kv\")"));
+    assert!(place.text("my-kv/.github/workflows/murphy.yml").contains("fuzz my-kv --time 5m"));
+    // What is there stays, and nothing is added to half of it.
+    place.write("other/src/main.rs", "fn main() {}\n");
+    place.write("other/crashes/README.md", "mine\n");
+    place.murphy("init other").complains(10, &["other/src/main.rs", "other/crashes/README.md", "nothing was written"]);
+    assert!(!place.path("other/Cargo.toml").exists());
+    assert_eq!(place.text("other/crashes/README.md"), "mine\n");
+    place.murphy("init 7up").complains(2, &["7up", "my-kv"]);
+}
+
+#[test]
+fn init_adds_to_a_crate_what_it_lacks() {
+    let place = Place::new();
+    place.write("raft/Cargo.toml", "[package]\nname = \"my-raft\"\n");
+    let ended = place.murphy("init raft");
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(place.text("raft/tests/murphy.rs").contains("my_raft::System"));
+    assert!(ended.out.contains("murphy::Target") && !place.path("raft/src").exists(), "{ended:?}");
+    assert_eq!(place.text("raft/Cargo.toml"), "[package]\nname = \"my-raft\"\n");
+    // Or a crate of its own, which depends on that one.
+    assert_eq!(place.murphy("init raft-tests --target-crate raft").code, 0);
+    let manifest = place.text("raft-tests/Cargo.toml");
+    assert!(manifest.contains("my-raft = { path = \"") && manifest.contains("/raft\" }"), "{manifest}");
+    place.murphy("init more --target-crate missing").complains(10, &["missing"]);
 }

@@ -132,22 +132,26 @@ pub(crate) fn with_victims(fault: &Fault, other: &Fault) -> Fault {
 
 /// `step` with every selector replaced by what `change` makes of it.
 pub(crate) fn with_nodes(step: &Step, change: impl Fn(Nodes) -> Nodes) -> Step {
-    with_selectors(step, &SELECTORS, change)
-}
-
-/// `step` with every selector of its fault replaced by what `change` makes of it.
-pub fn with_fault_nodes(step: &Step, change: impl Fn(Nodes) -> Nodes) -> Step {
-    with_selectors(step, &SELECTORS[2..], change)
-}
-
-fn with_selectors(step: &Step, places: &[usize], change: impl Fn(Nodes) -> Nodes) -> Step {
     let mut record = [0; RECORD];
     encode_step(step, &mut record);
-    for at in places.iter().copied() {
-        let selector = nodes_at(&record, at).expect("what was encoded is understood");
-        put_nodes(&mut record, at, change(selector));
-    }
+    change_nodes(&mut record, &SELECTORS, change);
     decode_step(&record).expect("what was encoded is understood")
+}
+
+fn change_nodes(record: &mut [u8; RECORD], selectors: &[usize], change: impl Fn(Nodes) -> Nodes) {
+    for at in selectors {
+        let selector = nodes_at(record, *at).expect("what was encoded is understood");
+        put_nodes(record, *at, change(selector));
+    }
+}
+
+impl Fault {
+    /// The same fault on others: every selector of whom it strikes replaced by what `change` makes of it.
+    pub fn with_victims(&self, change: impl Fn(Nodes) -> Nodes) -> Self {
+        let mut record = fault_record(self);
+        change_nodes(&mut record, &SELECTORS[2..], change);
+        decode_fault(self.kind(), &record).expect("what was encoded is understood")
+    }
 }
 
 fn fault_record(fault: &Fault) -> [u8; RECORD] {
@@ -546,7 +550,7 @@ fn put_u32(b: &mut [u8; RECORD], at: usize, value: u32) {
 
 #[cfg(test)]
 mod tests {
-    use crate::Document;
+    use crate::{Document, Nodes, Step};
 
     #[test]
     fn numbers_of_nodes_are_written_as_the_ones_they_mean() {
@@ -555,5 +559,13 @@ mod tests {
         let meant = schedule("before n2 sync #1  partition {n1,n2} | majority from n3");
         assert_eq!(written.with_node_numbers_below(3), meant);
         assert_eq!(meant.with_node_numbers_below(3), meant);
+    }
+
+    #[test]
+    fn a_fault_strikes_others_and_its_step_waits_for_the_same() {
+        let step = |text: &str| Document::parse(&format!("murphy 1\n{text}\n")).expect("it parses").schedule.steps[0];
+        let written = step("before n1 sync #1  partition n1 | n2");
+        let fault = written.fault.with_victims(|victim| if victim == Nodes::Node(1) { Nodes::Node(3) } else { victim });
+        assert_eq!(Step { fault, ..written }, step("before n1 sync #1  partition n3 | n2"));
     }
 }

@@ -282,6 +282,13 @@ impl When {
         }
         self
     }
+
+    /// The same a while earlier; `None` if there is no such moment.
+    pub fn earlier(mut self, by: u32) -> Option<Self> {
+        let delay = self.delay_mut()?;
+        *delay = delay.checked_sub(by)?;
+        Some(self)
+    }
 }
 
 impl Fact {

@@ -96,7 +96,7 @@ struct Present {
 impl Present {
     /// Takes in the next event.
     fn clock_of(&mut self, event: &TraceEvent, process: impl Fn(OpId) -> Process) -> Option<Clock> {
-        let heard = event.message.filter(|_| receives(&event.what)).and_then(|number| self.on_their_way.get(&number));
+        let heard = event.message.filter(|_| event.what.receives()).and_then(|number| self.on_their_way.get(&number));
         let own = match (event.node, &event.what) {
             (_, What::Lost { .. }) => return None,
             (Some(node), _) => &mut self.nodes[usize::from(node) - 1],
@@ -112,14 +112,9 @@ impl Present {
             own[usize::from(node) - 1] += 1;
         }
         let clock: Clock = own.as_slice().into();
-        if let Some(number) = event.message.filter(|_| !receives(&event.what)) {
+        if let Some(number) = event.message.filter(|_| !event.what.receives()) {
             self.on_their_way.insert(number, clock.to_vec());
         }
         Some(clock)
     }
-}
-
-/// Whether an event with the number of a message is that of its receiver.
-fn receives(what: &What) -> bool {
-    matches!(what, What::Deliver { .. } | What::Request(_) | What::Answer(_))
 }

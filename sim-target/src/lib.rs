@@ -53,7 +53,7 @@ pub use hooks::{Happening, Hooked, Hooks};
 pub use inject::{StepReport, Struck};
 pub use limits::Limit;
 pub use node::{DiskError, File, Input, Node, NodeId, OutOfMemory, ReplyTo, RequestId, Timer};
-pub use run::{AnyTarget, Options, Outcome, Run, Runner, Shared, resolve};
+pub use run::{AnyTarget, Options, Outcome, Run, Runner, Shared, resolve, workload_of};
 pub use snapshot::{Refused, Snapshot};
 pub use state::{Condition, Grain, Moment, RANKS_MAX, Signals, StateView};
 pub use target::{About, Boot, Bug, Cluster, Promise, Property, Quota, Target, Transport, vocabulary};

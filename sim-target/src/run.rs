@@ -6,7 +6,7 @@ use murphy_checker::{
     history::History,
     verdict::{Anomaly, Budget, Class, Evidence, Verdict},
 };
-use murphy_schedule::{Header, Name, Schedule, Side, Vocabulary, field, select::NODES_MAX};
+use murphy_schedule::{Header, Name, Schedule, Side, Vocabulary, field, select::NODES_MAX, vocabulary::Names};
 
 use crate::{
     address::Address,
@@ -89,6 +89,9 @@ pub trait Run {
     /// ascending order. Fewer than asked for, if the run was over before; none at all, if the target's nodes do not
     /// [`fork`](Node::fork).
     fn run_keeping(&mut self, schedule: &Schedule, options: Options, events: &[u64]) -> Vec<Snapshot>;
+    /// Runs `schedule` as [`run`](Self::run) does, and calls `before` before each event with what the trace has so far.
+    fn run_watched(&mut self, schedule: &Schedule, options: Options, before: &mut dyn FnMut(&[TraceEvent]))
+    -> &Outcome;
     /// Runs `schedule` from a snapshot on. The outcome is the same as if it had run from its start.
     ///
     /// # Errors
@@ -174,6 +177,12 @@ pub fn resolve(header: &Header, about: &About) -> Header {
     }
 }
 
+/// Which of a target's workloads clients run under a schedule with this header: the one that it names, or one that its seed draws.
+pub fn workload_of(header: &Header, workloads: &Names) -> usize {
+    let named = (header.workload != Name::ANY).then(|| workloads.resolve(header.workload)).flatten();
+    named.unwrap_or_else(|| (mix(header.seed, Purpose::Workload, []) % workloads.len() as u64) as usize)
+}
+
 /// Runs schedules on one target, reusing everything from run to run.
 pub struct Runner<T: Target> {
     target: Rc<T>,
@@ -238,9 +247,7 @@ impl<T: Target> Runner<T> {
 impl<T: Target> Runner<T> {
     /// The world of schedules with this header, and where its outcome goes.
     fn world(&mut self, header: &Header) -> (World<'_, T>, &mut Outcome) {
-        let drawn = (mix(header.seed, Purpose::Workload, []) % self.cores.len() as u64) as usize;
-        let named = (header.workload != Name::ANY).then(|| self.cores[0].vocabulary.workloads.resolve(header.workload));
-        let which = named.flatten().unwrap_or(drawn);
+        let which = workload_of(header, &self.cores[0].vocabulary.workloads);
         let world = World {
             target: &*self.target,
             bugs: &self.bugs,
@@ -296,6 +303,24 @@ impl<T: Target> Run for Runner<T> {
         over = over || world.play(options.events_max, &mut outcome.events);
         world.finish(over, outcome);
         kept
+    }
+
+    fn run_watched(
+        &mut self,
+        schedule: &Schedule,
+        options: Options,
+        before: &mut dyn FnMut(&[TraceEvent]),
+    ) -> &Outcome {
+        let (mut world, outcome) = self.world(&schedule.header);
+        world.begin(schedule, options);
+        outcome.events = 0;
+        let mut over = false;
+        while !over && outcome.events < options.events_max {
+            before(world.core.trace.as_deref().unwrap_or_default());
+            over = world.play(outcome.events + 1, &mut outcome.events);
+        }
+        world.finish(over, outcome);
+        &self.outcome
     }
 
     fn resume(&mut self, snapshot: &Snapshot, schedule: &Schedule, options: Options) -> Result<&Outcome, Refused> {

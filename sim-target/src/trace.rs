@@ -80,6 +80,13 @@ pub enum Chance {
     Copied(u64),
 }
 
+impl What {
+    /// Whether an event with the number of a message is that of its receiver, rather than its sender.
+    pub fn receives(&self) -> bool {
+        matches!(self, Self::Deliver { .. } | Self::Request(_) | Self::Answer(_))
+    }
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {

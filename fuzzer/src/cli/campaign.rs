@@ -671,7 +671,7 @@ pub(super) fn describe(finding: &Value) -> String {
     format!(
         "NEW  {class} / {anomaly}   {folder}\n     {faults}, {operations}, {minimal}, reproduced {reproduced}/{TIMES}\n{robust}\n       \
          {}\n\n{schedule}\n     {program} show   {key}        what happened, as a picture\n     \
-         {program} replay {key} -v     every event\n     {program} min    {key}        minimize again\n",
+         {program} replay {key} -v     step by step\n     {program} min    {key}        minimize again\n",
         text("sentence"),
     )
 }

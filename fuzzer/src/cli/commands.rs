@@ -1,24 +1,23 @@
-//! The commands that work on one schedule, and the list of targets.
+//! What several commands on one schedule share; `min`, `fmt`, `encode`, `decode`, and the list of targets.
 
-use std::{collections::BTreeMap, fs, io::Read as _, path::Path};
+use std::{fs, io::Read as _, path::Path};
 
-use murphy_checker::verdict::{Class, Verdict};
-use murphy_schedule::{Comments, Document, Header, Schedule, Step, Vocabulary};
+use murphy_checker::verdict::Verdict;
+use murphy_schedule::{Comments, Document, Schedule, Vocabulary};
 use murphy_sim::{
-    AnyTarget, TraceEvent, What,
+    AnyTarget, Outcome,
     marks::{Site, sites_in},
 };
 use serde_json::{Value, json};
 
 use super::{
-    DecodeArguments, EncodeArguments, FmtArguments, Output, ReplayArguments, ShowArguments, Where,
+    DecodeArguments, EncodeArguments, FmtArguments, Output, Where,
     exit::{Exit, Failure, put, put_bytes, say},
     judge,
 };
 use crate::{
-    finding::{Finding, aside},
+    finding::aside,
     harness::Harness,
-    picture,
     source::{self, Mistakes, Source, SourceError, Syntax},
 };
 
@@ -33,38 +32,6 @@ pub(super) fn open(targets: &[Box<dyn AnyTarget>], word: &str, place: &Where) ->
     Ok((source, harness))
 }
 
-/// Runs a schedule again.
-pub(super) fn replay(targets: &[Box<dyn AnyTarget>], arguments: &ReplayArguments, json: bool) -> Result<Exit, Failure> {
-    let (source, mut harness) = open(targets, &arguments.schedule, &arguments.place)?;
-    let schedule = &source.document.schedule;
-    let mut outcome = harness.trace(schedule);
-    if arguments.verbose || arguments.node.is_some() {
-        label(&mut outcome.trace, &source.document, harness.vocabulary());
-        let lines = if json {
-            picture::trace_lines(&outcome, arguments.node)
-        } else {
-            picture::verbose(&outcome, arguments.node)
-        };
-        put(lines.trim_end());
-    }
-    let mut replayed = Replayed::new(&source, &outcome);
-    for _ in 0..arguments.times {
-        let again = harness.run(schedule);
-        replayed.same &= again.trace_hash == outcome.trace_hash;
-        replayed.failed += u64::from(again.verdict == outcome.verdict && again.verdict.anomaly().is_some());
-    }
-    if !arguments.place.invariants.is_empty() {
-        harness.undecided().iter().for_each(|what| say(what));
-    }
-    let exit = replayed.exit(&outcome.verdict);
-    if json {
-        put(&replayed.object(&source, &harness, &outcome, arguments.times).to_string());
-    } else {
-        replayed.tell(&harness, schedule, &outcome, arguments.times);
-    }
-    Ok(exit)
-}
-
 /// A step as the text form has it, in one line.
 pub(super) fn step_text(document: &Document, at: usize) -> String {
     let mut document = document.clone();
@@ -75,28 +42,25 @@ pub(super) fn step_text(document: &Document, at: usize) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Gives the steps of a trace, which knows them by their numbers, the labels that they have in the document.
-fn label(trace: &mut [TraceEvent], document: &Document, vocabulary: &Vocabulary) {
-    let mut known = document.clone();
-    known.names.extend(vocabulary.spellings());
-    let alone = |step: &Step| Schedule { header: Header::default(), steps: vec![*step] };
-    let plain = |step| step_text(&Document::new("any", alone(step), vocabulary), 0);
-    let steps = document.schedule.steps.iter().enumerate();
-    let labelled: BTreeMap<_, _> = steps.map(|(at, step)| (plain(step), step_text(&known, at))).collect();
-    for event in trace {
-        if let What::Begin(text) | What::End(text) = &mut event.what
-            && let Some(labelled) = labelled.get(text)
-        {
-            text.clone_from(labelled);
-        }
-    }
-}
-
-fn verdict_word(verdict: &Verdict) -> &'static str {
+pub(super) fn verdict_word(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Valid => "valid",
         Verdict::Invalid(_) => "invalid",
         Verdict::Unknown(_) => "unknown",
+    }
+}
+
+/// A verdict in a sentence.
+pub(super) fn verdict_text(harness: &Harness, outcome: &Outcome) -> String {
+    match &outcome.verdict {
+        Verdict::Invalid(anomaly) => {
+            let sentence = murphy_checker::explain::explain(&outcome.history, anomaly).summary;
+            format!("{} / {}: {sentence}", anomaly.class.name(), anomaly.name)
+        }
+        Verdict::Valid => {
+            format!("no violation of {} in {} operations", harness.name(), outcome.history.operations.len())
+        }
+        Verdict::Unknown(budget) => format!("no verdict: {}", budget.reason()),
     }
 }
 
@@ -116,122 +80,6 @@ pub(super) fn no_finding(harness: &mut Harness, document: &Document, schema: &st
         format!("{text}:\n\n{}", schedule.trim_end())
     });
     exit
-}
-
-/// What several runs of one schedule gave.
-struct Replayed {
-    same: bool,
-    failed: u64,
-    /// Hash of the run that was recorded with the finding.
-    recorded: Option<String>,
-    /// Faults that had an effect when the finding was recorded, and have none now.
-    idle: Vec<String>,
-}
-
-impl Replayed {
-    fn new(source: &Source, outcome: &murphy_sim::Outcome) -> Self {
-        let meta = source.entry.as_ref().and_then(|entry| entry.meta.as_ref());
-        let recorded = meta.and_then(|meta| meta["trace_hash"].as_str()).map(str::to_string);
-        let fired: Vec<&str> =
-            outcome.steps.iter().filter(|step| step.effects > 0).map(|step| step.step.fault.kind().keyword()).collect();
-        let once = meta.and_then(|meta| meta["faults_that_fired"].as_array()).into_iter().flatten();
-        let mut idle: Vec<String> = once.filter_map(Value::as_str).map(str::to_string).collect();
-        for fault in fired {
-            if let Some(at) = idle.iter().position(|once| once == fault) {
-                idle.remove(at);
-            }
-        }
-        Self { same: true, failed: 0, recorded, idle }
-    }
-
-    fn exit(&self, verdict: &Verdict) -> Exit {
-        match verdict {
-            _ if !self.same => Exit::Nondeterminism,
-            Verdict::Invalid(anomaly) if anomaly.class == Class::Nondeterminism => Exit::Nondeterminism,
-            Verdict::Invalid(_) => Exit::Violation,
-            Verdict::Valid if !self.idle.is_empty() => Exit::Stale,
-            Verdict::Valid => Exit::Clean,
-            Verdict::Unknown(_) => Exit::Inconclusive,
-        }
-    }
-
-    fn as_recorded(&self, outcome: &murphy_sim::Outcome) -> Option<bool> {
-        self.recorded.as_ref().map(|recorded| *recorded == format!("{:016x}", outcome.trace_hash))
-    }
-
-    fn object(&self, source: &Source, harness: &Harness, outcome: &murphy_sim::Outcome, times: u32) -> Value {
-        let anomaly = outcome.verdict.anomaly();
-        json!({
-            "schema": "murphy/replay/1", "target": harness.name(), "verdict": verdict_word(&outcome.verdict), "times": times, "reproduced": self.failed,
-            "same_trace": self.same, "as_recorded": self.as_recorded(outcome),
-            "trace_hash": format!("{:016x}", outcome.trace_hash), "events": outcome.events,
-            "class": anomaly.map(|anomaly| anomaly.class.name()), "anomaly": anomaly.map(|anomaly| anomaly.name.to_string()),
-            "idle_faults": self.idle, "folder": source.entry.as_ref().map(|entry| entry.path.clone()),
-        })
-    }
-
-    fn tell(&self, harness: &Harness, schedule: &Schedule, outcome: &murphy_sim::Outcome, times: u32) {
-        let hash = outcome.trace_hash;
-        put(&match &outcome.verdict {
-            Verdict::Invalid(anomaly) => {
-                let sentence = murphy_checker::explain::explain(&outcome.history, anomaly).summary;
-                format!("{} / {}: {sentence}", anomaly.class.name(), anomaly.name)
-            }
-            Verdict::Valid => {
-                format!("no violation of {} in {} operations", harness.name(), outcome.history.operations.len())
-            }
-            Verdict::Unknown(budget) => format!("no verdict: {}", budget.reason()),
-        });
-        if self.same {
-            let violated = outcome.verdict.anomaly().is_some();
-            let times = if violated { format!("reproduced {}/{times}, ", self.failed) } else { String::new() };
-            put(&format!("{times}trace {hash:016x}, {} events", outcome.events));
-        } else {
-            put("the runs differ: the target reads a clock, a random source or the order of a hash map");
-        }
-        if self.as_recorded(outcome) == Some(false) {
-            say("the trace is not the recorded one: the target or Murphy changed since");
-        }
-        if outcome.verdict == Verdict::Valid && !self.idle.is_empty() {
-            say(&format!(
-                "stale: these faults struck when this was recorded and do nothing now: {}",
-                self.idle.join(", ")
-            ));
-        }
-        let idle = outcome.steps.iter().filter(|step| step.effects == 0).count();
-        if self.idle.is_empty() && outcome.verdict == Verdict::Valid && idle > 0 {
-            say(&format!("{idle} of {} steps had no effect", schedule.steps.len()));
-        }
-    }
-}
-
-/// Shows a finding.
-pub(super) fn show(targets: &[Box<dyn AnyTarget>], arguments: &ShowArguments, json: bool) -> Result<Exit, Failure> {
-    let (source, mut harness) = open(targets, &arguments.schedule, &arguments.place)?;
-    let Some(finding) = Finding::new(&mut harness, &source.document.schedule) else {
-        return Ok(no_finding(&mut harness, &source.document, "murphy/show/1", json));
-    };
-    if json {
-        let picture = finding.picture(arguments.rows);
-        put(&json!({
-            "schema": "murphy/show/1", "key": finding.key(), "target": finding.target, "verdict": finding.verdict_json(),
-            "schedule": source.document.to_string(), "picture": picture, "explanation": finding.explanation(),
-        }).to_string());
-        return Ok(Exit::Violation);
-    }
-    let (sentence, explanation) = (finding.sentence(), finding.explanation());
-    let more = explanation.trim().strip_prefix(&sentence).unwrap_or(&explanation).trim();
-    put(format!(
-        "{} / {}   {}\n\n{}\n\n{}\n{}\n{more}",
-        finding.anomaly.class.name(),
-        finding.anomaly.name,
-        finding.folder_name(),
-        sentence,
-        source.document,
-        finding.picture(arguments.rows),
-    )
-    .trim_end());
-    Ok(Exit::Violation)
 }
 
 /// A file, or standard input if it is `-`.

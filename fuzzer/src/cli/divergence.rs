@@ -1,16 +1,20 @@
-//! Where two runs of one schedule part: the first event that differs, with what came before it and after it on both sides.
+//! Where two runs part, of one schedule or of two: the first event that differs, with what came before it and after it on both sides.
 
 use murphy_schedule::Schedule;
+use murphy_sim::Outcome;
 use serde_json::{Value, json};
 
-use crate::{harness::Harness, picture};
+use crate::{
+    harness::Harness,
+    picture::{self, Selection},
+};
 
 /// Runs of a schedule in search of one that differs from the first.
 const TRIES: usize = 8;
 /// Events shown before the first that differs, and from it on.
 const TAIL: usize = 6;
 
-/// Two runs of one schedule that are not the same.
+/// Two runs that are not the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Divergence {
     /// How many events they have in common.
@@ -24,7 +28,12 @@ pub(super) struct Divergence {
 /// Every event of a run as text, and the hash of it all.
 pub(super) fn events(harness: &mut Harness, schedule: &Schedule) -> (u64, Vec<String>) {
     let outcome = harness.trace(schedule);
-    (outcome.trace_hash, picture::verbose(&outcome, None).lines().map(str::to_string).collect())
+    (outcome.trace_hash, listed(&outcome))
+}
+
+/// Every event of a run that kept them, as text.
+pub(super) fn listed(outcome: &Outcome) -> Vec<String> {
+    picture::verbose(outcome, &Selection::ALL).lines().map(str::to_string).collect()
 }
 
 impl Divergence {
@@ -36,20 +45,30 @@ impl Divergence {
 
     /// Where two runs part; `None` if they do not.
     pub(super) fn between(first: &[String], second: &[String]) -> Option<Self> {
+        Self::with_rows(first, second, TAIL)
+    }
+
+    /// The same with so many events before the first that differs, and from it on.
+    pub(super) fn with_rows(first: &[String], second: &[String], rows: usize) -> Option<Self> {
         let same = first.iter().zip(second).take_while(|(a, b)| a == b).count();
         if same == first.len() && same == second.len() {
             return None;
         }
-        let tail = |events: &[String]| events[same..].iter().take(TAIL).cloned().collect();
-        let common = first[same.saturating_sub(TAIL)..same].to_vec();
+        let tail = |events: &[String]| events[same..].iter().take(rows).cloned().collect();
+        let common = first[same.saturating_sub(rows)..same].to_vec();
         Some(Self { at: same, common, tails: [tail(first), tail(second)] })
     }
 
     /// For people.
     pub(super) fn text(&self) -> String {
+        self.told(["one run", "the other"])
+    }
+
+    /// The same with names for the runs.
+    pub(super) fn told(&self, names: [&str; 2]) -> String {
         let mut lines = vec![format!("  event {} is the first that differs:", self.at + 1)];
         lines.extend(self.common.iter().map(|event| format!("      {event}")));
-        for (run, tail) in ["one run", "the other"].into_iter().zip(&self.tails) {
+        for (run, tail) in names.into_iter().zip(&self.tails) {
             lines.push(format!("    {run}:"));
             let ends = tail.is_empty().then(|| "    > it is over".to_string());
             let mark = |(at, event)| format!("    {} {event}", if at == 0 { '>' } else { ' ' });

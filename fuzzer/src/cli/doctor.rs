@@ -19,7 +19,10 @@ use super::{
     exit::{Exit, Failure, put},
     progress::thousands,
 };
-use crate::harness::Harness;
+use crate::{
+    harness::Harness,
+    picture::{self, Selection},
+};
 
 /// What stands before a hash, and before an event, on the output of the other process. Whatever else a target prints is not
 /// for us.
@@ -201,7 +204,7 @@ impl std::str::FromStr for Testimony {
 /// A hash of a run and of the words of all its events, which say more than the hash of the run takes in.
 fn digest(outcome: &murphy_sim::Outcome) -> String {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&outcome.trace_hash.to_le_bytes()).update(crate::picture::verbose(outcome, None).as_bytes());
+    hasher.update(&outcome.trace_hash.to_le_bytes()).update(picture::verbose(outcome, &Selection::ALL).as_bytes());
     hasher.finalize().to_hex()[..16].to_string()
 }
 

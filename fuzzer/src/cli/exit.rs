@@ -76,6 +76,18 @@ pub(super) enum Failure {
     File { action: &'static str, path: PathBuf, source: io::Error },
     #[error("{} {}", path.display(), what)]
     WrongForm { path: PathBuf, what: &'static str },
+    #[error("event {number} does not happen: the run has events 1 to {events}")]
+    NoEvent { number: usize, events: usize },
+    #[error("`{0}` is no folder of a finding, expected one: there are no files to pack")]
+    NoFolder(String),
+    #[error("cannot make an archive: {0}")]
+    Archive(#[from] zip::result::ZipError),
+    #[error("{} there already, and nothing was written: {}", if .0.len() == 1 { "a file is" } else { "files are" }, listed(.0))]
+    Taken(Vec<PathBuf>),
+    #[error("{} names no package: expected a folder called like `my-kv`, or one with a Cargo.toml that has a [package]", .0.display())]
+    NoPackage(PathBuf),
+    #[error("no step of the schedule is `{found}`, expected a number from 1 to {steps} or a label")]
+    NoStep { found: String, steps: usize },
     #[error("the schedule does not name its target: say `--target NAME`")]
     NoTarget,
     #[error("{} is there already: `--force` writes over it", .0.display())]
@@ -130,6 +142,10 @@ pub(super) enum Failure {
     Signals(#[from] ctrlc::Error),
 }
 
+fn listed(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
 fn hint(suggestion: &Option<String>) -> String {
     suggestion.as_ref().map_or_else(String::new, |word| format!(", did you mean `{word}`?"))
 }
@@ -143,6 +159,8 @@ impl Failure {
     /// How grave it is.
     pub(super) fn exit(&self) -> Exit {
         match self {
+            Self::NoEvent { .. } | Self::NoStep { .. } | Self::NoFolder(_) | Self::NoPackage(_) => Exit::Usage,
+            Self::Archive(_) | Self::Taken(_) => Exit::Files,
             Self::Harness(_) | Self::NoTarget | Self::WhichTarget(_) | Self::WrongForm { .. } => Exit::Usage,
             Self::Nemesis(_) | Self::UnknownFault { .. } | Self::UnknownBug { .. } => Exit::Usage,
             Self::Invariant(_) | Self::NotForHistories { .. } => Exit::Usage,

@@ -7,15 +7,21 @@ mod cases;
 mod check;
 mod cmin;
 mod commands;
+mod diff;
 mod divergence;
 mod doctor;
 mod exit;
+mod explain;
+mod export;
 mod faults;
+mod init;
 mod lint;
 mod min;
 mod progress;
 mod regress;
+mod replay;
 mod schedule;
+mod show;
 mod status;
 mod triage;
 mod workers;
@@ -23,7 +29,7 @@ mod workers;
 use std::path::PathBuf;
 
 use clap::{
-    Args, Parser, Subcommand, ValueEnum,
+    ArgAction, Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use murphy_checker::family::Family;
@@ -60,6 +66,14 @@ enum Command {
     Replay(ReplayArguments),
     /// Show a finding: what broke, the schedule, who sent what to whom, and why it is wrong.
     Show(ShowArguments),
+    /// Explain a finding: what was promised, what happened, what each step did.
+    Explain(ExplainArguments),
+    /// Say where two runs part: of two schedules, or of one with and without a step.
+    Diff(DiffArguments),
+    /// Write a finding, or its run, in the form of another tool.
+    Export(ExportArguments),
+    /// Write a crate that tests a system with Murphy: target, tests, CI.
+    Init(InitArguments),
     /// Make a failing schedule as small as it gets.
     #[command(alias = "tmin")]
     Min(MinArguments),
@@ -267,12 +281,25 @@ struct ReplayArguments {
     /// How many times.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     times: u32,
-    /// Print every event with its virtual time and node, and what the target said through `tracing`.
-    #[arg(short, long)]
-    verbose: bool,
+    /// Print what happened with number, virtual time and node: messages, operations and faults; twice: timers and disks as well; three
+    /// times: also what nodes said, through `tracing` and otherwise.
+    #[arg(short, long, action = ArgAction::Count)]
+    verbose: u8,
     /// Print the events of this node alone: its log. `n2` or `2`.
     #[arg(long, value_name = "NODE", value_parser = node)]
     node: Option<u16>,
+    /// Print the events up to this moment of virtual time, like `120ms`.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until: Option<std::time::Duration>,
+    /// Write the events to a file, JSON lines: all of them, or those of `--node` and `--until`.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Write over a file that is there.
+    #[arg(long, requires = "trace")]
+    force: bool,
+    /// Stop the process before the event of this number, for a debugger; `-v` prints the numbers.
+    #[arg(long, value_name = "EVENT")]
+    break_at: Option<usize>,
     #[command(flatten)]
     place: Where,
 }
@@ -283,15 +310,114 @@ fn node(text: &str) -> Result<u16, &'static str> {
     number.ok_or("expected a node from n1 to n16")
 }
 
+/// How a finding is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum View {
+    /// Verdict, schedule, picture, explanation.
+    #[default]
+    Text,
+    /// The schedule alone.
+    Dsl,
+    /// The picture alone.
+    Ascii,
+    /// The picture as a sequence diagram of Mermaid.
+    Mermaid,
+    /// An object; the same as `--json`.
+    Json,
+}
+
 #[derive(Clone, Debug, Args)]
 struct ShowArguments {
     /// A folder, a key or its beginning, `latest`, a file of text or bytes, or `-`.
     schedule: String,
+    /// What to show.
+    #[arg(long = "as", value_enum, value_name = "VIEW", default_value_t)]
+    view: View,
     /// How many rows of the picture.
     #[arg(long, default_value_t = 60)]
     rows: usize,
     #[command(flatten)]
     place: Where,
+}
+
+#[derive(Clone, Debug, Args)]
+struct ExplainArguments {
+    /// A folder, a key or its beginning, `latest`, a file of text or bytes, or `-`.
+    schedule: String,
+    /// Say as well how often it still fails without each step, with it earlier, later or elsewhere, and if everything after a moment
+    /// is drawn anew.
+    #[arg(long)]
+    neighbours: bool,
+    #[command(flatten)]
+    place: Where,
+}
+
+#[derive(Clone, Debug, Args)]
+struct DiffArguments {
+    /// A folder, a key or its beginning, `latest`, a file of text or bytes, or `-`.
+    first: String,
+    /// Another one.
+    #[arg(required_unless_present = "without")]
+    second: Option<String>,
+    /// Compare the first with itself without this step: its number, counted from 1, or its label.
+    #[arg(long, value_name = "STEP", conflicts_with = "second")]
+    without: Option<String>,
+    /// How many events to show before the first that differs, and from it on.
+    #[arg(long, default_value_t = 10)]
+    rows: usize,
+    #[command(flatten)]
+    place: Where,
+}
+
+/// What a finding is exported as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ExportForm {
+    /// The history: operation maps of Jepsen, a line each.
+    Edn,
+    /// A folder `store/NAME/TIME` as Jepsen leaves one: history, results, timeline, a log for each node.
+    JepsenStore,
+    /// The history: JSON lines.
+    Jsonl,
+    /// The trace for Perfetto and `chrome://tracing`.
+    ChromeTrace,
+    /// The trace with vector clocks for ShiViz.
+    Shiviz,
+    /// What happened before what, for Graphviz.
+    Dot,
+    /// The picture as a sequence diagram of Mermaid.
+    Mermaid,
+    /// The files of the finding's folder that are meant to be kept.
+    Zip,
+}
+
+#[derive(Clone, Debug, Args)]
+struct ExportArguments {
+    /// A folder, a key or its beginning, `latest`, a file of text or bytes, or `-`.
+    schedule: String,
+    /// What to write.
+    #[arg(long, value_enum, value_name = "FORM")]
+    to: ExportForm,
+    /// How many rows of the picture.
+    #[arg(long, default_value_t = 60)]
+    rows: usize,
+    /// Where to write [default: standard output; of a store, the folder `store`].
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<PathBuf>,
+    /// Write over what is there.
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    place: Where,
+}
+
+#[derive(Clone, Debug, Args)]
+struct InitArguments {
+    /// The crate's folder, which gives it its name. Of a crate that is there, what it lacks is written; no file is ever written over.
+    #[arg(value_name = "DIR", default_value = ".")]
+    folder: PathBuf,
+    /// The crate of the system to be tested, which becomes a dependency.
+    #[arg(long, value_name = "PATH")]
+    target_crate: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -653,8 +779,12 @@ pub fn cli(targets: Vec<Box<dyn AnyTarget>>) -> ! {
     let done = match &arguments.command {
         Command::Fuzz(fuzz) => campaign::fuzz(&targets, fuzz, arguments.json || fuzz.monitor == Monitor::Json),
         Command::Status(status) => status::status(status, arguments.json),
-        Command::Replay(replay) => commands::replay(&targets, replay, arguments.json),
-        Command::Show(show) => commands::show(&targets, show, arguments.json),
+        Command::Replay(replay) => replay::replay(&targets, replay, arguments.json),
+        Command::Show(show) => show::show(&targets, show, arguments.json),
+        Command::Explain(explain) => explain::explain(&targets, explain, arguments.json),
+        Command::Diff(diff) => diff::diff(&targets, diff, arguments.json),
+        Command::Export(export) => export::export(&targets, export, arguments.json),
+        Command::Init(init) => init::init(init, arguments.json),
         Command::Min(min) => min::min(&targets, min, arguments.json),
         Command::Cmin(cmin) => cmin::cmin(&targets, cmin, arguments.json),
         Command::Triage(triage) => triage::triage(&targets, triage, arguments.json),

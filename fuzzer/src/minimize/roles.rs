@@ -1,6 +1,6 @@
 //! Numbers of nodes, replaced by the roles that they happen to have where a schedule then depends less on luck.
 
-use murphy_schedule::{Name, Nodes, Schedule, bytes::with_fault_nodes};
+use murphy_schedule::{Name, Nodes, Schedule};
 use murphy_sim::resolve;
 
 use super::{robust::other_seeds, search::Search};
@@ -36,6 +36,6 @@ impl Search<'_> {
 fn with_role(schedule: &Schedule, at: usize, node: u8, role: Nodes) -> Schedule {
     let mut candidate = schedule.clone();
     let change = |selector| if selector == Nodes::Node(node) { role } else { selector };
-    candidate.steps[at] = with_fault_nodes(&candidate.steps[at], change);
+    candidate.steps[at].fault = candidate.steps[at].fault.with_victims(change);
     candidate
 }

@@ -6,7 +6,7 @@ use murphy_schedule::{Document, Edge, Fault, Header, Lasts, Schedule, Step, Step
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{MARK, Moment, SORTS, budget::Harmed};
-use crate::select::members;
+use crate::{core::number, node::NodeId, select::members};
 
 /// What a step did in a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,11 +45,19 @@ impl Struck {
         self.side(self.second, roles)
     }
 
+    /// The nodes on the first side and those on the second, each with the role that it had; `None`: it had none.
+    pub fn sides<'a>(&'a self, roles: &'a [&'a str]) -> [impl Iterator<Item = (NodeId, Option<&'a str>)>; 2] {
+        [self.first, self.second].map(|set| members(set).map(move |node| (number(node), self.role(node, roles))))
+    }
+
     pub(super) fn side<'a>(&self, set: u16, roles: &'a [&'a str]) -> Vec<&'a str> {
-        let role = |node: usize| usize::from(self.roles[node]).checked_sub(1).and_then(|at| roles.get(at).copied());
-        let mut names: Vec<&str> = members(set).map(|node| role(node).unwrap_or("down")).collect();
+        let mut names: Vec<&str> = members(set).map(|node| self.role(node, roles).unwrap_or("down")).collect();
         names.sort_unstable();
         names
+    }
+
+    fn role<'a>(&self, node: usize, roles: &'a [&'a str]) -> Option<&'a str> {
+        usize::from(self.roles[node]).checked_sub(1).and_then(|at| roles.get(at).copied())
     }
 }
 

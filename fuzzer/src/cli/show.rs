@@ -1,0 +1,54 @@
+//! `murphy show`: a finding as text, as a picture, or as an object.
+
+use murphy_schedule::Document;
+use murphy_sim::AnyTarget;
+use serde_json::{Value, json};
+
+use super::{
+    ShowArguments, View,
+    commands::{no_finding, open},
+    exit::{Exit, Failure, put},
+};
+use crate::finding::Finding;
+
+/// Shows a finding.
+pub(super) fn show(targets: &[Box<dyn AnyTarget>], arguments: &ShowArguments, json: bool) -> Result<Exit, Failure> {
+    let (source, mut harness) = open(targets, &arguments.schedule, &arguments.place)?;
+    let form = if json { View::Json } else { arguments.view };
+    let Some(finding) = Finding::new(&mut harness, &source.document.schedule) else {
+        return Ok(no_finding(&mut harness, &source.document, SCHEMA, form == View::Json));
+    };
+    let (rows, document) = (arguments.rows, &source.document);
+    let shown = match form {
+        View::Text => text(&finding, document, rows),
+        View::Dsl => document.to_string(),
+        View::Ascii => finding.picture(rows),
+        View::Mermaid => finding.scene(rows).mermaid(),
+        View::Json => object(&finding, document, rows).to_string(),
+    };
+    put(shown.trim_end());
+    Ok(Exit::Violation)
+}
+
+const SCHEMA: &str = "murphy/show/1";
+
+fn object(finding: &Finding, document: &Document, rows: usize) -> Value {
+    json!({
+        "schema": SCHEMA, "key": finding.key(), "target": finding.target, "verdict": finding.verdict_json(),
+        "schedule": document.to_string(), "picture": finding.picture(rows), "explanation": finding.explanation(),
+    })
+}
+
+fn text(finding: &Finding, document: &Document, rows: usize) -> String {
+    let (sentence, explanation) = (finding.sentence(), finding.explanation());
+    let more = explanation.trim().strip_prefix(&sentence).unwrap_or(&explanation).trim();
+    format!(
+        "{} / {}   {}\n\n{}\n\n{}\n{}\n{more}",
+        finding.anomaly.class.name(),
+        finding.anomaly.name,
+        finding.folder_name(),
+        sentence,
+        document,
+        finding.picture(rows),
+    )
+}
