@@ -250,10 +250,12 @@ impl Node for RaftNode {
             .rank("term", self.ballot.term)
             .rank("last index", self.log.last_index())
             .rank("commit", self.commit)
+            .rank("term of its voters", self.log.term_at(self.log.voters_since()).unwrap_or_default())
             .progress(self.log.last_index())
             .fact("has committed in its term", (self.role == Role::Leader && self.has_committed_in_term()).into())
             .fact("has reads waiting", self.leadership.has_reads().into())
             .fact("is a voter", self.log.voters().contains(self.me).into())
+            .fact("voters", self.log.voters().len() as u64)
             .fact("voters change", (self.log.voters_since() > self.commit).into())
             .fact("log begins with a snapshot", (self.log.base().end.index > 0).into())
             .peer("leader or vote", self.leader.or(self.ballot.vote));
