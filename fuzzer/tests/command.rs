@@ -207,7 +207,7 @@ fn a_schedule_whose_faults_do_nothing_any_more_is_stale() {
     place.write("crashes/echo-old-abcdef/meta.json", r#"{"schema":"murphy/meta/1","faults_that_fired":["crash"]}"#);
     place.murphy("replay abcdef").complains(5, &["stale", "crash"]);
     let ended = place.murphy("replay abcdef --json");
-    assert_eq!((ended.code, &ended.json()[0]["idle_faults"][0]), (5, &"crash".into()));
+    assert_eq!((ended.code, &ended.json()[0]["stale"][0]), (5, &"crash does nothing now".into()));
 }
 
 #[test]

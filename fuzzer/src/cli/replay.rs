@@ -17,6 +17,7 @@ use super::{
 use crate::{
     harness::Harness,
     picture::{Detail, Selection, trace_lines, verbose},
+    regression::Fate,
     source::Source,
 };
 
@@ -30,7 +31,7 @@ pub(super) fn replay(targets: &[Box<dyn AnyTarget>], arguments: &ReplayArguments
     };
     label(&mut outcome.trace, &source.document, harness.vocabulary());
     list(&outcome, arguments, json)?;
-    let mut replayed = Replayed::new(&source, &outcome);
+    let mut replayed = Replayed::new(&source, &outcome, &mut harness);
     for _ in 0..arguments.times {
         let again = harness.run(schedule);
         replayed.same &= again.trace_hash == outcome.trace_hash;
@@ -93,24 +94,20 @@ struct Replayed {
     failed: u64,
     /// Hash of the run that was recorded with the finding.
     recorded: Option<String>,
-    /// Faults that had an effect when the finding was recorded, and have none now.
-    idle: Vec<String>,
+    /// Why it passes and proves nothing, if that is so.
+    stale: Vec<String>,
 }
 
 impl Replayed {
-    fn new(source: &Source, outcome: &Outcome) -> Self {
+    fn new(source: &Source, outcome: &Outcome, harness: &mut Harness) -> Self {
         let meta = source.entry.as_ref().and_then(|entry| entry.meta.as_ref());
         let recorded = meta.and_then(|meta| meta["trace_hash"].as_str()).map(str::to_string);
-        let fired: Vec<&str> =
-            outcome.steps.iter().filter(|step| step.effects > 0).map(|step| step.step.fault.kind().keyword()).collect();
-        let once = meta.and_then(|meta| meta["faults_that_fired"].as_array()).into_iter().flatten();
-        let mut idle: Vec<String> = once.filter_map(Value::as_str).map(str::to_string).collect();
-        for fault in fired {
-            if let Some(at) = idle.iter().position(|once| once == fault) {
-                idle.remove(at);
-            }
-        }
-        Self { same: true, failed: 0, recorded, idle }
+        let passes = source.entry.as_ref().filter(|_| outcome.verdict == Verdict::Valid);
+        let stale = match passes.map(|entry| Fate::of(harness, entry)) {
+            Some(Fate::Stale(reasons)) => reasons,
+            _ => Vec::new(),
+        };
+        Self { same: true, failed: 0, recorded, stale }
     }
 
     fn exit(&self, verdict: &Verdict) -> Exit {
@@ -118,7 +115,7 @@ impl Replayed {
             _ if !self.same => Exit::Nondeterminism,
             Verdict::Invalid(anomaly) if anomaly.class == Class::Nondeterminism => Exit::Nondeterminism,
             Verdict::Invalid(_) => Exit::Violation,
-            Verdict::Valid if !self.idle.is_empty() => Exit::Stale,
+            Verdict::Valid if !self.stale.is_empty() => Exit::Stale,
             Verdict::Valid => Exit::Clean,
             Verdict::Unknown(_) => Exit::Inconclusive,
         }
@@ -135,7 +132,7 @@ impl Replayed {
             "same_trace": self.same, "as_recorded": self.as_recorded(outcome),
             "trace_hash": format!("{:016x}", outcome.trace_hash), "events": outcome.events,
             "class": anomaly.map(|anomaly| anomaly.class.name()), "anomaly": anomaly.map(|anomaly| anomaly.name.to_string()),
-            "idle_faults": self.idle, "folder": source.entry.as_ref().map(|entry| entry.path.clone()),
+            "stale": self.stale, "folder": source.entry.as_ref().map(|entry| entry.path.clone()),
         })
     }
 
@@ -152,14 +149,11 @@ impl Replayed {
         if self.as_recorded(outcome) == Some(false) {
             say("the trace is not the recorded one: the target or Murphy changed since");
         }
-        if outcome.verdict == Verdict::Valid && !self.idle.is_empty() {
-            say(&format!(
-                "stale: these faults struck when this was recorded and do nothing now: {}",
-                self.idle.join(", ")
-            ));
+        if !self.stale.is_empty() {
+            say(&format!("stale: {}", self.stale.join("; ")));
         }
         let idle = outcome.steps.iter().filter(|step| step.effects == 0).count();
-        if self.idle.is_empty() && outcome.verdict == Verdict::Valid && idle > 0 {
+        if self.stale.is_empty() && outcome.verdict == Verdict::Valid && idle > 0 {
             say(&format!("{idle} of {} steps had no effect", schedule.steps.len()));
         }
     }
