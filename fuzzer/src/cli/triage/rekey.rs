@@ -102,7 +102,9 @@ fn split(harness: &mut Harness, crashes: &Path, folder: &Path, finding: &Finding
         let schedule = Reading::default().file(&variant.path)?.document.schedule;
         let Some(other) = Finding::new(harness, &schedule) else { continue };
         if other.key() != finding.key() {
-            split.push(other.write_if_smaller(crashes, &provenance(), harness.vocabulary())?);
+            // Only what was shown to be minimal is kept as a variant.
+            let provenance = Provenance { one_minimal: true, ..provenance() };
+            split.push(other.write_if_smaller(crashes, &provenance, harness.vocabulary())?);
             fs::remove_file(&variant.path).map_err(Failure::file("remove", &variant.path))?;
         }
     }
@@ -115,7 +117,8 @@ fn rename(harness: &Harness, crashes: &Path, entry: &Entry, finding: &Finding) -
         return Ok(Rekeyed::Same);
     }
     let original = fs::read(folder.join("original/input.bin")).ok().map(|bytes| Schedule::from_bytes(&bytes));
-    let provenance = Provenance { original, ..provenance() };
+    let one_minimal = entry.meta.as_ref().is_some_and(|meta| meta["one_minimal"] == true);
+    let provenance = Provenance { original, one_minimal, ..provenance() };
     let rekeyed = if new.exists() {
         finding.write_if_smaller(crashes, &provenance, harness.vocabulary())?;
         fs::remove_dir_all(folder).map_err(Failure::file("remove", folder))?;
