@@ -46,11 +46,12 @@ impl Known {
         known
     }
 
-    /// Remembers a finding that was filed in `folder`.
+    /// Remembers a finding that was filed in `folder`, by one of its schedules.
     pub(crate) fn add(&mut self, anomaly: &Anomaly, schedule: &Schedule, folder: &Path) {
         let (class, name) = (anomaly.class.name().to_string(), anomaly.name.to_string());
-        if self.0.iter().all(|case| case.folder != folder) {
-            self.0.push(Case { class, name, faults: faults(schedule), folder: folder.to_path_buf() });
+        let faults = faults(schedule);
+        if !self.0.iter().any(|case| case.folder == folder && case.faults == faults) {
+            self.0.push(Case { class, name, faults, folder: folder.to_path_buf() });
         }
     }
 

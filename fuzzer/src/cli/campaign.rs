@@ -544,7 +544,9 @@ impl Hunt {
         }
         let Some(finding) = Finding::new(harness, &smallest.schedule) else { return Ok(None) };
         let (folder, already) = first.give_way(&finding, &crashes, &provenance, harness)?;
-        self.known.add(anomaly, &finding.schedule, &folder);
+        // What is enough with operations that clients draw is more likely to be so in other schedules.
+        let schedules = smallest.drawn.iter().chain([&finding.schedule]);
+        schedules.for_each(|schedule| self.known.add(anomaly, schedule, &folder));
         *(if already { &mut self.tally.known } else { &mut self.tally.new }) += 1;
         self.announce(finding, &provenance, &folder, already)?;
         Ok(Some(smallest.slips))
