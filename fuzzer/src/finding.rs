@@ -16,7 +16,7 @@ use murphy_checker::{
     verdict::{Anomaly, Class, Evidence},
     write,
 };
-use murphy_schedule::{Document, Schedule, Vocabulary};
+use murphy_schedule::{Document, FaultKind, Schedule, Vocabulary};
 use murphy_sim::Outcome;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -490,7 +490,11 @@ pub(crate) fn skeleton(outcome: &Outcome, roles: &[&str]) -> String {
             side.dedup();
             side.join("+")
         };
-        let (first, second) = (each_once(report.struck.first(roles)), each_once(report.struck.second(roles)));
+        let (mut first, mut second) = (each_once(report.struck.first(roles)), each_once(report.struck.second(roles)));
+        // It is the same partition from either side.
+        if kind == FaultKind::Partition && first < second {
+            std::mem::swap(&mut first, &mut second);
+        }
         let separator = if second.is_empty() { "" } else { "|" };
         let part = format!("{}({first}{separator}{second})", kind.keyword());
         if parts.last() != Some(&part) {

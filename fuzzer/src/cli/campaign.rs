@@ -531,6 +531,11 @@ impl Hunt {
         let was_there = crashes.join(found.folder_name()).exists();
         let first = First { folder: found.write(&crashes, &provenance)?, was_there, schedule };
         let smallest = self.minimize(harness, schedule, anomaly, before);
+        if self.known.stands_for(harness, &smallest.schedule, anomaly).is_some() {
+            first.withdraw()?;
+            self.tally.known += 1;
+            return Ok(Some(smallest.slips));
+        }
         provenance.one_minimal = smallest.one_minimal;
         provenance.minimizing_runs = smallest.runs;
         if !self.settings.over() {
@@ -538,7 +543,9 @@ impl Hunt {
         }
         let Some(finding) = Finding::new(harness, &smallest.schedule) else { return Ok(None) };
         let (folder, already) = first.give_way(&finding, &crashes, &provenance, harness)?;
-        self.known.add(anomaly, &finding.schedule, &folder);
+        // What is enough with operations that clients draw is more likely to be so in other schedules.
+        let schedules = smallest.drawn.iter().chain([&finding.schedule]);
+        schedules.for_each(|schedule| self.known.add(anomaly, schedule, &folder));
         *(if already { &mut self.tally.known } else { &mut self.tally.new }) += 1;
         self.announce(finding, &provenance, &folder, already)?;
         Ok(Some(smallest.slips))
@@ -622,10 +629,18 @@ impl First<'_> {
         } else {
             finding.write_if_smaller(crashes, provenance, harness.vocabulary())?
         };
-        if !same && !self.was_there {
-            finding::remove(&self.folder)?;
+        if !same {
+            self.withdraw()?;
         }
         Ok((folder, already))
+    }
+
+    /// Removes it, if it was not there before.
+    fn withdraw(self) -> Result<(), Failure> {
+        if !self.was_there {
+            finding::remove(&self.folder)?;
+        }
+        Ok(())
     }
 }
 

@@ -23,6 +23,8 @@ use murphy_sim::{Outcome, resolve};
 use search::Search;
 
 use crate::harness::Harness;
+#[cfg(feature = "cli")]
+pub(crate) use robust::other_seeds;
 pub use robust::{Part, Robustness, Window, robustness};
 
 /// Kinds of steps that break nothing by themselves: triggers, draws, operations, and the ends and beginnings of other steps.
@@ -41,6 +43,8 @@ pub struct Minimized {
     pub runs: u64,
     /// Schedules that failed in another way, the first of each.
     pub slips: Vec<Schedule>,
+    /// The smallest one in which clients still drew their operations, if steps invoke them in [`schedule`](Self::schedule).
+    pub drawn: Option<Schedule>,
 }
 
 /// What minimizing is at.
@@ -129,20 +133,23 @@ pub fn minimize(
     let mut search = Search::new(harness, anomaly, budget, watch);
     let mut best = search.resolved(schedule.clone());
     best = search.drop_ineffective(best);
+    let mut drawn = None;
     loop {
         search.stage = Stage::Steps;
         best = search.shrink(best);
-        best = search.spell_out_operations(best);
+        let named = search.spell_out_operations(best.clone());
+        drawn = drawn.or((named != best).then_some(best));
+        best = named;
         best = search.leave_nothing_to_chance(best);
         best = search.name_real_nodes(best);
         best = search.name_roles(best);
         best = search.resolved(best);
         match search.something_less(&best) {
             Some(less) => best = less,
-            None => return search.end(best, true),
+            None => return search.end(best, drawn, true),
         }
         if search.exhausted() {
-            return search.end(best, false);
+            return search.end(best, drawn, false);
         }
     }
 }
@@ -154,9 +161,9 @@ impl Search<'_> {
         schedule
     }
 
-    fn end(self, schedule: Schedule, proved: bool) -> Minimized {
+    fn end(self, schedule: Schedule, drawn: Option<Schedule>, proved: bool) -> Minimized {
         let (runs, one_minimal) = (self.runs, proved && !self.stopped);
-        Minimized { schedule, one_minimal, runs, slips: self.slips.into_values().collect() }
+        Minimized { schedule, one_minimal, runs, slips: self.slips.into_values().collect(), drawn }
     }
 }
 

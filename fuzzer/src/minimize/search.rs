@@ -209,7 +209,8 @@ mod tests {
             let text = format!("murphy 1\ntarget echo+early-ack\nseed 0x1\n{lines}");
             murphy_schedule::Document::parse(&text).expect("a schedule").schedule
         };
-        let mut harness = Harness::new(&crate::targets![Echo], "echo+early-ack").expect("there is such a target");
+        let mut harness = Harness::with_bugs(&murphy_sim::Shared::new(Echo), ["early-ack".to_string()].into())
+            .expect("there is such a target");
         let schedule = text("keys 1, ops 0\n\nat 10ms invoke write k1 1\nbefore n1 sync #1 crash n1\n");
         let anomaly = harness.run(&schedule).verdict.anomaly().expect("it fails").clone();
         let mut watch = |_| true;
