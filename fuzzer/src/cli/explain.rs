@@ -88,11 +88,8 @@ impl<'a> Step<'a> {
         };
         let mut reports: Vec<&StepReport> = finding.outcome.steps.iter().collect();
         reports.sort_by_key(|report| report.begun.unwrap_or(u64::MAX));
-        let step = |report: &'a StepReport| Self {
-            text: line(report),
-            sides: report.struck.sides(roles).map(named),
-            report,
-        };
+        let step =
+            |report: &'a StepReport| Self { text: line(report), sides: report.struck.sides(roles).map(named), report };
         reports.into_iter().map(step).collect()
     }
 
