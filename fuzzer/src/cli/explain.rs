@@ -13,6 +13,7 @@ use super::{
     ExplainArguments,
     commands::{no_finding, open, step_text},
     exit::{Exit, Failure, put},
+    replay::finding,
 };
 use crate::{finding::Finding, harness::Harness};
 
@@ -26,7 +27,7 @@ pub(super) fn explain(
 ) -> Result<Exit, Failure> {
     let (source, mut harness) = open(targets, &arguments.schedule, &arguments.place)?;
     let document = &source.document;
-    let Some(finding) = Finding::new(&mut harness, &document.schedule) else {
+    let Some(finding) = finding(&mut harness, document) else {
         return Ok(no_finding(&mut harness, document, SCHEMA, json));
     };
     let around = arguments.neighbours.then(|| Around::look(&mut harness, &finding, document));

@@ -13,6 +13,7 @@ use super::{
     ExportArguments, ExportForm, Output,
     commands::{deliver, no_finding, open},
     exit::{Exit, Failure, put},
+    replay::finding,
 };
 use crate::{
     export::{archive, chrome, dot, jepsen, shiviz},
@@ -26,7 +27,7 @@ const STORE: &str = "store";
 /// Writes a finding in another form.
 pub(super) fn export(targets: &[Box<dyn AnyTarget>], arguments: &ExportArguments, json: bool) -> Result<Exit, Failure> {
     let (source, mut harness) = open(targets, &arguments.schedule, &arguments.place)?;
-    let Some(finding) = Finding::new(&mut harness, &source.document.schedule) else {
+    let Some(finding) = finding(&mut harness, &source.document) else {
         return Ok(no_finding(&mut harness, &source.document, "murphy/export/1", json));
     };
     let (outcome, rows) = (&finding.outcome, arguments.rows);

@@ -15,6 +15,7 @@ use super::{
     exit::{Exit, Failure, put, say},
 };
 use crate::{
+    finding::Finding,
     harness::Harness,
     picture::{Detail, Selection, trace_lines, verbose},
     regression::Fate,
@@ -47,6 +48,13 @@ pub(super) fn replay(targets: &[Box<dyn AnyTarget>], arguments: &ReplayArguments
         replayed.tell(&harness, schedule, &outcome, arguments.times);
     }
     Ok(exit)
+}
+
+/// The finding that a schedule makes, its steps called as in the document.
+pub(super) fn finding(harness: &mut Harness, document: &Document) -> Option<Finding> {
+    let mut finding = Finding::new(harness, &document.schedule)?;
+    label(&mut finding.outcome.trace, document, harness.vocabulary());
+    Some(finding)
 }
 
 /// Prints and writes the events that were asked for. Whoever asks for those of a node or a time and says no more gets all of them.

@@ -8,6 +8,7 @@ use super::{
     ShowArguments, View,
     commands::{no_finding, open},
     exit::{Exit, Failure, put},
+    replay::finding,
 };
 use crate::finding::Finding;
 
@@ -15,7 +16,7 @@ use crate::finding::Finding;
 pub(super) fn show(targets: &[Box<dyn AnyTarget>], arguments: &ShowArguments, json: bool) -> Result<Exit, Failure> {
     let (source, mut harness) = open(targets, &arguments.schedule, &arguments.place)?;
     let form = if json { View::Json } else { arguments.view };
-    let Some(finding) = Finding::new(&mut harness, &source.document.schedule) else {
+    let Some(finding) = finding(&mut harness, &source.document) else {
         return Ok(no_finding(&mut harness, &source.document, SCHEMA, form == View::Json));
     };
     let (rows, document) = (arguments.rows, &source.document);

@@ -33,6 +33,7 @@ fn a_finding_is_shown_in_five_ways() {
     let dsl = of("show", "raft-kv-b1", "--as dsl").out;
     assert!(text.contains(ascii.trim_end()) && text.contains(dsl.trim_end()), "{text}");
     assert!(dsl.contains("target raft-kv+B1\n") && !dsl.contains("clients\n"), "{dsl}");
+    assert!(ascii.contains("▒ cut: at 1.2s partition leader | rest"), "steps go by their labels: {ascii}");
     let object = only(&of("show", "raft-kv-b1", "--as json"));
     assert_eq!(object, only(&of("show", "raft-kv-b1", "--json")));
     assert_eq!(object["picture"].as_str().map(str::trim_end), Some(ascii.trim_end()));

@@ -122,7 +122,8 @@ fn shifted(when: When) -> Vec<(String, When)> {
     if when == When::Called { Vec::new() } else { earlier.chain(later).collect() }
 }
 
-/// The same fault on every other node, or set of nodes: numbers are counted on, roles give way to each node in turn.
+/// The same fault on every other node, or set of nodes: numbers are counted on, roles give way to each node in turn. Who is drawn, the
+/// other seeds change.
 fn retargeted(step: Step, nodes: u8) -> Vec<Step> {
     let mut others: Vec<Step> = Vec::new();
     for by in 1..=nodes {
@@ -148,11 +149,10 @@ fn moved(victim: Nodes, by: u8, nodes: u8) -> Nodes {
         Nodes::Role(_)
         | Nodes::Previous(_)
         | Nodes::Primaries
-        | Nodes::One
         | Nodes::MostUpToDate
         | Nodes::LeastUpToDate
         | Nodes::LastVoter => Nodes::Node(by),
-        Nodes::All | Nodes::Rest | Nodes::Some | Nodes::Half | Nodes::Group(_) => victim,
+        Nodes::All | Nodes::Rest | Nodes::One | Nodes::Some | Nodes::Half | Nodes::Group(_) => victim,
     }
 }
 
