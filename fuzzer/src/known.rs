@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use murphy_checker::verdict::Anomaly;
 use murphy_schedule::{Fault, FaultKind, Lasts, Schedule, Step, shrink};
 
-use crate::{finding, harness::Harness, minimize::other_seeds, source};
+use crate::{finding, harness::Harness, source};
 
 /// A finding that is filed already.
 #[derive(Clone, Debug)]
@@ -55,18 +55,6 @@ impl Known {
         }
     }
 
-    /// The folder of a known finding whose faults, in place of those of `minimal`, fail under as many seeds as these do, and not
-    /// just under one: they are another way to cause the same.
-    pub(crate) fn stands_for(&self, harness: &mut Harness, minimal: &Schedule, anomaly: &Anomaly) -> Option<&Path> {
-        let own = failing(harness, minimal, anomaly).max(2);
-        let mut same = self.0.iter().filter(|case| case.class == anomaly.class.name() && case.name == anomaly.name);
-        same.find(|case| {
-            let candidates = moved(&case.faults, minimal);
-            candidates.iter().any(|candidate| failing(harness, candidate, anomaly) >= own)
-        })
-        .map(|case| case.folder.as_path())
-    }
-
     /// The folder of a known finding whose skeleton fits inside `schedule`, which fails with `anomaly`.
     pub(crate) fn fits(&self, harness: &mut Harness, schedule: &Schedule, anomaly: &Anomaly) -> Option<&Path> {
         let same = self.0.iter().filter(|case| case.class == anomaly.class.name() && case.name == anomaly.name);
@@ -82,13 +70,6 @@ impl Known {
         })
         .map(|case| case.folder.as_path())
     }
-}
-
-/// Under how many seeds `schedule` fails with `anomaly`: its own and some others.
-fn failing(harness: &mut Harness, schedule: &Schedule, anomaly: &Anomaly) -> usize {
-    let seeds = std::iter::once(schedule.clone()).chain(other_seeds(schedule));
-    let same = |found: &Anomaly| found.class == anomaly.class && found.name == anomaly.name;
-    seeds.filter(|schedule| harness.run(schedule).verdict.anomaly().is_some_and(same)).count()
 }
 
 /// The faults of a schedule that do something by themselves: what clients ask for is not among them. A length that depends on another step counts as "until healed".

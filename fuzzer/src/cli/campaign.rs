@@ -531,11 +531,6 @@ impl Hunt {
         let was_there = crashes.join(found.folder_name()).exists();
         let first = First { folder: found.write(&crashes, &provenance)?, was_there, schedule };
         let smallest = self.minimize(harness, schedule, anomaly, before);
-        if self.known.stands_for(harness, &smallest.schedule, anomaly).is_some() {
-            first.withdraw()?;
-            self.tally.known += 1;
-            return Ok(Some(smallest.slips));
-        }
         provenance.one_minimal = smallest.one_minimal;
         provenance.minimizing_runs = smallest.runs;
         if !self.settings.over() {
@@ -629,18 +624,10 @@ impl First<'_> {
         } else {
             finding.write_if_smaller(crashes, provenance, harness.vocabulary())?
         };
-        if !same {
-            self.withdraw()?;
-        }
-        Ok((folder, already))
-    }
-
-    /// Removes it, if it was not there before.
-    fn withdraw(self) -> Result<(), Failure> {
-        if !self.was_there {
+        if !same && !self.was_there {
             finding::remove(&self.folder)?;
         }
-        Ok(())
+        Ok((folder, already))
     }
 }
 

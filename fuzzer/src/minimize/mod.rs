@@ -23,8 +23,6 @@ use murphy_sim::{Outcome, resolve};
 use search::Search;
 
 use crate::harness::Harness;
-#[cfg(feature = "cli")]
-pub(crate) use robust::other_seeds;
 pub use robust::{Part, Robustness, Window, robustness};
 
 /// Kinds of steps that break nothing by themselves: triggers, draws, operations, and the ends and beginnings of other steps.

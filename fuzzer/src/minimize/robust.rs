@@ -86,7 +86,7 @@ pub fn robustness(harness: &mut Harness, schedule: &Schedule, anomaly: &Anomaly)
 }
 
 /// The same under other seeds.
-pub(crate) fn other_seeds(schedule: &Schedule) -> impl Iterator<Item = Schedule> {
+pub(super) fn other_seeds(schedule: &Schedule) -> impl Iterator<Item = Schedule> {
     let mut seeds = Dice::new(!schedule.header.seed);
     let mut other = schedule.clone();
     (0..SEEDS).map(move |_| {
