@@ -1,14 +1,14 @@
 //! Is a failing schedule one more case of a finding that is filed already?
 //!
-//! It is, if its steps of the known finding's kinds are enough to fail in the same way, or if the known finding's faults,
-//! struck at moments that it chose for its own, are: the known skeleton fits inside. Another way to cause what is known
+//! It is, if its steps of the known finding's kinds are enough to fail in the same way, or if the known finding's faults
+//! are, struck at moments that it chose for its own, or at some others: the known skeleton fits inside. Another way to cause what is known
 //! already is not worth a folder; the price is that of two bugs with one anomaly the second may go unnoticed until the first
 //! is fixed. Asking takes tens of runs, where minimizing takes hundreds.
 
 use std::path::{Path, PathBuf};
 
 use murphy_checker::verdict::Anomaly;
-use murphy_schedule::{Fault, FaultKind, Lasts, Schedule, Step, shrink};
+use murphy_schedule::{Again, Fault, FaultKind, Lasts, Name, Nodes, Schedule, Step, When, mutate, shrink};
 
 use crate::{finding, harness::Harness, source};
 
@@ -24,6 +24,9 @@ struct Case {
 
 /// Findings of more faults than this are not looked for at other moments: there are too many ways to choose these.
 const MOVABLE_MAX: usize = 2;
+
+/// At so many moments of a run a known finding's only fault is tried.
+const MOMENTS: u32 = 16;
 
 /// The findings of one target that are filed already.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +63,8 @@ impl Known {
         let same = self.0.iter().filter(|case| case.class == anomaly.class.name() && case.name == anomaly.name);
         let mut same = same.peekable();
         same.peek()?;
+        let chaos = mutate::chaos(&schedule.header, harness.vocabulary());
+        let leads = harness.about().roles.first().map(|role| Nodes::Role(Name::of(role)));
         let mut fails = |candidate: &Schedule| {
             let found = harness.run(candidate).verdict.anomaly();
             found.is_some_and(|found| found.class == anomaly.class && found.name == anomaly.name)
@@ -67,6 +72,8 @@ impl Known {
         same.find(|case| {
             embed(&case.faults, schedule).is_some_and(|keep| fails(&shrink::keep_steps(schedule, &keep)))
                 || moved(&case.faults, schedule).iter().any(&mut fails)
+                || anywhere(&case.faults, schedule, chaos).iter().any(&mut fails)
+                || anywhere(&on(&case.faults, leads), schedule, chaos).iter().any(&mut fails)
         })
         .map(|case| case.folder.as_path())
     }
@@ -111,6 +118,43 @@ fn moved(faults: &[(Fault, Lasts)], schedule: &Schedule) -> Vec<Schedule> {
     choices.filter(distinct).map(|places| struck(schedule, faults, &places)).collect()
 }
 
+/// `faults` alone in the world of `schedule`: a schedule for each choice of moments for them, in their order, out of some that are
+/// spread evenly over its chaos phase of so many microseconds. What clients were to ask for they ask for.
+fn anywhere(faults: &[(Fault, Lasts)], schedule: &Schedule, chaos: u32) -> Vec<Schedule> {
+    let step = |((fault, lasts), at): (&(Fault, Lasts), &u32)| Step {
+        when: When::At(*at),
+        fault: *fault,
+        lasts: *lasts,
+        id: 0,
+        again: Again::NEVER,
+    };
+    let alone = |times: Vec<u32>| {
+        let asked = schedule.steps.iter().copied().filter(invokes);
+        Schedule { header: schedule.header, steps: asked.chain(faults.iter().zip(&times).map(step)).collect() }
+    };
+    moments(faults.len(), chaos).into_iter().map(alone).collect()
+}
+
+/// `faults` on whoever holds a role instead of nodes by their numbers, who lead in one run and follow in another; nothing, if they
+/// name none.
+fn on(faults: &[(Fault, Lasts)], role: Option<Nodes>) -> Vec<(Fault, Lasts)> {
+    let numbered = |nodes| if let (Nodes::Node(_), Some(role)) = (nodes, role) { role } else { nodes };
+    let on_role: Vec<_> = faults.iter().map(|(fault, lasts)| (fault.with_victims(numbered), *lasts)).collect();
+    if on_role == faults { Vec::new() } else { on_role }
+}
+
+/// Choices of so many moments in order, up to [`MOVABLE_MAX`], spread over so many microseconds.
+fn moments(faults: usize, length: u32) -> Vec<Vec<u32>> {
+    let moment = |at: u32, of: u32| length / of * at;
+    let pair =
+        |first| (first..MOMENTS / 2).map(move |second| [first, second].map(|at| moment(at, MOMENTS / 2)).to_vec());
+    match faults {
+        1 => (0..MOMENTS).map(|at| vec![moment(at, MOMENTS)]).collect(),
+        2 => (0..MOMENTS / 2).flat_map(pair).collect(),
+        _ => Vec::new(),
+    }
+}
+
 fn struck(schedule: &Schedule, faults: &[(Fault, Lasts)], places: &[usize]) -> Schedule {
     let mut moved = schedule.clone();
     for step in moved.steps.iter_mut().filter(|step| !invokes(step)) {
@@ -120,4 +164,38 @@ fn struck(schedule: &Schedule, faults: &[(Fault, Lasts)], places: &[usize]) -> S
         (moved.steps[*place].fault, moved.steps[*place].lasts) = (*fault, *lasts);
     }
     moved
+}
+
+#[cfg(test)]
+mod tests {
+    use murphy_schedule::{Document, Name, Nodes, Schedule};
+
+    use super::{anywhere, faults, on};
+
+    fn schedule(steps: &str) -> Schedule {
+        let text = format!("murphy 1\ntarget any\n{steps}");
+        Document::parse(&text).expect("it has no mistake").schedule
+    }
+
+    #[test]
+    fn one_or_two_faults_are_tried_at_moments_in_their_order_and_more_are_not() {
+        let found = schedule("at 10ms invoke read k1 by c1\nat 20ms pause n1 for 30ms\n");
+        let tried = |steps: &str| anywhere(&faults(&schedule(steps)), &found, 1_600_000);
+        let one = tried("at 1s crash n2\n");
+        assert_eq!(one.len(), 16);
+        assert_eq!(one[3], schedule("at 10ms invoke read k1 by c1\nat 300ms crash n2\n"));
+        let two = tried("at 1s crash n2\nat 2s restart n2\n");
+        assert_eq!(two.len(), 36);
+        assert!(two.contains(&schedule("at 10ms invoke read k1 by c1\nat 200ms crash n2\nat 1400ms restart n2\n")));
+        assert!(tried("at 1s crash n1\nat 1s crash n2\nat 1s crash n3\n").is_empty());
+    }
+
+    #[test]
+    fn numbers_of_nodes_become_a_role_and_what_has_none_is_not_tried_again() {
+        let leader = Some(Nodes::Role(Name::of("leader")));
+        let re_aimed = on(&faults(&schedule("at 1s partition n2 | rest for 20ms\n")), leader);
+        assert_eq!(re_aimed, faults(&schedule("at 1s partition leader | rest for 20ms\n")));
+        assert!(on(&faults(&schedule("at 1s crash one\n")), leader).is_empty());
+        assert!(on(&faults(&schedule("at 1s crash n1\n")), None).is_empty());
+    }
 }

@@ -159,7 +159,10 @@ fn whoever_is_killed_fifty_times_leaves_whole_entries() {
     assert!(seen > 0, "somebody has filed something");
     let ended = place.murphy("min lost-write.murphy");
     assert_eq!(ended.code, 1, "{ended:?}");
-    assert!(place.hidden().is_empty(), "what the dead left is swept: {:?}", place.hidden());
+    // A corpus may be shared with other machines, whose processes nobody here can see: there nothing is swept.
+    let mut left = place.hidden();
+    left.retain(|path| !path.starts_with(place.path("corpus")));
+    assert!(left.is_empty(), "what the dead left is swept: {left:?}");
     for name in whole_entries(&place) {
         let ended = place.murphy(&format!("replay {name} --json"));
         assert_eq!((ended.code, &ended.json()[0]["as_recorded"]), (1, &true.into()), "{ended:?}");

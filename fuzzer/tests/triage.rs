@@ -250,7 +250,7 @@ fn a_campaign_counts_what_people_know_and_does_not_file_it_again() {
         says(&place.murphy(&format!("triage set {key} {decision}")), 0, &[]);
         assert_eq!(found()["new"], false, "{decision}");
     }
-    let other = file(&place, "early.murphy", EARLY);
+    let other = file(&place, "lost.murphy", LOST);
     says(&place.murphy(&format!("triage merge {key} {}", self::key(&other))), 0, &[]);
     assert_eq!(found()["new"], false, "merged");
     assert_eq!(place.folders().len(), folders.len() + 2, "the other one, and the decisions");

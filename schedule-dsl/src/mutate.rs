@@ -445,8 +445,8 @@ fn weighted<T: Copy>(items: &[(T, u64)], dice: &mut Dice) -> T {
     items.last().expect("a menu is never empty").0
 }
 
-/// The length of the chaos phase in microseconds.
-fn chaos(header: &Header, vocabulary: &Vocabulary) -> u32 {
+/// The length of the chaos phase of schedules with this header, in microseconds.
+pub fn chaos(header: &Header, vocabulary: &Vocabulary) -> u32 {
     let length = if header.chaos == 0 { vocabulary.chaos_micros } else { u32::from(header.chaos) * PHASE_UNIT };
     if length == 0 { CHAOS_UNKNOWN } else { length }
 }
