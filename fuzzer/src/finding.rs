@@ -3,7 +3,6 @@
 //! One key, one folder. A folder is written aside and renamed, so that an interrupted run never leaves half of one; the text
 //! of the schedule is the source of truth, its bytes must agree with it, and everything else can be made again.
 
-pub(crate) mod aside;
 mod variants;
 
 use std::{
@@ -21,12 +20,13 @@ use murphy_sim::Outcome;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+pub use crate::aside::sweep;
 use crate::{
+    aside,
     harness::{BadInvariants, Harness},
     minimize::{HARMLESS, Part, Robustness, Window},
     picture::{self, Scene, Selection},
 };
-pub use aside::sweep;
 
 /// The version of the key's definition.
 pub(crate) const KEY_VERSION: &str = "v1";

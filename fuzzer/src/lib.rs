@@ -71,6 +71,7 @@
 //! murphy::check(MyCounter).execs(300).run();
 //! ```
 
+mod aside;
 #[cfg(feature = "cli")]
 mod bench;
 #[cfg(feature = "cli")]

@@ -19,8 +19,9 @@ use super::{
     exit::{Exit, Failure, put, say},
 };
 use crate::{
+    aside,
     bench::{Depths, Rows, chart, report as reports},
-    engine::{Recipe, folder::write_atomically},
+    engine::Recipe,
 };
 
 /// Executions of a pooled stream, and of each twin.
@@ -79,7 +80,7 @@ fn report(folder: &Path, targets: &[Box<dyn AnyTarget>], as_json: bool) -> Resul
     let depths = depths(targets);
     for (name, contents) in [("report.md", reports::markdown(&rows, &depths)), ("report.svg", chart::svg(&rows))] {
         let path = folder.join(name);
-        write_atomically(&path, contents.as_bytes()).map_err(Failure::file("write", &path))?;
+        aside::write_file(&path, contents.as_bytes()).map_err(Failure::file("write", &path))?;
     }
     if let Some(torn) = &rows.torn {
         say(&format!("{}: the last line has no end and is left out: `{torn}`", path.display()));

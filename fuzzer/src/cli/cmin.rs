@@ -19,7 +19,7 @@ use super::{
     exit::{Exit, Failure, put},
     progress::thousands,
 };
-use crate::{Harness, engine};
+use crate::{Harness, aside, engine};
 
 /// An entry of a corpus.
 struct Entry {
@@ -132,7 +132,7 @@ fn copy(entries: &[Entry], kept: &[usize], output: &Path) -> Result<(), Failure>
         let path = &entries[*at].path;
         let bytes = fs::read(path).map_err(Failure::file("read", path))?;
         let copy = output.join(path.file_name().expect("an entry has a name"));
-        engine::folder::write_atomically(&copy, &bytes).map_err(Failure::file("write", &copy))?;
+        aside::write_file(&copy, &bytes).map_err(Failure::file("write", &copy))?;
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use super::{
     judge,
 };
 use crate::{
-    finding::aside,
+    aside,
     harness::Harness,
     source::{self, Mistakes, Source, SourceError, Syntax},
 };

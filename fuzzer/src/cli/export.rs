@@ -16,8 +16,9 @@ use super::{
     replay::finding,
 };
 use crate::{
+    aside,
     export::{archive, chrome, dot, jepsen, shiviz},
-    finding::{COMMITTED, Entry, Finding},
+    finding::{self, COMMITTED, Entry, Finding},
     source::Source,
 };
 
@@ -63,12 +64,11 @@ fn store(finding: &Finding, source: &Source, arguments: &ExportArguments, json: 
     let meta = source.entry.as_ref().and_then(|entry| entry.meta.as_ref());
     let time = jepsen::timestamp(meta.and_then(|meta| meta["found_at"].as_u64()).unwrap_or_default());
     let store = arguments.output.clone().unwrap_or_else(|| PathBuf::from(STORE));
-    let parent = store.join(&finding.target);
-    let folder = parent.join(&time);
+    let folder = store.join(&finding.target).join(&time);
     if folder.exists() && !arguments.force {
         return Err(Failure::Exists(folder));
     }
-    let aside = parent.join(format!(".{time}.{}", std::process::id()));
+    let aside = aside::beside(&folder);
     let written = write_all(&aside, &jepsen::files(finding)).and_then(|()| put_in_place(&aside, &folder));
     if written.is_err() {
         // The first error is the one to report.
@@ -95,8 +95,6 @@ fn write_all(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), Failure> 
 
 /// Gives a finished folder its name; what was there goes.
 fn put_in_place(aside: &Path, folder: &Path) -> Result<(), Failure> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).map_err(Failure::file("remove", folder))?;
-    }
+    finding::remove(folder)?;
     fs::rename(aside, folder).map_err(Failure::file("rename a finished folder to", folder))
 }

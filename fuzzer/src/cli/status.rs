@@ -21,9 +21,9 @@ use super::{
     progress::{Tally, now, thousands},
     seconds_since_1970,
 };
-use crate::engine::{
-    Stats,
-    folder::{read_at_most, write_atomically},
+use crate::{
+    aside,
+    engine::{Stats, folder::read_at_most},
 };
 
 /// How often a worker writes.
@@ -171,8 +171,8 @@ impl Journal {
 
     fn write(&self) -> std::io::Result<()> {
         let text = serde_json::to_vec(&self.record).expect("numbers and text serialize");
-        write_atomically(&self.path, &text)?;
-        write_atomically(&self.path.with_extension("prom"), self.record.metrics().as_bytes())
+        aside::write_file(&self.path, &text)?;
+        aside::write_file(&self.path.with_extension("prom"), self.record.metrics().as_bytes())
     }
 }
 

@@ -9,12 +9,12 @@ use std::{
     fs, io,
     io::Read,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
 };
 
 use murphy_schedule::{Schedule, bytes::BYTES_MAX};
 
 use super::{EngineError, input};
+use crate::aside;
 
 /// A folder, and the names of it that this worker has dealt with.
 pub(crate) struct Folder {
@@ -77,7 +77,7 @@ impl Folder {
 
     fn write(&self, schedule: &Schedule) -> Result<(), EngineError> {
         let path = self.path.join(input::name(schedule));
-        write_atomically(&path, &schedule.to_bytes())
+        aside::write_file(&path, &schedule.to_bytes())
             .map_err(|error| EngineError::new("write the corpus entry", &path, error))
     }
 }
@@ -109,19 +109,4 @@ pub(crate) fn read_at_most(path: &Path, bytes: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     fs::File::open(path)?.take(bytes).read_to_end(&mut content)?;
     Ok(content)
-}
-
-/// Writes a file that appears at `path` with all its bytes or not at all.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // Two threads, or two processes, may write the same entry at the same time.
-    static WRITES: AtomicU64 = AtomicU64::new(0);
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_string_lossy();
-    let unique = format!(".{name}.{}.{}", std::process::id(), WRITES.fetch_add(1, Ordering::Relaxed));
-    let hidden = path.with_file_name(unique);
-    let written = fs::write(&hidden, bytes).and_then(|()| fs::rename(&hidden, path));
-    if written.is_err() {
-        // The first error is the one to report.
-        let _ = fs::remove_file(&hidden);
-    }
-    written
 }

@@ -8,6 +8,7 @@ use murphy_schedule::{Schedule, bytes::BYTES_MAX};
 use serde::{Deserialize, Serialize};
 
 use super::folder;
+use crate::aside;
 
 /// A schedule to run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,7 +29,7 @@ impl From<ScheduleInput> for Vec<u8> {
 
 impl Input for ScheduleInput {
     fn to_file<P: AsRef<Path>>(&self, path: P) -> Result<(), Error> {
-        Ok(folder::write_atomically(path.as_ref(), &self.0.to_bytes())?)
+        Ok(aside::write_file(path.as_ref(), &self.0.to_bytes())?)
     }
 
     fn from_file<P: AsRef<Path>>(path: P) -> Result<Self, Error> {

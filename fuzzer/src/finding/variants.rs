@@ -4,7 +4,8 @@ use std::{fs, io, path::Path};
 
 use murphy_schedule::{Document, Schedule, Vocabulary, shrink};
 
-use super::{aside::write_file, letters};
+use super::letters;
+use crate::aside::write_file;
 
 /// The folder of them, in that of the finding.
 pub(super) const FOLDER: &str = "variants";

@@ -7,6 +7,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 /// How often a folder is put in place while another worker is replacing the one that is there.
@@ -14,13 +15,15 @@ const TRIES: u32 = 100;
 /// In the name of what is about to be replaced.
 const OLD: &str = ".old";
 
-/// Where what is to become `path` is written.
-pub(super) fn beside(path: &Path) -> PathBuf {
-    path.with_file_name(format!(".{}.{}", name(path), std::process::id()))
+/// Where what is to become `path` is written: nowhere twice, since threads and processes may write the same at the same time.
+pub(crate) fn beside(path: &Path) -> PathBuf {
+    static WRITES: AtomicU64 = AtomicU64::new(0);
+    let write = WRITES.fetch_add(1, Ordering::Relaxed);
+    path.with_file_name(format!(".{}.{write}.{}", name(path), std::process::id()))
 }
 
 /// Where `path` is while it is replaced.
-pub(super) fn replaced(path: &Path) -> PathBuf {
+pub(crate) fn replaced(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{}{OLD}.{}", name(path), std::process::id()))
 }
 
@@ -50,7 +53,7 @@ pub(crate) fn remove(folder: &Path) -> io::Result<()> {
 }
 
 /// Gives a finished folder its name, unless another worker has filed the same finding in the meantime: then it is removed.
-pub(super) fn put_in_place(aside: &Path, folder: &Path) -> io::Result<()> {
+pub(crate) fn put_in_place(aside: &Path, folder: &Path) -> io::Result<()> {
     let mut tries = 0;
     loop {
         tries += 1;
@@ -70,7 +73,7 @@ pub(super) fn put_in_place(aside: &Path, folder: &Path) -> io::Result<()> {
 }
 
 /// The same, but that something is not there any more is no error: another worker has removed it, or is replacing it.
-pub(super) fn unless_gone(done: io::Result<()>) -> io::Result<()> {
+pub(crate) fn unless_gone(done: io::Result<()>) -> io::Result<()> {
     done.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
