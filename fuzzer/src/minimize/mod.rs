@@ -24,6 +24,8 @@ use search::Search;
 
 use crate::harness::Harness;
 pub use robust::{Part, Robustness, Window, robustness};
+#[cfg(feature = "cli")]
+pub(crate) use robust::{SEEDS, other_seeds};
 
 /// Kinds of steps that break nothing by themselves: triggers, draws, operations, and the ends and beginnings of other steps.
 pub(crate) const HARMLESS: [FaultKind; 5] =

@@ -10,7 +10,7 @@ use murphy_sim::resolve;
 use crate::harness::Harness;
 
 /// Under so many other seeds a minimal schedule is run.
-const SEEDS: u32 = 16;
+pub(crate) const SEEDS: u32 = 16;
 
 /// How much a schedule that fails depends on luck.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,7 +86,7 @@ pub fn robustness(harness: &mut Harness, schedule: &Schedule, anomaly: &Anomaly)
 }
 
 /// The same under other seeds.
-pub(super) fn other_seeds(schedule: &Schedule) -> impl Iterator<Item = Schedule> {
+pub(crate) fn other_seeds(schedule: &Schedule) -> impl Iterator<Item = Schedule> {
     let mut seeds = Dice::new(!schedule.header.seed);
     let mut other = schedule.clone();
     (0..SEEDS).map(move |_| {

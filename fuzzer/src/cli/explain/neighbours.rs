@@ -2,15 +2,17 @@
 //! nodes; under the failing schedule's own seed, and under others, the same ones for every row.
 
 use murphy_checker::verdict::Verdict;
-use murphy_schedule::{Dice, Document, Header, Nodes, Schedule, Step, When, shrink};
+use murphy_schedule::{Document, Header, Nodes, Schedule, Step, When, shrink};
 use murphy_sim::{resolve, workload_of};
 use serde_json::{Value, json};
 
 use super::{fails_alike, step_text};
-use crate::{finding::Finding, harness::Harness};
+use crate::{
+    finding::Finding,
+    harness::Harness,
+    minimize::{SEEDS, other_seeds},
+};
 
-/// Under so many other seeds each neighbour runs.
-const SEEDS: usize = 16;
 /// So many microseconds earlier and later, where a step has a time.
 const SHIFTS: [u32; 2] = [10_000, 100_000];
 
@@ -45,8 +47,7 @@ impl Neighbour {
 
 /// The schedule of a finding and its neighbours, step by step.
 pub(super) fn table(harness: &mut Harness, finding: &Finding, document: &Document) -> Vec<Neighbour> {
-    let mut dice = Dice::new(document.schedule.header.seed);
-    let seeds: Vec<u64> = (0..SEEDS).map(|_| dice.word()).collect();
+    let seeds: Vec<u64> = other_seeds(&document.schedule).map(|other| other.header.seed).collect();
     let header = &document.schedule.header;
     let nodes = resolve(header, harness.about()).nodes;
     // Another seed shall not be another workload.
