@@ -178,7 +178,7 @@ impl Prefix {
         mend(&mut schedule);
         for at in self.stay..schedule.steps.len() {
             if !self.schedule.steps[self.stay..].contains(&schedule.steps[at]) {
-                self.postpone(&mut schedule.steps[at], vocabulary);
+                self.postpone(&mut schedule.steps[at], vocabulary, dice);
             }
         }
         schedule
@@ -196,12 +196,16 @@ impl Prefix {
         }
     }
 
-    /// Lets a step come after the moment.
-    fn postpone(&self, step: &mut Step, vocabulary: &Vocabulary) {
+    /// Lets a step come after the moment; one with a time of its own mostly soon after it, while what made the moment worth returning
+    /// to still lasts.
+    fn postpone(&self, step: &mut Step, vocabulary: &Vocabulary, dice: &mut Dice) {
         let stays = |id: StepId| self.schedule.steps[..self.stay].iter().any(|step| step.id == id);
         match &mut step.when {
             When::At(time) => {
                 let chaos = chaos(&self.schedule.header, vocabulary);
+                if dice.chance(3, 4) {
+                    *time = self.time.saturating_add(draw::length(vocabulary, dice));
+                }
                 if *time <= self.time || *time >= chaos {
                     *time = self.time + 1 + *time % (chaos - self.time - 1).max(1);
                 }

@@ -479,6 +479,23 @@ fn what_has_happened_stays_and_what_is_new_comes_later() {
 }
 
 #[test]
+fn what_is_new_comes_soon_after_the_moment_mostly() {
+    let (mut dice, mut soon, mut all) = (Dice::new(9), 0, 0);
+    for _ in 0..300 {
+        let (prefix, _, moment) = returned(&mut dice);
+        let parent = prefix.schedule();
+        let mutant = prefix.follow(2, None, &raft(), &mut dice);
+        for step in mutant.steps.iter().filter(|step| !parent.steps.contains(step)) {
+            let When::At(time) = step.when else { continue };
+            let left = chaos_of(&parent.header, &raft()) - moment;
+            all += 1;
+            soon += u32::from(time - moment < left / 4);
+        }
+    }
+    assert!(all > 100 && soon > all / 2, "{soon} of {all} in the next quarter of what is left");
+}
+
+#[test]
 fn continuations_differ() {
     let mut dice = Dice::new(8);
     let (prefix, _, _) = returned(&mut dice);

@@ -267,7 +267,7 @@ impl<'a, W: Watcher> Search<'a, W> {
         let rand = StdRand::with_seed(campaign.seed);
         let state = StdState::new(rand, InMemoryCorpus::new(), InMemoryCorpus::new(), &mut feedback, &mut objective)
             .expect("no two feedbacks have one name");
-        let fuzzer = StdFuzzer::new(RareFirst::new(seen.clone()), feedback, objective);
+        let fuzzer = StdFuzzer::new(RareFirst::new(seen.clone(), &recipe), feedback, objective);
         let limit = campaign.execs.unwrap_or(u64::MAX);
         let (burst, learned) = (None, Learned::default());
         Ok(Self {

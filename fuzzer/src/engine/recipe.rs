@@ -39,6 +39,8 @@ pub(crate) struct Recipe {
     pub(crate) states: bool,
     /// Marks are worth hitting.
     pub(crate) marks: bool,
+    /// New entries are picked before others.
+    pub(crate) newest: bool,
     /// Mutants change what follows the moment that made their parent worth keeping; else all of it.
     pub(crate) returns: bool,
     /// Mutants run from a snapshot of that moment, where a target's nodes can be copied.
@@ -76,6 +78,7 @@ impl Recipe {
         turns: &TURNS,
         states: true,
         marks: true,
+        newest: true,
         returns: true,
         snapshots: true,
         facts: true,
@@ -85,13 +88,14 @@ impl Recipe {
     const BLIND: Self = Self { returns: false, snapshots: false, ..Self::ENSEMBLE };
 
     /// Every recipe that is compared: the ensemble, the blind arms each alone, and the ensemble without one of its means each.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::ENSEMBLE,
         Self { name: "swarm", turns: &[SWARM], ..Self::BLIND },
         Self { name: "pct", turns: &[PCT], ..Self::BLIND },
         Self { name: "random", turns: &[RANDOM], ..Self::BLIND },
         Self { name: "no-states", states: false, ..Self::ENSEMBLE },
         Self { name: "no-marks", marks: false, ..Self::ENSEMBLE },
+        Self { name: "no-newest", newest: false, ..Self::ENSEMBLE },
         Self { name: "no-returns", returns: false, snapshots: false, ..Self::ENSEMBLE },
         Self { name: "no-snapshots", snapshots: false, ..Self::ENSEMBLE },
         Self { name: "no-facts", facts: false, ..Self::ENSEMBLE },
