@@ -3,9 +3,10 @@
 //! One key, one folder. A folder is written aside and renamed, so that an interrupted run never leaves half of one; the text
 //! of the schedule is the source of truth, its bytes must agree with it, and everything else can be made again.
 
-mod variants;
+pub(crate) mod variants;
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -24,12 +25,13 @@ pub use crate::aside::sweep;
 use crate::{
     aside,
     harness::{BadInvariants, Harness},
+    kind,
     minimize::{HARMLESS, Part, Robustness, Window},
     picture::{self, Scene, Selection},
 };
 
 /// The version of the key's definition.
-pub(crate) const KEY_VERSION: &str = "v1";
+pub(crate) const KEY_VERSION: &str = "v2";
 /// The file of invariants that were judged beside the target's own.
 const INVARIANTS: &str = "invariants.inv";
 /// The files of a folder that are meant to be kept under version control; the others can be made again.
@@ -50,8 +52,12 @@ pub struct Finding {
     pub schedule: Schedule,
     /// Its run, with every event.
     pub outcome: Outcome,
-    /// Kinds of faults in order, with the roles of those they struck: what makes this finding different from another.
+    /// Kinds of faults in order, with the roles of those they struck: one way to make it happen.
     pub skeleton: String,
+    /// Who gave the answer that was wrong: `former leader`. `None`: it was no answer, or the target has no leaders.
+    pub answered_by: Option<&'static str>,
+    /// What was wrong beside that a protocol may rest upon: `clocks`, `data`.
+    pub wrong: BTreeSet<&'static str>,
     /// The invariants that were judged beside the target's own, as they were written.
     pub invariants: String,
     document: String,
@@ -126,6 +132,8 @@ impl Finding {
         Some(Self {
             target: harness.name().to_string(),
             skeleton: skeleton(&outcome, roles),
+            answered_by: kind::answered_by(&outcome, &anomaly, roles),
+            wrong: kind::wrong(&outcome),
             invariants: harness.invariants().to_string(),
             document: harness.document(schedule).to_string(),
             kinds_of_traffic: picture::background(&outcome),
@@ -141,16 +149,23 @@ impl Finding {
         Self { anomaly: Anomaly { class, name, evidence: Evidence::Property }, ..self }
     }
 
-    /// Six letters that stand for target, class, anomaly and skeleton.
+    /// Six letters that stand for target, class, anomaly, who gave the wrong answer, and what else was wrong.
     pub fn key(&self) -> String {
-        let parts = [KEY_VERSION, &self.target, self.anomaly.class.name(), &self.anomaly.name, &self.skeleton];
-        letters(&parts.join("/"))
+        let who = self.answered_by.unwrap_or_default();
+        let parts = [KEY_VERSION, &self.target, self.anomaly.class.name(), &self.anomaly.name, who];
+        letters(&parts.into_iter().chain(self.wrong.iter().copied()).collect::<Vec<_>>().join("/"))
     }
 
     /// The name of its folder: `omnipaxos-diverging-decision-qmzkab`.
     pub fn folder_name(&self) -> String {
         let target = murphy_checker::verdict::slug(&self.target);
         format!("{target}-{}-{}", self.anomaly.name, self.key())
+    }
+
+    /// What it is like, whatever caused it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn kind(&self) -> kind::Kind {
+        kind::Kind::new(&self.anomaly, self.answered_by)
     }
 
     /// One sentence: who broke which promise.
@@ -225,6 +240,8 @@ impl Finding {
             "key": self.key(),
             "key_version": KEY_VERSION,
             "skeleton": self.skeleton,
+            "answered_by": self.answered_by,
+            "wrong": self.wrong,
             "target": self.target,
             "murphy": VERSION,
             "rustc": env!("MURPHY_RUSTC"),
@@ -292,23 +309,28 @@ impl Finding {
     ) -> Result<PathBuf, FolderError> {
         let folder = crashes.join(self.folder_name());
         let Ok(Ok(entry)) = read_folder(&folder) else { return self.write(crashes, provenance) };
-        let there = entry.document.schedule;
-        let was_minimal = entry.meta.is_some_and(|meta| meta["one_minimal"] == true);
+        let meta = entry.meta.unwrap_or_default();
+        let (there, was_minimal) = (entry.document.schedule, meta["one_minimal"] == true);
         if there == self.schedule {
             let more_is_known = provenance.one_minimal && !was_minimal;
             return if more_is_known { self.replace(crashes, provenance) } else { Ok(folder) };
         }
+        let skeleton = meta["skeleton"].as_str().unwrap_or_default();
         let larger = variants::size(&there, vocabulary) > variants::size(&self.schedule, vocabulary);
-        let (other, is_minimal) =
-            if larger { (there, was_minimal) } else { (self.schedule.clone(), provenance.one_minimal) };
         if larger {
             self.replace(crashes, provenance)?;
         }
-        if is_minimal {
-            let variants = folder.join(variants::FOLDER);
-            let text = Document::new(&self.target, other, vocabulary).to_string();
-            let added = aside::unless_gone(variants::add(&variants, &text, vocabulary));
-            added.map_err(FolderError::io("write into", &variants))?;
+        let (other, other_skeleton, is_minimal) = if larger {
+            (there, skeleton, was_minimal)
+        } else {
+            (self.schedule.clone(), self.skeleton.as_str(), provenance.one_minimal)
+        };
+        if is_minimal && skeleton != self.skeleton {
+            let document = Document::new(&self.target, other, vocabulary);
+            let added = variants::add(&folder, other_skeleton, &document, vocabulary)
+                .and_then(|()| if larger { variants::remove(&folder, &self.skeleton) } else { Ok(()) })
+                .and_then(|()| variants::tell(&folder));
+            aside::unless_gone(added).map_err(FolderError::io("write the variants of", &folder))?;
         }
         Ok(folder)
     }
@@ -383,6 +405,7 @@ impl Finding {
         let variants = folder.join(variants::FOLDER);
         others
             .map_or(Ok(()), |others| variants::copy(others, &variants))
+            .and_then(|()| variants::tell(folder))
             .map_err(FolderError::io("write", &variants))?;
         let original = provenance.original.as_ref().map(Schedule::to_bytes).unwrap_or_default();
         let again = [
