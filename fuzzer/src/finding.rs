@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The version of the key's definition.
-pub(crate) const KEY_VERSION: &str = "v2";
+pub(crate) const KEY_VERSION: &str = "v1";
 /// The file of invariants that were judged beside the target's own.
 const INVARIANTS: &str = "invariants.inv";
 /// The files of a folder that are meant to be kept under version control; the others can be made again.
@@ -149,11 +149,10 @@ impl Finding {
         Self { anomaly: Anomaly { class, name, evidence: Evidence::Property }, ..self }
     }
 
-    /// Six letters that stand for target, class, anomaly, who gave the wrong answer, and what else was wrong.
+    /// Six letters that stand for target, class, anomaly and skeleton.
     pub fn key(&self) -> String {
-        let who = self.answered_by.unwrap_or_default();
-        let parts = [KEY_VERSION, &self.target, self.anomaly.class.name(), &self.anomaly.name, who];
-        letters(&parts.into_iter().chain(self.wrong.iter().copied()).collect::<Vec<_>>().join("/"))
+        let parts = [KEY_VERSION, &self.target, self.anomaly.class.name(), &self.anomaly.name, &self.skeleton];
+        letters(&parts.join("/"))
     }
 
     /// The name of its folder: `omnipaxos-diverging-decision-qmzkab`.
@@ -166,6 +165,12 @@ impl Finding {
     #[cfg(feature = "cli")]
     pub(crate) fn kind(&self) -> kind::Kind {
         kind::Kind::new(&self.anomaly, self.answered_by)
+    }
+
+    /// Whether nothing but the faults tells it from `other`: then one bug may well be behind both.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.target == other.target && self.kind() == other.kind() && self.wrong == other.wrong
     }
 
     /// One sentence: who broke which promise.
@@ -309,30 +314,45 @@ impl Finding {
     ) -> Result<PathBuf, FolderError> {
         let folder = crashes.join(self.folder_name());
         let Ok(Ok(entry)) = read_folder(&folder) else { return self.write(crashes, provenance) };
-        let meta = entry.meta.unwrap_or_default();
-        let (there, was_minimal) = (entry.document.schedule, meta["one_minimal"] == true);
+        let there = entry.document.schedule;
+        let was_minimal = entry.meta.is_some_and(|meta| meta["one_minimal"] == true);
         if there == self.schedule {
             let more_is_known = provenance.one_minimal && !was_minimal;
             return if more_is_known { self.replace(crashes, provenance) } else { Ok(folder) };
         }
-        let skeleton = meta["skeleton"].as_str().unwrap_or_default();
         let larger = variants::size(&there, vocabulary) > variants::size(&self.schedule, vocabulary);
+        let (other, is_minimal) =
+            if larger { (there, was_minimal) } else { (self.schedule.clone(), provenance.one_minimal) };
         if larger {
             self.replace(crashes, provenance)?;
         }
-        let (other, other_skeleton, is_minimal) = if larger {
-            (there, skeleton, was_minimal)
-        } else {
-            (self.schedule.clone(), self.skeleton.as_str(), provenance.one_minimal)
-        };
-        if is_minimal && skeleton != self.skeleton {
-            let document = Document::new(&self.target, other, vocabulary);
-            let added = variants::add(&folder, other_skeleton, &document, vocabulary)
-                .and_then(|()| if larger { variants::remove(&folder, &self.skeleton) } else { Ok(()) })
-                .and_then(|()| variants::tell(&folder));
-            aside::unless_gone(added).map_err(FolderError::io("write the variants of", &folder))?;
+        if is_minimal {
+            self.put_aside(&folder, other, variants::OF_ITS_KEY, vocabulary)?;
         }
         Ok(folder)
+    }
+
+    /// Files it as another way to show the finding in `folder`.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    #[cfg(feature = "cli")]
+    pub(crate) fn write_as_another_way(&self, folder: &Path, vocabulary: &Vocabulary) -> Result<(), FolderError> {
+        self.put_aside(folder, self.schedule.clone(), 1, vocabulary)
+    }
+
+    /// Puts a schedule of this skeleton, of which `most` are kept, beside the finding in `folder`.
+    fn put_aside(
+        &self,
+        folder: &Path,
+        schedule: Schedule,
+        most: usize,
+        vocabulary: &Vocabulary,
+    ) -> Result<(), FolderError> {
+        let document = Document::new(&self.target, schedule, vocabulary);
+        let added = variants::add(folder, &self.skeleton, &document, most, vocabulary);
+        aside::unless_gone(added.and_then(|()| variants::tell(folder)))
+            .map_err(FolderError::io("write the variants of", folder))
     }
 
     /// The same as [`write`](Self::write), but in place of the folder that is there.

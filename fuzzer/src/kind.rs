@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use murphy_checker::{
     history::{NodeId, OpId},
     model::ABORTED_READ,
+    set::MISSING_ELEMENT,
     verdict::{Anomaly, Evidence},
 };
 use murphy_schedule::FaultKind;
@@ -77,10 +78,11 @@ pub(crate) fn answered_by(outcome: &Outcome, anomaly: &Anomaly, roles: &[&str]) 
     replies.remove(&heard?)
 }
 
-/// The operation whose answer was wrong, if it was an answer. Where a failure was seen it is the failure that was wrong, whoever showed it.
+/// The operation whose answer was wrong, if it was an answer. Where a failure was seen, or what was done is gone, that is what was
+/// wrong, whoever showed it.
 fn answer(anomaly: &Anomaly) -> Option<OpId> {
     match &anomaly.evidence {
-        _ if anomaly.name == ABORTED_READ => None,
+        _ if [ABORTED_READ, MISSING_ELEMENT].contains(&&*anomaly.name) => None,
         Evidence::Operation(op) => Some(*op),
         Evidence::Operations { operations, .. } => operations.last().copied(),
         _ => None,

@@ -61,6 +61,16 @@ impl Known {
         self.put(finding.kind(), schedule, folder);
     }
 
+    /// The folder of a minimal finding that fails still, and of which `finding` is another way.
+    pub(crate) fn home(crashes: &Path, harness: &mut Harness, finding: &Finding) -> Option<PathBuf> {
+        source::folders(crashes).into_iter().find(|folder| {
+            let Ok(Ok(entry)) = finding::read_folder(folder) else { return false };
+            let is_minimal = entry.meta.is_some_and(|meta| meta["one_minimal"] == true);
+            let here = is_minimal && entry.document.target == finding.target;
+            here && Finding::new(harness, &entry.document.schedule).is_some_and(|known| known.is_like(finding))
+        })
+    }
+
     fn put(&mut self, kind: Kind, schedule: &Schedule, folder: &Path) {
         let faults = faults(schedule);
         if !self.0.iter().any(|case| case.folder == folder && case.faults == faults) {

@@ -610,15 +610,22 @@ struct First<'a> {
 }
 
 impl First<'_> {
-    /// Files the minimal `finding` instead. Its folder, and whether there was one already.
+    /// Files the minimal `finding` instead, on its own or as another way to show what is filed already. Its folder, and whether there was one already.
     fn give_way(
         self,
         finding: &Finding,
         crashes: &Path,
         provenance: &Provenance,
-        harness: &Harness,
+        harness: &mut Harness,
     ) -> Result<(PathBuf, bool), Failure> {
         let there = crashes.join(finding.folder_name());
+        if let Some(home) = Known::home(crashes, harness, finding).filter(|home| *home != there) {
+            finding.write_as_another_way(&home, harness.vocabulary())?;
+            if !self.was_there {
+                finding::remove(&self.folder)?;
+            }
+            return Ok((home, true));
+        }
         let same = there == self.folder;
         let already = there.exists() && (!same || self.was_there);
         // Another worker may have put a smaller schedule there, or a larger one that it is still minimizing.

@@ -1,4 +1,4 @@
-//! Other ways to make one bug show, kept beside the smallest: minimal schedules of its key with other faults on other roles.
+//! Other ways to make one bug show, kept beside the finding: minimal schedules of its key, and of what is like it but for the faults.
 //!
 //! Perhaps one of them is another bug after all. So the finding names them all, and it is not called fixed while one of them fails.
 
@@ -16,6 +16,8 @@ use crate::aside::{unless_gone, write_file};
 pub(super) const FOLDER: &str = "variants";
 /// The most that are kept.
 const MOST: usize = 16;
+/// The most of them with the finding's own key.
+pub(super) const OF_ITS_KEY: usize = 5;
 /// Where the list of them begins in the finding's `README.md`.
 const TITLE: &str = "\n## Other ways\n";
 
@@ -26,7 +28,7 @@ pub(crate) struct Variant {
     pub(crate) skeleton: String,
     /// The file.
     pub(crate) path: PathBuf,
-    /// The smallest schedule of this skeleton.
+    /// A minimal schedule of this skeleton.
     pub(crate) schedule: Schedule,
 }
 
@@ -49,32 +51,35 @@ pub(super) fn size(schedule: &Schedule, vocabulary: &Vocabulary) -> (usize, (u64
     (schedule.steps.len(), shrink::measure(schedule, vocabulary))
 }
 
-/// Adds a document of this skeleton to the variants of the finding in `finding`, unless a smaller one of it is there. The smallest
-/// skeletons stay.
-pub(super) fn add(finding: &Path, skeleton: &str, document: &Document, vocabulary: &Vocabulary) -> io::Result<()> {
+/// Adds a document of this skeleton to the variants of the finding in `finding`. The `most` smallest of a skeleton stay, and the smallest
+/// of all. A file's name is one of its content, so what is there already is not there twice.
+pub(super) fn add(
+    finding: &Path,
+    skeleton: &str,
+    document: &Document,
+    most: usize,
+    vocabulary: &Vocabulary,
+) -> io::Result<()> {
     let folder = finding.join(FOLDER);
     // Not its parent: where another worker is replacing that, nothing is to stand in its way.
     if !folder.is_dir() {
         fs::create_dir(&folder)?;
     }
-    let size = |schedule: &Schedule| size(schedule, vocabulary);
-    let mut there = read(finding);
-    if there.iter().any(|one| one.skeleton == skeleton && size(&one.schedule) <= size(&document.schedule)) {
-        return Ok(());
-    }
-    write_file(&path(finding, skeleton), format!("# {skeleton}\n{document}").as_bytes())?;
-    there = read(finding);
-    there.sort_by_key(|one| size(&one.schedule));
-    there.iter().skip(MOST).try_for_each(|one| fs::remove_file(&one.path))
+    let text = format!("# {skeleton}\n{document}");
+    write_file(&folder.join(format!("{}.murphy", letters(&text))), text.as_bytes())?;
+    keep_smallest(finding, most, vocabulary, |one| one.skeleton == skeleton)?;
+    keep_smallest(finding, MOST, vocabulary, |_| true)
 }
 
-/// Removes the variant of a skeleton, if there is one: it has become the finding itself.
-pub(super) fn remove(finding: &Path, skeleton: &str) -> io::Result<()> {
-    unless_gone(fs::remove_file(path(finding, skeleton)))
-}
-
-fn path(finding: &Path, skeleton: &str) -> PathBuf {
-    finding.join(FOLDER).join(format!("{}.murphy", letters(skeleton)))
+fn keep_smallest(
+    finding: &Path,
+    most: usize,
+    vocabulary: &Vocabulary,
+    of: impl Fn(&Variant) -> bool,
+) -> io::Result<()> {
+    let mut there: Vec<Variant> = read(finding).into_iter().filter(of).collect();
+    there.sort_by_key(|one| size(&one.schedule, vocabulary));
+    there.iter().skip(most).try_for_each(|one| unless_gone(fs::remove_file(&one.path)))
 }
 
 /// Lists the variants at the end of the finding's `README.md`, in place of the list that was there.
@@ -109,6 +114,8 @@ pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use murphy_schedule::When;
+
     use super::*;
 
     fn document(ms: usize) -> Document {
@@ -117,24 +124,31 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_of_each_skeleton_stays_and_the_list_names_all() {
+    fn the_smallest_stay_and_the_list_names_all() {
         let place = tempfile::tempdir().expect("a folder for the test");
         fs::write(place.path().join("README.md"), "words\n").expect("it can be written");
-        let add = |skeleton: &str, ms| {
-            add(place.path(), skeleton, &document(ms), &Vocabulary::default()).expect("it can be written");
+        let add = |skeleton: &str, ms, most| {
+            add(place.path(), skeleton, &document(ms), most, &Vocabulary::default()).expect("it can be written");
             tell(place.path()).expect("it can be written");
         };
-        for (skeleton, ms) in [("crash(a)", 9), ("crash(b)", 3), ("crash(a)", 7), ("crash(a)", 8)] {
-            add(skeleton, ms);
+        for ms in [9, 3, 7, 4, 8, 3, 5, 6] {
+            add("crash(a)", ms, OF_ITS_KEY);
+            add("crash(b)", ms, 1);
         }
-        let mut there: Vec<_> = read(place.path()).into_iter().map(|one| (one.skeleton, one.schedule)).collect();
-        there.sort_by(|one, other| one.0.cmp(&other.0));
-        assert_eq!(there, [("crash(a)".into(), document(7).schedule), ("crash(b)".into(), document(3).schedule)]);
-        remove(place.path(), "crash(b)").expect("it is there");
-        tell(place.path()).expect("it can be written");
-        let list = format!("words\n{TITLE}\n- `crash(a)`: `variants/{}.murphy`\n", letters("crash(a)"));
-        assert_eq!(fs::read_to_string(place.path().join("README.md")).expect("text"), list);
-        (10..40).for_each(|ms| add(&format!("crash({ms})"), ms));
+        let of = |skeleton: &str| {
+            let all = read(place.path()).into_iter().filter(|one| one.skeleton == skeleton);
+            let mut times: Vec<When> = all.map(|one| one.schedule.steps[0].when).collect();
+            times.sort();
+            times
+        };
+        assert_eq!(of("crash(a)"), [3, 4, 5, 6, 7].map(|ms| When::At(ms * 1_000)));
+        assert_eq!(of("crash(b)"), [When::At(3_000)]);
+        let list = fs::read_to_string(place.path().join("README.md")).expect("text");
+        let (before, list) = list.split_once(TITLE).expect("there is one");
+        assert_eq!(before, "words\n");
+        assert_eq!(list.matches("- `crash(a)`: `variants/").count(), 5);
+        assert_eq!(list.matches("- `crash(b)`: `variants/").count(), 1);
+        (10..40).for_each(|ms| add(&format!("crash({ms})"), ms, 1));
         assert_eq!(read(place.path()).len(), MOST);
     }
 }

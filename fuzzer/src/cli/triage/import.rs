@@ -157,6 +157,10 @@ impl Desk {
         let smallest = minimize(&mut self.harness, schedule, &anomaly, budget, &mut |_| true);
         let Some(finding) = Finding::new(&mut self.harness, &smallest.schedule) else { return nothing(Fate::Differs) };
         let folder = crashes.join(finding.folder_name());
+        if let Some(home) = Known::home(crashes, &mut self.harness, &finding).filter(|home| *home != folder) {
+            finding.write_as_another_way(&home, self.harness.vocabulary())?;
+            return Ok((Fate::Known { what, hash, folder: home }, smallest.slips));
+        }
         let known = folder.exists();
         let provenance = Provenance {
             before,
