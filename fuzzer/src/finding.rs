@@ -3,9 +3,10 @@
 //! One key, one folder. A folder is written aside and renamed, so that an interrupted run never leaves half of one; the text
 //! of the schedule is the source of truth, its bytes must agree with it, and everything else can be made again.
 
-mod variants;
+pub(crate) mod variants;
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -24,6 +25,7 @@ pub use crate::aside::sweep;
 use crate::{
     aside,
     harness::{BadInvariants, Harness},
+    kind,
     minimize::{HARMLESS, Part, Robustness, Window},
     picture::{self, Scene, Selection},
 };
@@ -50,8 +52,12 @@ pub struct Finding {
     pub schedule: Schedule,
     /// Its run, with every event.
     pub outcome: Outcome,
-    /// Kinds of faults in order, with the roles of those they struck: what makes this finding different from another.
+    /// Kinds of faults in order, with the roles of those they struck: one way to make it happen.
     pub skeleton: String,
+    /// Who gave the answer that was wrong: `former leader`. `None`: it was no answer, or the target has no leaders.
+    pub answered_by: Option<&'static str>,
+    /// What was wrong beside that a protocol may rest upon: `clocks`, `data`.
+    pub wrong: BTreeSet<&'static str>,
     /// The invariants that were judged beside the target's own, as they were written.
     pub invariants: String,
     document: String,
@@ -126,6 +132,8 @@ impl Finding {
         Some(Self {
             target: harness.name().to_string(),
             skeleton: skeleton(&outcome, roles),
+            answered_by: kind::answered_by(&outcome, &anomaly, roles),
+            wrong: kind::wrong(&outcome),
             invariants: harness.invariants().to_string(),
             document: harness.document(schedule).to_string(),
             kinds_of_traffic: picture::background(&outcome),
@@ -151,6 +159,18 @@ impl Finding {
     pub fn folder_name(&self) -> String {
         let target = murphy_checker::verdict::slug(&self.target);
         format!("{target}-{}-{}", self.anomaly.name, self.key())
+    }
+
+    /// What it is like, whatever caused it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn kind(&self) -> kind::Kind {
+        kind::Kind::new(&self.anomaly, self.answered_by)
+    }
+
+    /// Whether nothing but the faults tells it from `other`: then one bug may well be behind both.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.target == other.target && self.kind() == other.kind() && self.wrong == other.wrong
     }
 
     /// One sentence: who broke which promise.
@@ -225,6 +245,8 @@ impl Finding {
             "key": self.key(),
             "key_version": KEY_VERSION,
             "skeleton": self.skeleton,
+            "answered_by": self.answered_by,
+            "wrong": self.wrong,
             "target": self.target,
             "murphy": VERSION,
             "rustc": env!("MURPHY_RUSTC"),
@@ -305,12 +327,32 @@ impl Finding {
             self.replace(crashes, provenance)?;
         }
         if is_minimal {
-            let variants = folder.join(variants::FOLDER);
-            let text = Document::new(&self.target, other, vocabulary).to_string();
-            let added = aside::unless_gone(variants::add(&variants, &text, vocabulary));
-            added.map_err(FolderError::io("write into", &variants))?;
+            self.put_aside(&folder, other, variants::OF_ITS_KEY, vocabulary)?;
         }
         Ok(folder)
+    }
+
+    /// Files it as another way to show the finding in `folder`.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    #[cfg(feature = "cli")]
+    pub(crate) fn write_as_another_way(&self, folder: &Path, vocabulary: &Vocabulary) -> Result<(), FolderError> {
+        self.put_aside(folder, self.schedule.clone(), 1, vocabulary)
+    }
+
+    /// Puts a schedule of this skeleton, of which `most` are kept, beside the finding in `folder`.
+    fn put_aside(
+        &self,
+        folder: &Path,
+        schedule: Schedule,
+        most: usize,
+        vocabulary: &Vocabulary,
+    ) -> Result<(), FolderError> {
+        let document = Document::new(&self.target, schedule, vocabulary);
+        let added = variants::add(folder, &self.skeleton, &document, most, vocabulary);
+        aside::unless_gone(added.and_then(|()| variants::tell(folder)))
+            .map_err(FolderError::io("write the variants of", folder))
     }
 
     /// The same as [`write`](Self::write), but in place of the folder that is there.
@@ -383,6 +425,7 @@ impl Finding {
         let variants = folder.join(variants::FOLDER);
         others
             .map_or(Ok(()), |others| variants::copy(others, &variants))
+            .and_then(|()| variants::tell(folder))
             .map_err(FolderError::io("write", &variants))?;
         let original = provenance.original.as_ref().map(Schedule::to_bytes).unwrap_or_default();
         let again = [

@@ -2,21 +2,24 @@
 //!
 //! It is, if its steps of the known finding's kinds are enough to fail in the same way, or if the known finding's faults
 //! are, struck at moments that it chose for its own, or at some others: the known skeleton fits inside. Another way to cause what is known
-//! already is not worth a folder; the price is that of two bugs with one anomaly the second may go unnoticed until the first
+//! already is not worth a folder; the price is that of two bugs of one [`Kind`] the second may go unnoticed until the first
 //! is fixed. Asking takes tens of runs, where minimizing takes hundreds.
 
 use std::path::{Path, PathBuf};
 
-use murphy_checker::verdict::Anomaly;
 use murphy_schedule::{Again, Fault, FaultKind, Lasts, Name, Nodes, Schedule, Step, When, mutate, shrink};
 
-use crate::{finding, harness::Harness, source};
+use crate::{
+    finding::{self, Finding, variants},
+    harness::Harness,
+    kind::Kind,
+    source,
+};
 
 /// A finding that is filed already.
 #[derive(Clone, Debug)]
 struct Case {
-    class: String,
-    name: String,
+    kind: Kind,
     /// What its steps do, and for how long.
     faults: Vec<(Fault, Lasts)>,
     folder: PathBuf,
@@ -43,32 +46,45 @@ impl Known {
             let verdict = verdict.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
             let word = |field: &str| verdict.as_ref().and_then(|verdict| verdict[field].as_str()).map(str::to_string);
             if let (Some(class), Some(name), true) = (word("class"), word("anomaly"), entry.document.target == target) {
-                known.0.push(Case { class, name, faults: faults(&entry.document.schedule), folder });
+                let answered_by = entry.meta.and_then(|meta| Some(meta["answered_by"].as_str()?.to_string()));
+                let kind = Kind { class, name, answered_by };
+                let ways = variants::read(&folder).into_iter().map(|variant| variant.schedule);
+                let schedules = std::iter::once(entry.document.schedule).chain(ways);
+                schedules.for_each(|schedule| known.put(kind.clone(), &schedule, &folder));
             }
         }
         known
     }
 
     /// Remembers a finding that was filed in `folder`, by one of its schedules.
-    pub(crate) fn add(&mut self, anomaly: &Anomaly, schedule: &Schedule, folder: &Path) {
-        let (class, name) = (anomaly.class.name().to_string(), anomaly.name.to_string());
+    pub(crate) fn add(&mut self, finding: &Finding, schedule: &Schedule, folder: &Path) {
+        self.put(finding.kind(), schedule, folder);
+    }
+
+    /// The folder of a minimal finding that fails still, and of which `finding` is another way.
+    pub(crate) fn home(crashes: &Path, harness: &mut Harness, finding: &Finding) -> Option<PathBuf> {
+        source::folders(crashes).into_iter().find(|folder| {
+            let Ok(Ok(entry)) = finding::read_folder(folder) else { return false };
+            let is_minimal = entry.meta.is_some_and(|meta| meta["one_minimal"] == true);
+            let here = is_minimal && entry.document.target == finding.target;
+            here && Finding::new(harness, &entry.document.schedule).is_some_and(|known| known.is_like(finding))
+        })
+    }
+
+    fn put(&mut self, kind: Kind, schedule: &Schedule, folder: &Path) {
         let faults = faults(schedule);
         if !self.0.iter().any(|case| case.folder == folder && case.faults == faults) {
-            self.0.push(Case { class, name, faults, folder: folder.to_path_buf() });
+            self.0.push(Case { kind, faults, folder: folder.to_path_buf() });
         }
     }
 
-    /// The folder of a known finding whose skeleton fits inside `schedule`, which fails with `anomaly`.
-    pub(crate) fn fits(&self, harness: &mut Harness, schedule: &Schedule, anomaly: &Anomaly) -> Option<&Path> {
-        let same = self.0.iter().filter(|case| case.class == anomaly.class.name() && case.name == anomaly.name);
-        let mut same = same.peekable();
+    /// The folder of a known finding of this kind whose skeleton fits inside `schedule`, which fails so.
+    pub(crate) fn fits(&self, harness: &mut Harness, schedule: &Schedule, kind: &Kind) -> Option<&Path> {
+        let mut same = self.0.iter().filter(|case| case.kind == *kind).peekable();
         same.peek()?;
         let chaos = mutate::chaos(&schedule.header, harness.vocabulary());
         let leads = harness.about().roles.first().map(|role| Nodes::Role(Name::of(role)));
-        let mut fails = |candidate: &Schedule| {
-            let found = harness.run(candidate).verdict.anomaly();
-            found.is_some_and(|found| found.class == anomaly.class && found.name == anomaly.name)
-        };
+        let mut fails = |candidate: &Schedule| Kind::of(harness, candidate).as_ref() == Some(kind);
         same.find(|case| {
             embed(&case.faults, schedule).is_some_and(|keep| fails(&shrink::keep_steps(schedule, &keep)))
                 || moved(&case.faults, schedule).iter().any(&mut fails)

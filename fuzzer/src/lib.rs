@@ -83,6 +83,7 @@ pub mod entry;
 mod export;
 pub mod finding;
 mod harness;
+mod kind;
 mod kit;
 #[cfg(feature = "cli")]
 mod known;

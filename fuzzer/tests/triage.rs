@@ -225,7 +225,7 @@ fn keys_are_made_anew_and_decisions_go_with_them() {
     assert_eq!(place.folders(), [folder.as_str(), "triage.toml"]);
     assert_eq!(place.hidden(), Vec::<std::path::PathBuf>::new());
 
-    place.write(&format!("crashes/{folder}/variants/abcdef.murphy"), EARLY.replace("crash n1", "crash all"));
+    place.write(&format!("crashes/{folder}/variants/abcdef.murphy"), format!("{EARLY}at 0s  bump n1 ahead 5s\n"));
     let ended = place.murphy("triage rekey");
     says(&ended, 0, &[&format!("{folder}  same"), &format!("{folder}  split off: echo-early-ack-")]);
     assert_eq!(place.folders().len(), 3, "{ended:?}");

@@ -34,6 +34,7 @@ use crate::{
     engine::{self, Campaign, EngineError, Recipe, Stats, Summary, Watcher, link::Member},
     finding::{self, Finding, Provenance, read_folder},
     harness::Harness,
+    kind::Kind,
     known::Known,
     minimize::{self, Minimized, Progress, Trail},
     regression,
@@ -42,7 +43,7 @@ use crate::{
 
 /// The most runs that minimizing one finding takes.
 pub(super) const BUDGET: u64 = 20_000;
-/// Findings of one class and anomaly that a campaign minimizes; later ones are only counted.
+/// Findings of one kind that a campaign minimizes; later ones are only counted.
 const ATTEMPTS_MAX: u32 = 10;
 /// Schedules that are run twice before a campaign begins.
 const PROOF: u64 = 20;
@@ -333,7 +334,7 @@ pub(super) fn tell_totals(stats: &Stats, tally: Tally, seconds: f64) {
         share(stats.effective_steps, stats.steps),
     ));
     if tally.unexamined > 0 {
-        let examined = format!("{ATTEMPTS_MAX} findings of one anomaly are minimized");
+        let examined = format!("{ATTEMPTS_MAX} findings of one kind are minimized");
         say(&format!("  {} more violations were only counted: {examined}", thousands(tally.unexamined)));
     }
     tell_rest(stats);
@@ -382,7 +383,8 @@ struct Hunt {
     line: Line,
     link: Option<Member>,
     journal: Option<Journal>,
-    attempts: BTreeMap<(Class, String), u32>,
+    /// How many findings of each kind were minimized.
+    attempts: BTreeMap<Kind, u32>,
     exit: Exit,
     failure: Option<Failure>,
 }
@@ -454,12 +456,15 @@ impl Hunt {
             return Ok(self.stop_at_nondeterminism(harness, schedule));
         }
         self.exit = self.exit.or(Exit::Violation);
-        let attempts = self.attempts.entry((anomaly.class, anomaly.name.to_string())).or_default();
+        let Some(kind) = Kind::of(harness, schedule) else {
+            return Ok(self.stop_at_nondeterminism(harness, schedule));
+        };
+        let attempts = self.attempts.entry(kind.clone()).or_default();
         if *attempts >= ATTEMPTS_MAX {
             self.tally.unexamined += 1;
             return Ok(ControlFlow::Continue(()));
         }
-        if let Some(folder) = self.known.fits(harness, schedule, anomaly).map(Path::to_path_buf) {
+        if let Some(folder) = self.known.fits(harness, schedule, &kind).map(Path::to_path_buf) {
             self.tally.known += 1;
             return Ok(self.after_known(&folder, anomaly));
         }
@@ -474,11 +479,10 @@ impl Hunt {
             if flow == ControlFlow::Continue(()) && waiting.is_empty() {
                 waiting.extend(slips.into_iter().filter_map(|slip| {
                     let anomaly = harness.run(&slip).verdict.anomaly()?.clone();
-                    let tried =
-                        self.attempts.get(&(anomaly.class, anomaly.name.to_string())).is_some_and(|tried| *tried > 0);
-                    let new = !tried && self.known.fits(harness, &slip, &anomaly).is_none();
+                    let kind = Kind::of(harness, &slip)?;
+                    let new = !self.attempts.contains_key(&kind) && self.known.fits(harness, &slip, &kind).is_none();
                     new.then(|| {
-                        self.attempts.insert((anomaly.class, anomaly.name.to_string()), 1);
+                        self.attempts.insert(kind, 1);
                         (slip, anomaly)
                     })
                 }));
@@ -540,7 +544,7 @@ impl Hunt {
         let (folder, already) = first.give_way(&finding, &crashes, &provenance, harness)?;
         // What is enough with operations that clients draw is more likely to be so in other schedules.
         let schedules = smallest.drawn.iter().chain([&finding.schedule]);
-        schedules.for_each(|schedule| self.known.add(anomaly, schedule, &folder));
+        schedules.for_each(|schedule| self.known.add(&finding, schedule, &folder));
         *(if already { &mut self.tally.known } else { &mut self.tally.new }) += 1;
         self.announce(finding, &provenance, &folder, already)?;
         Ok(Some(smallest.slips))
@@ -606,15 +610,22 @@ struct First<'a> {
 }
 
 impl First<'_> {
-    /// Files the minimal `finding` instead. Its folder, and whether there was one already.
+    /// Files the minimal `finding` instead, on its own or as another way to show what is filed already. Its folder, and whether there was one already.
     fn give_way(
         self,
         finding: &Finding,
         crashes: &Path,
         provenance: &Provenance,
-        harness: &Harness,
+        harness: &mut Harness,
     ) -> Result<(PathBuf, bool), Failure> {
         let there = crashes.join(finding.folder_name());
+        if let Some(home) = Known::home(crashes, harness, finding).filter(|home| *home != there) {
+            finding.write_as_another_way(&home, harness.vocabulary())?;
+            if !self.was_there {
+                finding::remove(&self.folder)?;
+            }
+            return Ok((home, true));
+        }
         let same = there == self.folder;
         let already = there.exists() && (!same || self.was_there);
         // Another worker may have put a smaller schedule there, or a larger one that it is still minimizing.

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     finding::{Finding, Provenance},
     harness::Harness,
+    kind::Kind,
     known::Known,
     minimize::{self, Minimized, Trail},
     source::Source,
@@ -107,8 +108,8 @@ impl Minimizer<'_> {
     /// Files what failed in another way, unless a known finding is behind it.
     fn file_slip(&mut self, slip: &Schedule) -> Result<Option<Filed>, Failure> {
         let known = Known::load(&self.arguments.place.crashes, self.harness.name());
-        let Some(anomaly) = self.harness.run(slip).verdict.anomaly().cloned() else { return Ok(None) };
-        if self.interrupted.load(Ordering::Relaxed) || known.fits(&mut self.harness, slip, &anomaly).is_some() {
+        let Some(kind) = Kind::of(&mut self.harness, slip) else { return Ok(None) };
+        if self.interrupted.load(Ordering::Relaxed) || known.fits(&mut self.harness, slip, &kind).is_some() {
             return Ok(None);
         }
         Ok(self.file(slip, slip.clone())?.map(|(filed, _)| filed))

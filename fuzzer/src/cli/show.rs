@@ -10,7 +10,10 @@ use super::{
     exit::{Exit, Failure, put},
     replay::finding,
 };
-use crate::finding::Finding;
+use crate::finding::{
+    Finding,
+    variants::{self, Variant},
+};
 
 /// Shows a finding.
 pub(super) fn show(targets: &[Box<dyn AnyTarget>], arguments: &ShowArguments, json: bool) -> Result<Exit, Failure> {
@@ -20,12 +23,14 @@ pub(super) fn show(targets: &[Box<dyn AnyTarget>], arguments: &ShowArguments, js
         return Ok(no_finding(&mut harness, &source.document, SCHEMA, form == View::Json));
     };
     let (rows, document) = (arguments.rows, &source.document);
+    let ways = source.entry.as_ref().map_or_else(Vec::new, |entry| variants::read(&entry.path));
+    let line = |way: &Variant| format!("\nanother way: {}   {}", way.skeleton, way.path.display());
     let shown = match form {
-        View::Text => text(&finding, document, rows),
+        View::Text => text(&finding, document, rows) + &ways.iter().map(line).collect::<String>(),
         View::Dsl => document.to_string(),
         View::Ascii => finding.picture(rows),
         View::Mermaid => finding.scene(rows).mermaid(),
-        View::Json => object(&finding, document, rows).to_string(),
+        View::Json => object(&finding, document, rows, &ways).to_string(),
     };
     put(shown.trim_end());
     Ok(Exit::Violation)
@@ -33,10 +38,12 @@ pub(super) fn show(targets: &[Box<dyn AnyTarget>], arguments: &ShowArguments, js
 
 const SCHEMA: &str = "murphy/show/1";
 
-fn object(finding: &Finding, document: &Document, rows: usize) -> Value {
+fn object(finding: &Finding, document: &Document, rows: usize, ways: &[Variant]) -> Value {
+    let ways: Vec<Value> = ways.iter().map(|way| json!({ "skeleton": way.skeleton, "file": way.path })).collect();
     json!({
         "schema": SCHEMA, "key": finding.key(), "target": finding.target, "verdict": finding.verdict_json(),
         "schedule": document.to_string(), "picture": finding.picture(rows), "explanation": finding.explanation(),
+        "other_ways": ways,
     })
 }
 

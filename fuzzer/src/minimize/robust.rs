@@ -5,7 +5,7 @@ use std::fmt;
 
 use murphy_checker::verdict::Anomaly;
 use murphy_schedule::{Dice, Fault, Lasts, Schedule, Step, field::Distribution, print_micros};
-use murphy_sim::resolve;
+use murphy_sim::{resolve, workload_of};
 
 use crate::harness::Harness;
 
@@ -75,20 +75,23 @@ impl fmt::Display for Window {
 /// How robust `schedule` is, which fails with an anomaly of this class and name.
 pub fn robustness(harness: &mut Harness, schedule: &Schedule, anomaly: &Anomaly) -> Robustness {
     let most = u32::from(resolve(&schedule.header, harness.about()).chaos) * 10_000;
+    let others = other_seeds(harness, schedule);
     let mut fails = |candidate: &Schedule| {
         let found = harness.run(candidate).verdict.anomaly();
         found.is_some_and(|found| found.class == anomaly.class && found.name == anomaly.name)
     };
-    let failing = other_seeds(schedule).filter(|other| fails(other)).count() as u32;
+    let failing = others.filter(|other| fails(other)).count() as u32;
     let times = (0..schedule.steps.len()).flat_map(|step| [Part::Length, Part::Latency].map(|part| (step, part)));
     let windows = times.filter_map(|(step, part)| window(schedule, step, part, most, &mut fails)).collect();
     Robustness { seeds: SEEDS, failing, windows }
 }
 
-/// The same under other seeds.
-pub(crate) fn other_seeds(schedule: &Schedule) -> impl Iterator<Item = Schedule> {
+/// The same under other seeds, with the workload that clients run under its own: another seed shall not be another workload.
+pub(crate) fn other_seeds(harness: &Harness, schedule: &Schedule) -> impl Iterator<Item = Schedule> + use<> {
+    let workloads = &harness.vocabulary().workloads;
     let mut seeds = Dice::new(!schedule.header.seed);
     let mut other = schedule.clone();
+    other.header.workload = workloads.name(workload_of(&schedule.header, workloads));
     (0..SEEDS).map(move |_| {
         other.header.seed = seeds.word();
         other.clone()
@@ -180,6 +183,20 @@ mod tests {
         let mut holds = |units| window.contains(&units);
         let from = bound(here, half, &mut holds);
         (from, bound(here, |units| twice(units, 400), &mut holds))
+    }
+
+    #[test]
+    fn another_seed_is_not_another_workload() {
+        let harness =
+            Harness::with_bugs(&murphy_sim::Shared::new(murphy_sim::echo::Echo), [].into()).expect("it is there");
+        let workload = |schedule: &Schedule| workload_of(&schedule.header, &harness.vocabulary().workloads);
+        for seed in 0..8 {
+            let mut schedule = Schedule::default();
+            schedule.header.seed = seed;
+            let others: Vec<Schedule> = other_seeds(&harness, &schedule).collect();
+            assert!(others.iter().all(|other| workload(other) == workload(&schedule)), "seed {seed}");
+            assert!(others.iter().all(|other| other.header.seed != seed));
+        }
     }
 
     #[test]

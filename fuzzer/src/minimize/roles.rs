@@ -28,7 +28,7 @@ impl Search<'_> {
     }
 
     fn failing_seeds(&mut self, schedule: &Schedule) -> usize {
-        other_seeds(schedule).filter(|other| self.fails(other)).count()
+        other_seeds(self.harness, schedule).filter(|other| self.fails(other)).count()
     }
 }
 

@@ -2,14 +2,14 @@
 
 use murphy_checker::verdict::{Budget, Class, Verdict};
 use murphy_schedule::{
-    Document,
+    Document, Schedule,
     lint::{System, missing_names},
 };
 use murphy_sim::{Outcome, Quota};
 
 use super::recorded::{Recorded, parts};
 use crate::{
-    finding::{Entry, Finding, skeleton},
+    finding::{Entry, Finding, skeleton, variants},
     harness::Harness,
     minimize::HARMLESS,
 };
@@ -67,19 +67,27 @@ impl Fate {
         match &ran.verdict {
             _ if !same => Self::Nondeterministic,
             Verdict::Invalid(anomaly) if anomaly.class == Class::Nondeterminism => Self::Nondeterministic,
-            Verdict::Invalid(_) => Self::failing(harness, entry, &recorded),
+            Verdict::Invalid(_) => Self::failing(harness, schedule, &recorded),
             Verdict::Unknown(budget) => Self::Unknown(*budget),
-            Verdict::Valid => Self::passing(idle(&recorded, &ran, &missing(harness, &entry.document))),
+            Verdict::Valid => Self::in_another_way(harness, entry, &recorded)
+                .unwrap_or_else(|| Self::passing(idle(&recorded, &ran, &missing(harness, &entry.document)))),
         }
     }
 
-    fn failing(harness: &mut Harness, entry: &Entry, recorded: &Recorded) -> Self {
-        let Some(finding) = Finding::new(harness, &entry.document.schedule) else { return Self::Nondeterministic };
+    fn failing(harness: &mut Harness, schedule: &Schedule, recorded: &Recorded) -> Self {
+        let Some(finding) = Finding::new(harness, schedule) else { return Self::Nondeterministic };
         let (class, name) = (finding.anomaly.class.name(), &*finding.anomaly.name);
         let same =
             recorded.anomaly.as_ref().is_none_or(|(was, called)| (was.as_str(), called.as_str()) == (class, name));
         let finding = Box::new(finding);
         if same { Self::Fails(finding) } else { Self::FailsOtherwise(finding) }
+    }
+
+    /// That it fails as recorded by one of its variants, though the smallest schedule passes: another bug was behind that one.
+    fn in_another_way(harness: &mut Harness, entry: &Entry, recorded: &Recorded) -> Option<Self> {
+        let mut fates =
+            variants::read(&entry.path).into_iter().map(|variant| Self::failing(harness, &variant.schedule, recorded));
+        fates.find(|fate| matches!(fate, Self::Fails(_)))
     }
 
     fn passing(idle: Vec<String>) -> Self {
@@ -166,7 +174,7 @@ fn first_lost<'a>(parts: &'a [String], others: &[String]) -> Option<&'a String> 
 
 #[cfg(test)]
 mod tests {
-    use super::{Ran, Recorded, Verdict, idle};
+    use super::{Document, Entry, Fate, Harness, Ran, Recorded, Verdict, idle};
 
     fn words(text: &str) -> Vec<String> {
         text.split_whitespace().map(str::to_string).collect()
@@ -216,5 +224,19 @@ mod tests {
         };
         assert!(idle(&Recorded::default(), &ran(""), &[]).is_empty());
         assert_eq!(idle(&Recorded::default(), &ran("crash"), &[]), ["crash does nothing now"]);
+    }
+
+    #[test]
+    fn a_finding_fails_as_long_as_one_of_its_ways_does() {
+        let text = include_str!("../../../testdata/echo-early-ack.invalid.murphy");
+        let place = tempfile::tempdir().expect("a folder for the test");
+        let document = Document::parse("murphy 1\ntarget echo+early-ack\nseed 0x1\nops 0\n").expect("a schedule");
+        let entry = Entry { path: place.path().to_path_buf(), document, meta: None, invariants: None };
+        let targets: Vec<_> = crate::targets![murphy_sim::echo::Echo];
+        let mut harness = Harness::new(&targets, "echo+early-ack").expect("it is there");
+        assert!(matches!(Fate::of(&mut harness, &entry), Fate::Fixed));
+        std::fs::create_dir(place.path().join("variants")).expect("a folder");
+        std::fs::write(place.path().join("variants/aaaaaa.murphy"), text).expect("it can be written");
+        assert!(matches!(Fate::of(&mut harness, &entry), Fate::Fails(_)));
     }
 }

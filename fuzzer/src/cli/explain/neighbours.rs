@@ -2,8 +2,8 @@
 //! nodes; under the failing schedule's own seed, and under others, the same ones for every row.
 
 use murphy_checker::verdict::Verdict;
-use murphy_schedule::{Document, Header, Nodes, Schedule, Step, When, shrink};
-use murphy_sim::{resolve, workload_of};
+use murphy_schedule::{Document, Nodes, Schedule, Step, When, shrink};
+use murphy_sim::resolve;
 use serde_json::{Value, json};
 
 use super::{fails_alike, step_text};
@@ -47,20 +47,14 @@ impl Neighbour {
 
 /// The schedule of a finding and its neighbours, step by step.
 pub(super) fn table(harness: &mut Harness, finding: &Finding, document: &Document) -> Vec<Neighbour> {
-    let seeds: Vec<u64> = other_seeds(&document.schedule).map(|other| other.header.seed).collect();
-    let header = &document.schedule.header;
-    let nodes = resolve(header, harness.about()).nodes;
-    // Another seed shall not be another workload.
-    let workloads = &harness.vocabulary().workloads;
-    let workload = workloads.name(workload_of(header, workloads));
+    let others: Vec<Schedule> = other_seeds(harness, &document.schedule).collect();
+    let header = document.schedule.header;
+    let nodes = resolve(&header, harness.about()).nodes;
     let mut look = |step: Option<usize>, change: String, neighbour: &Schedule| {
         let step = step.map(|at| step_text(document, at));
-        let mut run = |seed| {
-            let header = Header { seed, workload, ..neighbour.header };
-            ending(harness, finding, &Schedule { header, steps: neighbour.steps.clone() })
-        };
-        let same_seed = run(neighbour.header.seed) == Ending::Same;
-        let others: Vec<Ending> = seeds.iter().map(|seed| run(*seed)).collect();
+        let mut run = |header| ending(harness, finding, &Schedule { header, steps: neighbour.steps.clone() });
+        let same_seed = run(header) == Ending::Same;
+        let others: Vec<Ending> = others.iter().map(|other| run(other.header)).collect();
         let count = |ending| others.iter().filter(|other| **other == ending).count();
         Neighbour { step, change, same_seed, fails: count(Ending::Same), otherwise: count(Ending::Other) }
     };

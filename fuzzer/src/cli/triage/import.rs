@@ -20,6 +20,7 @@ use super::super::{
 use crate::{
     finding::{Finding, Provenance},
     harness::Harness,
+    kind::Kind,
     known::Known,
     minimize::{faults, minimize},
     regression::{provisional_key, what},
@@ -148,12 +149,18 @@ impl Desk {
             _ => return nothing(Fate::Differs),
         };
         let (what, hash) = (what(&anomaly), provisional_key(self.harness.name(), &anomaly));
-        if let Some(folder) = self.known.fits(&mut self.harness, schedule, &anomaly) {
+        let kind = Kind::of(&mut self.harness, schedule);
+        let folder = kind.and_then(|kind| self.known.fits(&mut self.harness, schedule, &kind));
+        if let Some(folder) = folder {
             return nothing(Fate::Known { what, hash, folder: folder.to_path_buf() });
         }
         let smallest = minimize(&mut self.harness, schedule, &anomaly, budget, &mut |_| true);
         let Some(finding) = Finding::new(&mut self.harness, &smallest.schedule) else { return nothing(Fate::Differs) };
         let folder = crashes.join(finding.folder_name());
+        if let Some(home) = Known::home(crashes, &mut self.harness, &finding).filter(|home| *home != folder) {
+            finding.write_as_another_way(&home, self.harness.vocabulary())?;
+            return Ok((Fate::Known { what, hash, folder: home }, smallest.slips));
+        }
         let known = folder.exists();
         let provenance = Provenance {
             before,
@@ -163,7 +170,7 @@ impl Desk {
             ..provenance()
         };
         finding.write_if_smaller(crashes, &provenance, self.harness.vocabulary())?;
-        self.known.add(&anomaly, &finding.schedule, &folder);
+        self.known.add(&finding, &finding.schedule, &folder);
         let faults = (before.0, faults(&finding.schedule));
         let fate = if known { Fate::Known { what, hash, folder } } else { Fate::New { what, hash, folder, faults } };
         Ok((fate, smallest.slips))

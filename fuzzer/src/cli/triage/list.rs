@@ -12,6 +12,7 @@ use super::super::{
     regress::offer_merging,
 };
 use crate::{
+    finding::variants,
     regression::Standing,
     triage::{FILE, Triage},
 };
@@ -92,13 +93,18 @@ fn shown(case: &Case) -> &'static str {
     }
 }
 
+/// The skeletons of its variants.
+fn other_ways(case: &Case) -> Vec<String> {
+    variants::read(&case.entry.path).into_iter().map(|variant| variant.skeleton).collect()
+}
+
 fn object(case: &Case) -> serde_json::Value {
     let (class, anomaly) = case.anomaly();
     let decision = &case.decision;
     json!({
         "schema": SCHEMA, "key": case.key, "folder": case.entry.path, "target": case.entry.document.target,
         "status": case.status(), "standing": case.standing.word(), "fate": case.fate.word(), "sentence": case.fate.sentence(),
-        "class": class, "anomaly": anomaly, "skeleton": case.skeleton(), "faults": case.number("faults", "after"),
+        "class": class, "anomaly": anomaly, "skeleton": case.skeleton(), "other_ways": other_ways(case), "faults": case.number("faults", "after"),
         "operations": case.number("operations", "after"), "found_at": case.found_at(), "issue": decision.issue,
         "note": decision.note, "revision": decision.revision, "merged_into": case.merged_into,
     })
@@ -129,7 +135,10 @@ fn row(case: &Case) -> [String; 8] {
         case.key.clone(),
         shown(case).to_string(),
         format!("{class} / {anomaly}"),
-        case.skeleton().to_string(),
+        match other_ways(case).len() {
+            0 => case.skeleton().to_string(),
+            more => format!("{} (+{more})", case.skeleton()),
+        },
         number(case.number("faults", "after")),
         number(case.number("operations", "after")),
         case.found_at().map_or_else(|| "-".to_string(), date),

@@ -94,14 +94,14 @@ fn rekey_one(
     Ok((rename(&harness, crashes, &entry, &finding)?, split))
 }
 
-/// Files those variants of `finding`, which is in `folder`, that have another key by now.
+/// Files those variants of `finding`, which is in `folder`, that are not like it by now.
 fn split(harness: &mut Harness, crashes: &Path, folder: &Path, finding: &Finding) -> Result<Vec<PathBuf>, Failure> {
     let mut split = Vec::new();
     let variants = folder.join("variants");
     for variant in seeds(&variants).map_err(Failure::file("read the folder", &variants))? {
         let schedule = Reading::default().file(&variant.path)?.document.schedule;
         let Some(other) = Finding::new(harness, &schedule) else { continue };
-        if other.key() != finding.key() {
+        if !other.is_like(finding) {
             // Only what was shown to be minimal is kept as a variant.
             let provenance = Provenance { one_minimal: true, ..provenance() };
             split.push(other.write_if_smaller(crashes, &provenance, harness.vocabulary())?);
