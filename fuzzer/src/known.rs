@@ -61,14 +61,16 @@ impl Known {
         self.put(finding.kind(), schedule, folder);
     }
 
-    /// The folder of a minimal finding that fails still, and of which `finding` is another way.
+    /// The folder of a minimal finding that fails still, and of which `finding` is another way; `None` if it has a folder of its own.
     pub(crate) fn home(crashes: &Path, harness: &mut Harness, finding: &Finding) -> Option<PathBuf> {
-        source::folders(crashes).into_iter().find(|folder| {
+        let own = crashes.join(finding.folder_name());
+        let home = std::iter::once(own.clone()).chain(source::folders(crashes)).find(|folder| {
             let Ok(Ok(entry)) = finding::read_folder(folder) else { return false };
             let is_minimal = entry.meta.is_some_and(|meta| meta["one_minimal"] == true);
             let here = is_minimal && entry.document.target == finding.target;
             here && Finding::new(harness, &entry.document.schedule).is_some_and(|known| known.is_like(finding))
-        })
+        });
+        home.filter(|home| *home != own)
     }
 
     fn put(&mut self, kind: Kind, schedule: &Schedule, folder: &Path) {
@@ -186,11 +188,39 @@ fn struck(schedule: &Schedule, faults: &[(Fault, Lasts)], places: &[usize]) -> S
 mod tests {
     use murphy_schedule::{Document, Name, Nodes, Schedule};
 
-    use super::{anywhere, faults, on};
+    use super::{Known, anywhere, faults, on};
+    use crate::{
+        finding::{Finding, Provenance},
+        harness::Harness,
+    };
 
     fn schedule(steps: &str) -> Schedule {
         let text = format!("murphy 1\ntarget any\n{steps}");
         Document::parse(&text).expect("it has no mistake").schedule
+    }
+
+    #[test]
+    fn another_way_is_at_home_with_a_finding_until_that_one_passes() {
+        let text = include_str!("../../testdata/echo-early-ack.invalid.murphy");
+        let targets: Vec<_> = crate::targets![murphy_sim::echo::Echo];
+        let mut harness = Harness::new(&targets, "echo+early-ack").expect("it is there");
+        let place = tempfile::tempdir().expect("a folder for the test");
+        let mut finding = |text: &str| {
+            let schedule = Document::parse(text).expect("a schedule").schedule;
+            Finding::new(&mut harness, &schedule).expect("it fails")
+        };
+        let known = finding(text);
+        let other = finding(&format!("{text}at 1.2s  pause n2 for 10ms\n"));
+        assert_ne!(known.key(), other.key());
+        let provenance = Provenance { one_minimal: true, ..Provenance::default() };
+        let folder = known.write(place.path(), &provenance).expect("it can be written");
+        assert_eq!(Known::home(place.path(), &mut harness, &other), Some(folder.clone()));
+        assert_eq!(Known::home(place.path(), &mut harness, &known), None, "it has its own");
+        let passing = "murphy 1\ntarget echo+early-ack\nseed 0x1\nops 0\n";
+        std::fs::write(folder.join("schedule.murphy"), passing).expect("it can be written");
+        let bytes = Document::parse(passing).expect("a schedule").schedule.to_bytes();
+        std::fs::write(folder.join("input.bin"), bytes).expect("it can be written");
+        assert_eq!(Known::home(place.path(), &mut harness, &other), None, "the known one is fixed");
     }
 
     #[test]

@@ -38,7 +38,7 @@ use crate::{
     known::Known,
     minimize::{self, Minimized, Progress, Trail},
     regression,
-    source::Reading,
+    source::{self, Reading},
 };
 
 /// The most runs that minimizing one finding takes.
@@ -480,7 +480,8 @@ impl Hunt {
                 waiting.extend(slips.into_iter().filter_map(|slip| {
                     let anomaly = harness.run(&slip).verdict.anomaly()?.clone();
                     let kind = Kind::of(harness, &slip)?;
-                    let new = !self.attempts.contains_key(&kind) && self.known.fits(harness, &slip, &kind).is_none();
+                    let tried = self.attempts.get(&kind).is_some_and(|tried| *tried > 0);
+                    let new = !tried && self.known.fits(harness, &slip, &kind).is_none();
                     new.then(|| {
                         self.attempts.insert(kind, 1);
                         (slip, anomaly)
@@ -588,7 +589,7 @@ impl Hunt {
         }
         let robust = provenance.robustness.as_ref().map(|robustness| finding.robust(robustness));
         let finding = json!({
-            "schema": "murphy/fuzz/1", "event": "finding", "new": !already, "folder": folder, "key": finding.key(),
+            "schema": "murphy/fuzz/1", "event": "finding", "new": !already, "folder": folder, "key": source::key(&folder),
             "class": finding.anomaly.class.name(), "anomaly": finding.anomaly.name, "execs": provenance.execs,
             "faults": minimize::faults(&finding.schedule), "faults_before": provenance.before.0,
             "steps": finding.schedule.steps.len(),
@@ -619,7 +620,8 @@ impl First<'_> {
         harness: &mut Harness,
     ) -> Result<(PathBuf, bool), Failure> {
         let there = crashes.join(finding.folder_name());
-        if let Some(home) = Known::home(crashes, harness, finding).filter(|home| *home != there) {
+        let home = if provenance.one_minimal { Known::home(crashes, harness, finding) } else { None };
+        if let Some(home) = home {
             finding.write_as_another_way(&home, harness.vocabulary())?;
             if !self.was_there {
                 finding::remove(&self.folder)?;

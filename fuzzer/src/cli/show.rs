@@ -23,7 +23,7 @@ pub(super) fn show(targets: &[Box<dyn AnyTarget>], arguments: &ShowArguments, js
         return Ok(no_finding(&mut harness, &source.document, SCHEMA, form == View::Json));
     };
     let (rows, document) = (arguments.rows, &source.document);
-    let ways = source.entry.as_ref().map_or_else(Vec::new, |entry| variants::read(&entry.path));
+    let ways = source.entry.as_ref().map_or_else(Vec::new, |entry| variants::other_ways(&entry.path));
     let line = |way: &Variant| format!("\nanother way: {}   {}", way.skeleton, way.path.display());
     let shown = match form {
         View::Text => text(&finding, document, rows) + &ways.iter().map(line).collect::<String>(),

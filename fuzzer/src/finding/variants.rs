@@ -46,6 +46,14 @@ pub(crate) fn read(finding: &Path) -> Vec<Variant> {
     paths.into_iter().filter_map(variant).collect()
 }
 
+/// Those of them whose faults are not the finding's own.
+pub(crate) fn other_ways(finding: &Path) -> Vec<Variant> {
+    let meta = fs::read(finding.join("meta.json")).ok();
+    let meta = meta.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+    let own = meta.as_ref().and_then(|meta| meta["skeleton"].as_str());
+    read(finding).into_iter().filter(|one| Some(&*one.skeleton) != own).collect()
+}
+
 /// How large a schedule is: its steps first.
 pub(super) fn size(schedule: &Schedule, vocabulary: &Vocabulary) -> (usize, (u64, usize)) {
     (schedule.steps.len(), shrink::measure(schedule, vocabulary))
@@ -82,9 +90,9 @@ fn keep_smallest(
     there.iter().skip(most).try_for_each(|one| unless_gone(fs::remove_file(&one.path)))
 }
 
-/// Lists the variants at the end of the finding's `README.md`, in place of the list that was there.
+/// Lists the other ways at the end of the finding's `README.md`, in place of the list that was there.
 pub(super) fn tell(finding: &Path) -> io::Result<()> {
-    let (path, variants) = (finding.join("README.md"), read(finding));
+    let (path, variants) = (finding.join("README.md"), other_ways(finding));
     let text = fs::read_to_string(&path)?;
     let before = text.split(TITLE).next().unwrap_or_default();
     let list: String = variants.iter().map(Variant::line).collect();

@@ -157,7 +157,8 @@ impl Desk {
         let smallest = minimize(&mut self.harness, schedule, &anomaly, budget, &mut |_| true);
         let Some(finding) = Finding::new(&mut self.harness, &smallest.schedule) else { return nothing(Fate::Differs) };
         let folder = crashes.join(finding.folder_name());
-        if let Some(home) = Known::home(crashes, &mut self.harness, &finding).filter(|home| *home != folder) {
+        let home = if smallest.one_minimal { Known::home(crashes, &mut self.harness, &finding) } else { None };
+        if let Some(home) = home {
             finding.write_as_another_way(&home, self.harness.vocabulary())?;
             return Ok((Fate::Known { what, hash, folder: home }, smallest.slips));
         }

@@ -93,9 +93,9 @@ fn shown(case: &Case) -> &'static str {
     }
 }
 
-/// The skeletons of its variants.
+/// The skeletons of its other ways.
 fn other_ways(case: &Case) -> Vec<String> {
-    variants::read(&case.entry.path).into_iter().map(|variant| variant.skeleton).collect()
+    variants::other_ways(&case.entry.path).into_iter().map(|variant| variant.skeleton).collect()
 }
 
 fn object(case: &Case) -> serde_json::Value {
