@@ -47,9 +47,14 @@ pub(crate) fn write_file(path: &Path, contents: &[u8]) -> io::Result<()> {
 /// # Errors
 /// If the file system refuses.
 pub(crate) fn remove(folder: &Path) -> io::Result<()> {
+    fs::remove_dir_all(give_up(folder)?)
+}
+
+/// Gives a folder a name under which it is swept, never put back: half removed, it is to come back no more.
+fn give_up(folder: &Path) -> io::Result<PathBuf> {
     let aside = beside(folder);
     fs::rename(folder, &aside)?;
-    fs::remove_dir_all(aside)
+    Ok(aside)
 }
 
 /// Gives a finished folder its name, unless another worker has filed the same finding in the meantime: then it is removed.
@@ -108,7 +113,7 @@ fn sweep_there(folder: &Path, gone: &dyn Fn(u32) -> bool) -> io::Result<()> {
 fn take_back(path: &Path, of: &str) -> io::Result<()> {
     match of.strip_suffix(OLD).map(|name| path.with_file_name(name)) {
         Some(place) if !place.exists() => fs::rename(path, place),
-        _ if path.is_dir() => fs::remove_dir_all(path),
+        _ if path.is_dir() => remove(path),
         _ => fs::remove_file(path),
     }
 }
@@ -116,6 +121,18 @@ fn take_back(path: &Path, of: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_half_removed_never_comes_back() {
+        let place = tempfile::tempdir().expect("a folder for the test");
+        let folder = place.path().join("a");
+        let old = replaced(&folder);
+        fs::create_dir(&old).expect("a folder");
+        give_up(&old).expect("it can be renamed");
+        sweep(place.path(), &|process| process == std::process::id()).expect("it can be read");
+        assert!(!folder.exists());
+        assert_eq!(fs::read_dir(place.path()).expect("a folder").count(), 0);
+    }
 
     #[test]
     fn what_dead_processes_left_is_swept_and_what_they_were_replacing_comes_back() {

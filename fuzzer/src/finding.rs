@@ -369,7 +369,7 @@ impl Finding {
         }
         let written = self.write_with(crashes, provenance, Some(&old.join(variants::FOLDER)));
         match &written {
-            Ok(_) => fs::remove_dir_all(&old).map_err(FolderError::io("remove", &old))?,
+            Ok(_) => aside::remove(&old).map_err(FolderError::io("remove", &old))?,
             // What was there is worth more than nothing; the first error is the one to report.
             Err(_) => drop(fs::rename(&old, &folder)),
         }

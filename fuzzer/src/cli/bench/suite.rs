@@ -20,7 +20,6 @@ use super::{
     super::{
         campaign::catch_interrupts,
         exit::{Exit, Failure, say},
-        provenance,
     },
     plan::{Job, Kind, Plan, Series},
 };
@@ -161,11 +160,17 @@ impl Bench {
     }
 }
 
-/// The revision of the working folder: 12 digits, zeros if there is none, with a plus if files of it have changed.
+/// The revision of the sources of this program: 12 digits, zeros if they are in no repository, with a plus if some have changed.
 fn revision() -> String {
-    let revision = provenance().revision.unwrap_or_else(|| "0".repeat(40));
-    let status = Command::new("git").args(["status", "--porcelain", "--untracked-files=no"]).output();
-    let changed = status.is_ok_and(|status| !status.stdout.is_empty());
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").args(["-C", env!("CARGO_MANIFEST_DIR")]).args(arguments).output();
+        output
+            .ok()
+            .filter(|output| output.status.success())
+            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let revision = git(&["rev-parse", "HEAD"]).unwrap_or_else(|| "0".repeat(40));
+    let changed = git(&["status", "--porcelain", "--untracked-files=no"]).is_some_and(|changes| !changes.is_empty());
     format!("{}{}", &revision[..12], if changed { "+" } else { "" })
 }
 

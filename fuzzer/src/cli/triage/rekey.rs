@@ -22,7 +22,7 @@ use super::{
     edit::edit,
 };
 use crate::{
-    finding::{Entry, Finding, Provenance},
+    finding::{self, Entry, Finding, Provenance},
     harness::Harness,
     regression::seeds,
     source::{self, Reading},
@@ -121,7 +121,7 @@ fn rename(harness: &Harness, crashes: &Path, entry: &Entry, finding: &Finding) -
     let provenance = Provenance { original, one_minimal, ..provenance() };
     let rekeyed = if new.exists() {
         finding.write_if_smaller(crashes, &provenance, harness.vocabulary())?;
-        fs::remove_dir_all(folder).map_err(Failure::file("remove", folder))?;
+        finding::remove(folder)?;
         Rekeyed::Merged(new)
     } else {
         fs::rename(folder, &new).map_err(Failure::file("rename", folder))?;
