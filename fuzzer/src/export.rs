@@ -4,6 +4,7 @@ pub(crate) mod archive;
 pub(crate) mod chrome;
 pub(crate) mod dot;
 pub(crate) mod jepsen;
+mod plots;
 pub(crate) mod shiviz;
 mod timeline;
 

@@ -91,6 +91,8 @@ pub mod minimize;
 mod picture;
 pub mod regression;
 pub mod source;
+#[cfg(feature = "cli")]
+mod svg;
 pub mod triage;
 
 #[cfg(feature = "cli")]

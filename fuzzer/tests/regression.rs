@@ -219,6 +219,25 @@ fn assert_says(said: &(String, bool), content: bool, words: &[&str]) {
     words.iter().for_each(|word| assert!(said.0.contains(word), "`{word}` is missing in {}", said.0));
 }
 
+/// A test that fails writes every event of its run to the file that `MURPHY_TRACE` names, and says so if it cannot.
+fn traced(role: &str, environment: &[(&str, String)]) {
+    let place = tempfile::tempdir().expect("a folder for the test");
+    let file = place.path().join("trace.jsonl");
+    let run = |file: &Path| {
+        let file = file.display().to_string();
+        let environment = environment.iter().map(|(name, value)| (*name, value.as_str()));
+        myself(role, "", &environment.chain([("MURPHY_TRACE", file.as_str())]).collect::<Vec<_>>())
+    };
+    let failed = run(&file);
+    assert!(!failed.1 && !failed.0.contains("MURPHY_TRACE"), "{}", failed.0);
+    let text = std::fs::read_to_string(&file).expect("a trace");
+    assert!(text.lines().count() > 10);
+    for line in text.lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    }
+    assert_says(&run(&place.path().join("nowhere/trace.jsonl")), false, &["(MURPHY_TRACE: cannot write "]);
+}
+
 fn the_kit_has_a_test_for_each_finding_and_seed() {
     let (place, folder) = filed();
     std::fs::create_dir(place.path().join("seeds")).expect("a folder");
@@ -231,6 +250,7 @@ fn the_kit_has_a_test_for_each_finding_and_seed() {
     let key = crash.rsplit('-').next().expect("a key");
     let text = std::fs::read_to_string(folder.join("schedule.murphy")).expect("it is there");
     assert_says(&failed, false, &["1 passed; 1 failed", &text, "crashes", &format!("murphy show {key}")]);
+    traced("kit", &[(AGE, FILED.to_string()), (PLACE, place.path().display().to_string())]);
     assert_says(&kit(place.path(), FILED, "lost-write", false), true, &["1 passed; 0 failed"]);
     assert_says(&kit(place.path(), FIXED, key, false), true, &["1 passed", &format!("triage set {key} fixed")]);
     assert_says(&kit(place.path(), SILENT, key, false), true, &["ignored (stale: ", "0 passed; 0 failed; 1 ignored"]);
@@ -268,6 +288,7 @@ fn a_search_heeds_the_environment_and_keeps_what_it_finds_out_of_the_source_tree
     let entry = read_folder(kept).expect("a whole folder").expect("without mistakes");
     assert!(failed.0.contains(&entry.document.to_string()), "{}", failed.0);
     assert!(matches!(fate(kept, FILED), Fate::Fails(_)));
+    traced("search", &[]);
 
     let after = |said: &(String, bool)| said.0.lines().find(|line| line.contains("schedules")).map(str::to_string);
     assert_eq!(after(&myself("search", "", &[("MURPHY_SEED", "0x1")])), after(&failed), "as the code says");

@@ -1,6 +1,4 @@
 //! The share of searches that have found each bug, by executions: a small picture for each bug, all in one SVG.
-//!
-//! It needs nothing from elsewhere, runs no script, and is legible on light and on dark.
 
 use std::fmt::Write as _;
 
@@ -9,6 +7,7 @@ use super::{
     arms::{Arm, BLIND, GUIDED, Subject, called, subjects},
     statistics::{Curve, Rate},
 };
+use crate::svg::{self, points, round};
 
 /// Width and height of what is drawn of one bug, its frame, and how many stand in a row.
 const PLOT: (f64, f64) = (230.0, 130.0);
@@ -27,14 +26,8 @@ struct Frame {
 }
 
 const STYLE: &str = "\
-:root { --ink: #24292f; --faint: #d0d7de; --guided: #0550ae; --random: #6e7781; --swarm: #bc4c00; --pct: #1a7f37; --other: #8250df }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --faint: #3d444d; --guided: #58a6ff; --random: #9198a1; --swarm: #f0883e; \
---pct: #3fb950; --other: #bc8cff } }
-text { font: 11px system-ui, sans-serif; fill: var(--ink) }
-.title { font-weight: 600 }
-.axis { stroke: var(--ink); fill: none }
-.grid { stroke: var(--faint); fill: none }
-.curve { fill: none; stroke-width: 1.6; stroke-linejoin: round }
+:root { --guided: #0550ae; --random: #6e7781; --swarm: #bc4c00; --pct: #1a7f37; --other: #8250df }
+@media (prefers-color-scheme: dark) { :root { --guided: #58a6ff; --random: #9198a1; --swarm: #f0883e; --pct: #3fb950; --other: #bc8cff } }
 .guided { stroke: var(--guided); stroke-width: 2.2 }
 .band.guided { fill: var(--guided); stroke: none; opacity: .18 }
 .random { stroke: var(--random); stroke-dasharray: 2 3 }
@@ -52,16 +45,12 @@ pub(crate) fn svg(rows: &Rows) -> String {
     let (across, down) = (PLOT.0 + FRAME.left + FRAME.right, PLOT.1 + FRAME.top + FRAME.bottom);
     let lines = subjects.len().div_ceil(COLUMNS) as f64;
     let (width, height) = (across * COLUMNS as f64, LEGEND + down * lines);
-    let mut drawn = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\">\n\
-        <title>Share of searches that have found each bug, by executions</title>\n<style>\n{STYLE}</style>\n"
-    );
-    drawn += &legend(subjects.values());
+    let mut drawn = legend(subjects.values());
     for (at, (name, subject)) in subjects.iter().enumerate() {
         let (x, y) = (across * (at % COLUMNS) as f64, LEGEND + down * (at / COLUMNS) as f64);
         drawn += &panel(&called(name), subject, (x + FRAME.left, y + FRAME.top));
     }
-    drawn + "</svg>\n"
+    svg::document((width, height), "Share of searches that have found each bug, by executions", STYLE, &drawn)
 }
 
 /// How an arm is drawn: those without a style of their own share one.
@@ -159,10 +148,6 @@ fn power(decade: u32) -> String {
     unit.map_or_else(|| format!("1e{decade}"), |unit| format!("{}{unit}", 10_u32.pow(decade % 3)))
 }
 
-fn round(number: f64) -> f64 {
-    (number * 100.0).round() / 100.0
-}
-
 /// The curve of an arm, and its band if it is guided.
 fn curve(name: &str, arm: &Arm, scale: Scale) -> String {
     let class = class(name);
@@ -213,12 +198,6 @@ fn band(estimate: &Curve, end: f64, scale: Scale) -> String {
     let [upper, mut lower] = sides;
     lower.reverse();
     format!("<path class=\"band guided\" d=\"{}Z\"/>\n", points(&[upper, lower].concat()))
-}
-
-/// A path through points.
-fn points(corners: &[(f64, f64)]) -> String {
-    let written = corners.iter().map(|(x, y)| format!("{} {}", round(*x), round(*y)));
-    format!("M{}", written.collect::<Vec<_>>().join("L"))
 }
 
 #[cfg(test)]

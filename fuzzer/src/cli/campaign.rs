@@ -1,7 +1,6 @@
 //! `murphy fuzz`: a campaign in this process, and what becomes of the violations it meets.
 
 use std::{
-    collections::BTreeMap,
     fs,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -23,6 +22,7 @@ use serde_json::{Value, json};
 
 use super::{
     FuzzArguments, StopOn,
+    attention::Attention,
     divergence::Divergence,
     exit::{Exit, Failure, put, say},
     progress::{Line, Tally, thousands},
@@ -43,8 +43,6 @@ use crate::{
 
 /// The most runs that minimizing one finding takes.
 pub(super) const BUDGET: u64 = 20_000;
-/// Findings of one kind that a campaign minimizes; later ones are only counted.
-const ATTEMPTS_MAX: u32 = 10;
 /// Schedules that are run twice before a campaign begins.
 const PROOF: u64 = 20;
 /// Executions after which it is worth saying what a campaign never did.
@@ -334,8 +332,8 @@ pub(super) fn tell_totals(stats: &Stats, tally: Tally, seconds: f64) {
         share(stats.effective_steps, stats.steps),
     ));
     if tally.unexamined > 0 {
-        let examined = format!("{ATTEMPTS_MAX} findings of one kind are minimized");
-        say(&format!("  {} more violations were only counted: {examined}", thousands(tally.unexamined)));
+        let (more, rule) = (thousands(tally.unexamined), Attention::rule());
+        say(&format!("  {more} more violations were only counted: {rule}"));
     }
     tell_rest(stats);
     if stats.unknown > 0 {
@@ -383,8 +381,7 @@ struct Hunt {
     line: Line,
     link: Option<Member>,
     journal: Option<Journal>,
-    /// How many findings of each kind were minimized.
-    attempts: BTreeMap<Kind, u32>,
+    attention: Attention,
     exit: Exit,
     failure: Option<Failure>,
 }
@@ -392,8 +389,8 @@ struct Hunt {
 impl Hunt {
     fn new(settings: Settings, known: Known, link: Option<Member>, journal: Option<Journal>) -> Self {
         let line = Line::new(settings.arguments.monitor, settings.json);
-        let (tally, attempts) = (Tally::default(), BTreeMap::new());
-        Self { settings, known, tally, line, link, journal, attempts, exit: Exit::Clean, failure: None }
+        let (tally, attention) = (Tally::default(), Attention::default());
+        Self { settings, known, tally, line, link, journal, attention, exit: Exit::Clean, failure: None }
     }
 
     fn too_late(&self) -> bool {
@@ -459,16 +456,16 @@ impl Hunt {
         let Some(kind) = Kind::of(harness, schedule) else {
             return Ok(self.stop_at_nondeterminism(harness, schedule));
         };
-        let attempts = self.attempts.entry(kind.clone()).or_default();
-        if *attempts >= ATTEMPTS_MAX {
+        if !self.attention.is_due(&kind) {
             self.tally.unexamined += 1;
             return Ok(ControlFlow::Continue(()));
         }
         if let Some(folder) = self.known.fits(harness, schedule, &kind).map(Path::to_path_buf) {
             self.tally.known += 1;
+            self.attention.known(&kind);
             return Ok(self.after_known(&folder, anomaly));
         }
-        *attempts += 1;
+        self.attention.minimized(&kind);
         let mut waiting = vec![(schedule.clone(), anomaly.clone())];
         let mut flow = ControlFlow::Continue(());
         while let Some((schedule, anomaly)) = waiting.pop() {
@@ -480,10 +477,9 @@ impl Hunt {
                 waiting.extend(slips.into_iter().filter_map(|slip| {
                     let anomaly = harness.run(&slip).verdict.anomaly()?.clone();
                     let kind = Kind::of(harness, &slip)?;
-                    let tried = self.attempts.get(&kind).is_some_and(|tried| *tried > 0);
-                    let new = !tried && self.known.fits(harness, &slip, &kind).is_none();
+                    let new = !self.attention.has_minimized(&kind) && self.known.fits(harness, &slip, &kind).is_none();
                     new.then(|| {
-                        self.attempts.insert(kind, 1);
+                        self.attention.minimized(&kind);
                         (slip, anomaly)
                     })
                 }));

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     aside,
     export::{archive, chrome, dot, jepsen, shiviz},
-    finding::{self, COMMITTED, Entry, Finding},
+    finding::{self, COMMITTED, Entry, Finding, variants},
     source::Source,
 };
 
@@ -51,12 +51,13 @@ pub(super) fn export(targets: &[Box<dyn AnyTarget>], arguments: &ExportArguments
 /// The files of a finding's folder that are meant to be kept, each below the folder's name.
 fn kept(entry: &Entry) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     let folder = entry.path.file_name().unwrap_or_default().to_string_lossy();
-    let there = COMMITTED.iter().map(|name| (name, entry.path.join(name))).filter(|(_, path)| path.exists());
-    let read = |(name, path): (&&str, PathBuf)| {
+    let files = COMMITTED.iter().map(|name| entry.path.join(name)).filter(|path| path.exists());
+    let read = |path: PathBuf| {
         let contents = fs::read(&path).map_err(Failure::file("read", &path))?;
+        let name = path.strip_prefix(&entry.path).unwrap_or(&path).display();
         Ok((format!("{folder}/{name}"), contents))
     };
-    there.map(read).collect()
+    files.chain(variants::files(&entry.path)).map(read).collect()
 }
 
 /// Writes the folder that Jepsen would have left, aside first, so that there never is half of one.

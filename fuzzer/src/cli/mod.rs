@@ -1,5 +1,6 @@
 //! The command: arguments, exit codes, and what goes where. Data on standard output, progress on standard error.
 
+mod attention;
 mod bench;
 mod bisect;
 mod campaign;

@@ -1,12 +1,12 @@
-//! A run as the folder that Jepsen would have left of it: `NAME/TIME/` with history, results, a timeline, and a log for each node.
+//! A run as the folder that Jepsen would have left of it: `NAME/TIME/` with history, results, a timeline, plots of latencies and rates,
+//! and a log for each node.
 //!
-//! Deliberately absent: plots of latencies and rates, and Jepsen's own binary format; virtual latencies are the model's, not the
-//! system's.
+//! Deliberately absent: Jepsen's own binary format.
 
 use murphy_checker::write;
 use murphy_sim::What;
 
-use super::timeline;
+use super::{plots, timeline};
 use crate::{
     finding::Finding,
     picture::{Selection, verbose},
@@ -20,6 +20,8 @@ pub(crate) fn files(finding: &Finding) -> Vec<(String, Vec<u8>)> {
         ("history.txt", write::to_table(&outcome.history)),
         ("results.edn", results(finding)),
         ("timeline.html", timeline::html(outcome, &finding.folder_name())),
+        ("latency-raw.svg", plots::latencies(outcome, &finding.target)),
+        ("rate.svg", plots::rates(outcome, &finding.target)),
         ("jepsen.log", verbose(outcome, &Selection::ALL)),
         ("schedule.murphy", finding.text().to_string()),
     ];

@@ -8,6 +8,8 @@ use murphy_checker::{
 };
 use murphy_sim::Outcome;
 
+use crate::svg::escaped;
+
 /// Width of a column and height of a row, in pixels; a row is the invocation or the completion of an operation.
 const SIZE: (usize, usize) = (180, 18);
 
@@ -50,8 +52,4 @@ pub(crate) fn html(outcome: &Outcome, title: &str) -> String {
         );
     }
     text + "</div></body></html>\n"
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -10,7 +10,10 @@ use std::{
 use murphy_schedule::{Document, Schedule, Vocabulary, shrink};
 
 use super::letters;
-use crate::aside::{unless_gone, write_file};
+use crate::{
+    aside::{unless_gone, write_file},
+    source,
+};
 
 /// The folder of them, in that of the finding.
 pub(super) const FOLDER: &str = "variants";
@@ -32,18 +35,24 @@ pub(crate) struct Variant {
     pub(crate) schedule: Schedule,
 }
 
+/// The files of the variants of the finding in `finding`, by name.
+pub(crate) fn files(finding: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(finding.join(FOLDER)).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+    paths.retain(|path| !source::name(path).starts_with('.'));
+    paths.sort();
+    paths
+}
+
 /// The variants of the finding in `finding`, by name. What is no schedule is somebody else's.
 pub(crate) fn read(finding: &Path) -> Vec<Variant> {
-    let entries = fs::read_dir(finding.join(FOLDER)).into_iter().flatten().flatten();
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    paths.sort();
     let variant = |path: PathBuf| {
         let text = fs::read_to_string(&path).ok()?;
         let schedule = Document::parse(&text).ok()?.schedule;
         let skeleton = text.lines().next()?.strip_prefix("# ").unwrap_or_default().to_string();
         Some(Variant { skeleton, path, schedule })
     };
-    paths.into_iter().filter_map(variant).collect()
+    files(finding).into_iter().filter_map(variant).collect()
 }
 
 /// Those of them whose faults are not the finding's own.

@@ -136,7 +136,8 @@ impl Check {
     }
 
     /// Runs schedules, and fails the test with the minimal one if a promise is broken. That one is also filed in
-    /// `target/murphy/crashes`: whoever copies it into the source tree has a [test](regress_main) of it for ever.
+    /// `target/murphy/crashes`: whoever copies it into the source tree has a [test](regress_main) of it for ever. With `MURPHY_TRACE=FILE`
+    /// in the environment every event of its run is in that file.
     ///
     /// # Panics
     /// If a schedule breaks a promise, more than one run in a hundred gave no verdict, no operation ever completed, no fault
@@ -186,8 +187,9 @@ impl Caught {
             Err(error) => format!("(it is not kept: {error})"),
         };
         let (sentence, execs, picture) = (finding.sentence(), provenance.execs, finding.picture(30));
+        let untraced = keep::trace(finding);
         let sentence = sentence.trim_end_matches('.');
-        format!("{sentence}, after {execs} schedules\n\n{}\n{picture}\n{kept}", finding.text())
+        format!("{sentence}, after {execs} schedules\n\n{}\n{picture}\n{kept}{untraced}", finding.text())
     }
 }
 

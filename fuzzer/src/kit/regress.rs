@@ -10,6 +10,7 @@ use std::{
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use murphy_sim::{AnyTarget, Shared, Target};
 
+use super::keep;
 use crate::{
     finding::{self, Entry},
     regression::{Fate, Recorded, Seed, Standing, examine, seeds},
@@ -45,7 +46,8 @@ pub fn regress<T: Target>(target: T, crashes: &Path) -> usize {
 /// not return.
 ///
 /// A finding that fails is reported as ignored if `triage.toml` says that it is open, expected, flaky, or stays; with `MURPHY_STRICT=1`,
-/// or `--include-ignored`, or `--ignored`, it fails. One whose schedule does not apply any more is reported as ignored. A schedule that
+/// or `--include-ignored`, or `--ignored`, it fails. With `MURPHY_TRACE=FILE` every event of the run that fails is in that file, of the
+/// last one if several do. One whose schedule does not apply any more is reported as ignored. A schedule that
 /// people wrote has no verdict: it has to run.
 #[allow(clippy::disallowed_methods, reason = "the runner of tests has a thread of its own; all runs stay in this one")]
 pub fn regress_main<P: AsRef<Path>>(targets: Vec<Box<dyn AnyTarget>>, folders: impl IntoIterator<Item = P>) -> ! {
@@ -180,9 +182,11 @@ fn failure(entry: &Entry, fate: &Fate, standing: Standing, decision: &Decision) 
         _ if standing == Standing::Reopened => "reopened: ".to_string(),
         _ => String::new(),
     };
-    let (text, picture) = match fate {
-        Fate::Fails(finding) | Fate::FailsOtherwise(finding) => (finding.text().to_string(), finding.picture(30)),
-        _ => (entry.document.to_string(), String::new()),
+    let (text, picture, untraced) = match fate {
+        Fate::Fails(finding) | Fate::FailsOtherwise(finding) => {
+            (finding.text().to_string(), finding.picture(30), keep::trace(finding))
+        }
+        _ => (entry.document.to_string(), String::new(), String::new()),
     };
-    format!("{since}{}\n\n{text}\n{picture}\n{program} show {key}", fate.sentence())
+    format!("{since}{}\n\n{text}\n{picture}\n{program} show {key}{untraced}", fate.sentence())
 }

@@ -121,6 +121,20 @@ fn a_store_is_as_jepsen_leaves_it() {
     assert!(read("history.txt").lines().all(|line| line.split('\t').count() == 4));
     let operations = read("history.txt").matches(":invoke").count();
     assert_eq!(read("timeline.html").matches("<div class=\"op ").count(), operations);
+    let plot = |name: &str, tag: &str, class: &str| {
+        let text = read(name);
+        let document = roxmltree::Document::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let is = |node: &roxmltree::Node<'_, '_>| {
+            node.has_tag_name(tag) && node.attribute("class").is_some_and(|all| all.split(' ').any(|one| one == class))
+        };
+        document.descendants().filter(is).count()
+    };
+    let ended = |how: &str| read("history.txt").matches(how).count();
+    for (how, class) in [(":ok", "ok"), (":fail", "fail"), (":info", "info")] {
+        assert_eq!(plot("latency-raw.svg", "circle", class), ended(how), "{class}");
+        assert_eq!(plot("rate.svg", "path", class), usize::from(ended(how) > 0), "{class}");
+    }
+    assert!(plot("latency-raw.svg", "rect", "fault") > 0, "the faults are behind");
     assert!(read("n2/node.log").lines().all(|line| line.contains(" ms  n2 ")), "its own events");
     assert!(read("n2/node.log").lines().count() > 10);
     assert_eq!(read("history.edn"), exported("edn", "raft-kv-b1"));
@@ -135,6 +149,8 @@ fn a_store_is_as_jepsen_leaves_it() {
 fn an_archive_has_what_is_to_be_kept() {
     let place = Place::new();
     let folder = place.with_finding();
+    let variant = format!("crashes/{folder}/variants/abcdef.murphy");
+    place.write(&variant, "# pause(-)\nmurphy 1\ntarget echo\n");
     let ended = place.murphy("export latest --to zip -o finding.zip");
     assert_eq!(ended.code, 0, "{ended:?}");
     let archive = place.read("finding.zip");
@@ -145,6 +161,7 @@ fn an_archive_has_what_is_to_be_kept() {
         assert!(contains(format!("{folder}/{name}").as_bytes()), "{name}");
         assert!(contains(&place.read(&format!("crashes/{folder}/{name}"))), "{name}");
     }
+    assert!(contains(format!("{folder}/variants/abcdef.murphy").as_bytes()) && contains(&place.read(&variant)));
     assert!(!contains(b"trace.jsonl"));
     place.murphy("export latest --to zip -o finding.zip").complains(10, &["finding.zip", "--force"]);
     let other = Place::new().murphy(&format!("export {} --to zip", planted("raft-kv-b1")));
