@@ -2,12 +2,13 @@
 //!
 //! Steps that had no effect go first, in one stroke; then steps in ever smaller groups (delta debugging, Zeller and
 //! Hildebrandt, 2002), then everything else becomes simpler one change at a time, until nothing helps. Where few are needed,
-//! operations and messages that chance struck are named by steps of their own, and nodes by their roles where that makes a
-//! schedule less of an accident. It ends with a proof: without any one step,
+//! operations and messages that chance struck are named by steps of their own, and nodes by their roles and times by what happens at
+//! them where that makes a schedule less of an accident. It ends with a proof: without any one step,
 //! with an operation less or a node less, the run is clean. A candidate counts only if its anomaly has the same class and
 //! name; other anomalies met on the way are handed back, as findings of their own. No candidate is run twice.
 
 mod chance;
+mod moments;
 mod notes;
 mod operations;
 mod proof;
@@ -143,6 +144,7 @@ pub fn minimize(
         best = search.leave_nothing_to_chance(best);
         best = search.name_real_nodes(best);
         best = search.name_roles(best);
+        best = search.name_moments(best);
         best = search.resolved(best);
         match search.something_less(&best) {
             Some(less) => best = less,

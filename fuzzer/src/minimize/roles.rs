@@ -27,7 +27,8 @@ impl Search<'_> {
         schedule
     }
 
-    fn failing_seeds(&mut self, schedule: &Schedule) -> usize {
+    /// Under how many other seeds it fails.
+    pub(super) fn failing_seeds(&mut self, schedule: &Schedule) -> usize {
         other_seeds(self.harness, schedule).filter(|other| self.fails(other)).count()
     }
 }
