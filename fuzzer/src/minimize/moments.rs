@@ -7,18 +7,23 @@ use murphy_sim::{Outcome, What};
 
 use super::search::Search;
 
+/// Of what happens again and again a person tells the first few apart, and a change of the system shifts the others.
+const NTH_MAX: u8 = 5;
+/// A step that waits and then some has to be worth so many seeds more: it is no simpler than one with a time.
+const WORTH: usize = 4;
+
 impl Search<'_> {
     /// Has steps wait for what happened last before their times, if the schedule then fails under more other seeds.
     pub(super) fn name_moments(&mut self, mut schedule: Schedule) -> Schedule {
         let mut failing = self.failing_seeds(&schedule);
         for at in 0..schedule.steps.len() {
             let When::At(time) = schedule.steps[at].when else { continue };
-            for when in self.moments_before(&schedule, time) {
+            for (when, worth) in self.moments_before(&schedule, time) {
                 let mut candidate = schedule.clone();
                 candidate.steps[at] = Step { when, ..candidate.steps[at] };
                 if !self.exhausted() && self.fails(&candidate) {
                     let more = self.failing_seeds(&candidate);
-                    if more > failing {
+                    if more >= failing + worth {
                         (schedule, failing) = (candidate, more);
                     }
                 }
@@ -27,21 +32,22 @@ impl Search<'_> {
         schedule
     }
 
-    /// What a step can wait for instead of this time, in microseconds, and how long from there: not at all, about as long as it took, or
-    /// just as long.
-    fn moments_before(&mut self, schedule: &Schedule, time: u32) -> Vec<When> {
+    /// What a step can wait for instead of this time, in microseconds: it strikes at once, or after about as long as it took from there.
+    /// And under how many more seeds the schedule has to fail for it.
+    fn moments_before(&mut self, schedule: &Schedule, time: u32) -> Vec<(When, usize)> {
         if self.harness.vocabulary().times_only {
             return Vec::new();
         }
         let leads = self.harness.about().roles.first().copied();
         let outcome = self.harness.trace(schedule);
         let last = last_before(&outcome, leads, u64::from(time) * 1_000);
-        let waits = last.into_iter().filter_map(|(sort, (nth, happened))| {
-            let (fact, nth) = (sort.fact(), u8::try_from(nth).ok()?);
-            let delay = time - u32::try_from(happened / 1_000).ok()?.min(time);
-            Some([0, round(delay), delay].map(|delay| When::Fact { fact, side: Side::After, nth, from: None, delay }))
+        let waits = last.into_iter().flat_map(|(sort, (nth, happened))| {
+            let since = time.saturating_sub(u32::try_from(happened / 1_000).unwrap_or(time));
+            [(0, 1), (round(since), WORTH)].map(|(delay, worth)| {
+                (When::Fact { fact: sort.fact(), side: Side::After, nth, from: None, delay }, worth)
+            })
         });
-        waits.flatten().collect()
+        waits.collect()
     }
 }
 
@@ -73,9 +79,10 @@ impl Sort<'_> {
     }
 }
 
-/// The last of each sort that happened before `time`, in nanoseconds: how many there were of its kind, and when it was.
-fn last_before<'a>(outcome: &'a Outcome, leads: Option<&'a str>, time: u64) -> BTreeMap<Sort<'a>, (u32, u64)> {
-    let mut counts: BTreeMap<Sort<'a>, (u32, u64)> = BTreeMap::new();
+/// The last of each sort that happened before `time`, in nanoseconds, among the first few of their kinds: which of its kind it is, and
+/// when it was.
+fn last_before<'a>(outcome: &'a Outcome, leads: Option<&'a str>, time: u64) -> BTreeMap<Sort<'a>, (u8, u64)> {
+    let mut counts: BTreeMap<Sort<'a>, (u8, u64)> = BTreeMap::new();
     let mut last: Vec<Sort<'a>> = Vec::new();
     for event in outcome.trace.iter().take_while(|event| event.time < time) {
         let sort = match &event.what {
@@ -88,9 +95,11 @@ fn last_before<'a>(outcome: &'a Outcome, leads: Option<&'a str>, time: u64) -> B
             _ => continue,
         };
         let count = counts.entry(sort).or_default();
-        *count = (count.0 + 1, event.time);
-        last.retain(|other| !other.is_like(sort));
-        last.push(sort);
+        if count.0 < NTH_MAX {
+            *count = (count.0 + 1, event.time);
+            last.retain(|other| !other.is_like(sort));
+            last.push(sort);
+        }
     }
     counts.retain(|sort, _| last.contains(sort));
     counts
