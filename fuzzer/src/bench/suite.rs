@@ -1,6 +1,6 @@
 //! Guided against the best of the blind arms, bug by bug and all together; and against itself without one part.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use murphy_schedule::Dice;
 
@@ -234,10 +234,13 @@ impl Versus {
     }
 
     fn decide(&self) -> Outcome {
-        match &self.ratios[0] {
-            Some(ratio) if self.adjusted < SIGNIFICANT && ratio.value > 1.0 => Outcome::Win,
-            Some(ratio) if self.adjusted < SIGNIFICANT && ratio.value < 1.0 => Outcome::Loss,
-            Some(_) | None => Outcome::Tie,
+        let Some(ratio) = self.ratios[0].as_ref().filter(|_| self.adjusted < SIGNIFICANT) else { return Outcome::Tie };
+        // A lower bound does not say on which side of 1 the ratio is.
+        let (guided, even) = if ratio.at_least { (self.sooner, 0.5) } else { (ratio.value, 1.0) };
+        match guided.total_cmp(&even) {
+            Ordering::Greater => Outcome::Win,
+            Ordering::Equal => Outcome::Tie,
+            Ordering::Less => Outcome::Loss,
         }
     }
 }
@@ -440,6 +443,16 @@ mod tests {
         let times: f64 = lines().rows().rows.iter().map(|row| row.execs as f64).sum();
         let least = (1.0 - (-p * 1e6).exp()) / p;
         assert!((ratio.value / (least / (times / 30.0)) - 1.0).abs() < 1e-3, "{ratio:?}");
+    }
+
+    #[test]
+    fn a_lower_bound_below_one_is_no_loss() {
+        let lines = Lines::new(1).trials(C1, "guided", 30, 5e-6, 1_000_000, 0.01);
+        let lines = lines.pool(C1, "pct", 3_000_000, 0.0, 0.01).pool(C1, "random", 100_000, 0.0, 0.01);
+        let versus = versus(&lines.rows());
+        let ratio = versus.ratios[0].as_ref().expect("guided finds it");
+        assert!(ratio.at_least && ratio.value < 1.0, "the small pool leaves it open: {ratio:?}");
+        assert_eq!((versus.best.as_str(), versus.outcome), ("pct", Outcome::Win));
     }
 
     #[test]

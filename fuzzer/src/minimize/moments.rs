@@ -89,7 +89,7 @@ fn last_before<'a>(outcome: &'a Outcome, leads: Option<&'a str>, time: u64) -> B
             What::Role(role) if Some(*role) == leads => Sort::Leads(role),
             What::Complete(op) => {
                 let function = outcome.history.operation(*op).call.function;
-                Sort::Completes(&outcome.history.functions[usize::from(function)])
+                Sort::Completes(outcome.history.functions[usize::from(function)])
             }
             What::Deliver { kind, .. } => Sort::Delivers(kind),
             _ => continue,
