@@ -34,6 +34,7 @@ impl Running {
             let mut line = String::new();
             assert!(self.out.read_line(&mut line).expect("text") > 0, "it ended before it told of {what}");
             let value: Value = serde_json::from_str(&line).expect("JSON");
+            assert_ne!(value["event"], "finding", "in a target without a bug: {value}");
             if is_so(&value) {
                 return value;
             }
@@ -53,7 +54,8 @@ impl Running {
 
     /// Its exit code, once it has ended.
     fn ended(mut self) -> i32 {
-        std::io::copy(&mut self.out, &mut std::io::sink()).expect("a pipe");
+        let rest = std::io::read_to_string(&mut self.out).expect("a pipe");
+        assert!(!rest.contains("\"event\":\"finding\""), "in a target without a bug: {rest}");
         finish(self.child).code
     }
 }

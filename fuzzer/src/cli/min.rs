@@ -136,7 +136,12 @@ impl Filed {
         }
         let Self { finding, provenance, folder, .. } = self;
         put(finding.text().trim_end());
-        let proof = if provenance.one_minimal { "1-minimal" } else { "not proved minimal: raise --budget" };
+        // How robust it is was not looked at after an interrupt.
+        let proof = match (provenance.one_minimal, &provenance.robustness) {
+            (true, _) => "1-minimal",
+            (false, Some(_)) => "not proved minimal: raise --budget",
+            (false, None) => "not proved minimal: interrupted",
+        };
         let (faults, operations) = (minimize::faults(&finding.schedule), finding.outcome.history.operations.len());
         say(&format!(
             "faults {} → {faults}, operations {} → {operations}, {} runs, {proof}",
