@@ -134,7 +134,7 @@ impl Node for EchoNode {
                 cx.send(from, Message::Pong(sent));
             }
             Input::Message { message: Message::Pong(sent), .. } => {
-                sometimes!(cx.mono() - sent > 3_000_000, "a ping took three milliseconds");
+                sometimes!(cx.mono().saturating_sub(sent) > 3_000_000, "a ping took three milliseconds");
                 self.pongs += 1;
             }
             Input::Request { reply, .. } if cx.me() != KEEPER => cx.redirect(reply, Some(KEEPER)),
