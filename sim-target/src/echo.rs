@@ -366,3 +366,26 @@ impl Target for Echo {
         })]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use murphy_checker::verdict::Verdict;
+    use murphy_schedule::Document;
+
+    use super::Echo;
+    use crate::{Options, Run, Runner};
+
+    #[test]
+    fn a_pong_may_outlive_the_process_that_asked_for_it() {
+        let text = "murphy 1\ntarget echo\nseed 0xa30ef546ffb488dd\nnodes 3, clients 1, keys 1, ops 0\n\
+            phases chaos 2s, heal 1s, settle 3s\n\n\
+            at 971.166ms  yield some 30% takes 17.61ms for 27.94ms again 2 times every about 150ms\n\
+            at 1.08s      crash all keep cut 1, restart after ping_period again 3 times\n\
+            at 1.19s      pause all clocks stopped for ping_period again once\n";
+        let schedule = Document::parse(text).expect("a schedule").schedule;
+        let mut runner = Runner::new(Rc::new(Echo), Default::default());
+        assert_eq!(runner.run(&schedule, Options::SEARCH).verdict, Verdict::Valid);
+    }
+}

@@ -15,10 +15,14 @@ const WORTH: usize = 4;
 impl Search<'_> {
     /// Has steps wait for what happened last before their times, if the schedule then fails under more other seeds.
     pub(super) fn name_moments(&mut self, mut schedule: Schedule) -> Schedule {
+        if self.exhausted() || self.harness.vocabulary().times_only {
+            return schedule;
+        }
         let mut failing = self.failing_seeds(&schedule);
+        let mut outcome = self.harness.trace(&schedule);
         for at in 0..schedule.steps.len() {
             let When::At(time) = schedule.steps[at].when else { continue };
-            for (when, worth) in self.moments_before(&schedule, time) {
+            for (when, worth) in moments_before(&outcome, self.harness.about().roles, time) {
                 let mut candidate = schedule.clone();
                 candidate.steps[at] = Step { when, ..candidate.steps[at] };
                 if !self.exhausted() && self.fails(&candidate) {
@@ -28,27 +32,24 @@ impl Search<'_> {
                     }
                 }
             }
+            if schedule.steps[at].when != When::At(time) {
+                outcome = self.harness.trace(&schedule);
+            }
         }
         schedule
     }
+}
 
-    /// What a step can wait for instead of this time, in microseconds: it strikes at once, or after about as long as it took from there.
-    /// And under how many more seeds the schedule has to fail for it.
-    fn moments_before(&mut self, schedule: &Schedule, time: u32) -> Vec<(When, usize)> {
-        if self.harness.vocabulary().times_only {
-            return Vec::new();
-        }
-        let leads = self.harness.about().roles.first().copied();
-        let outcome = self.harness.trace(schedule);
-        let last = last_before(&outcome, leads, u64::from(time) * 1_000);
-        let waits = last.into_iter().flat_map(|(sort, (nth, happened))| {
-            let since = time.saturating_sub(u32::try_from(happened / 1_000).unwrap_or(time));
-            [(0, 1), (round(since), WORTH)].map(|(delay, worth)| {
-                (When::Fact { fact: sort.fact(), side: Side::After, nth, from: None, delay }, worth)
-            })
-        });
-        waits.collect()
-    }
+/// What a step can wait for instead of this time, in microseconds: it strikes at once, or after about as long as it took from there.
+/// And under how many more seeds the schedule has to fail for it.
+fn moments_before(outcome: &Outcome, roles: &[&str], time: u32) -> Vec<(When, usize)> {
+    let last = last_before(outcome, roles.first().copied(), u64::from(time) * 1_000);
+    let waits = last.into_iter().flat_map(|(sort, (nth, happened))| {
+        let since = time.saturating_sub(u32::try_from(happened / 1_000).unwrap_or(time));
+        [(0, 1), (round(since), WORTH)]
+            .map(|(delay, worth)| (When::Fact { fact: sort.fact(), side: Side::After, nth, from: None, delay }, worth))
+    });
+    waits.collect()
 }
 
 /// The next number with one digit that is not zero.
