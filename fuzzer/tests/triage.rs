@@ -221,7 +221,14 @@ fn keys_are_made_anew_and_decisions_go_with_them() {
     for name in ["schedule.murphy", "input.bin"] {
         place.write(&format!("crashes/{old}/{name}"), place.read(&format!("crashes/{folder}/{name}")));
     }
+    let spare = "murphy 1\ntarget echo+early-ack\nseed 0x1\nops 0\n";
+    place.write(&format!("crashes/{old}/variants/spare.murphy"), format!("# pause(-)\n{spare}"));
     says(&place.murphy("triage rekey"), 0, &[&format!("{old}  merged: {folder}")]);
+    let taken = path(&folder).join("variants");
+    let [name] = names(&taken).try_into().expect("the other's variant");
+    assert!(fs::read_to_string(taken.join(name)).expect("text").starts_with("# pause(-)\nmurphy 1\n"));
+    assert!(place.text(&format!("crashes/{folder}/README.md")).contains("- `pause(-)`: `variants/"));
+    fs::remove_dir_all(&taken).expect("it is there");
     assert_eq!(place.folders(), [folder.as_str(), "triage.toml"]);
     assert_eq!(place.hidden(), Vec::<std::path::PathBuf>::new());
 

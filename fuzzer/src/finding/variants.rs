@@ -116,6 +116,14 @@ impl Variant {
     }
 }
 
+/// Adds the variants of one finding to those of another, of the same `target`.
+pub(crate) fn take(from: &Path, to: &Path, target: &str, vocabulary: &Vocabulary) -> io::Result<()> {
+    for one in read(from) {
+        add(to, &one.skeleton, &Document::new(target, one.schedule, vocabulary), OF_ITS_KEY, vocabulary)?;
+    }
+    tell(to)
+}
+
 /// Copies the variants of one folder, which need not be there, into another.
 pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     if !from.is_dir() {

@@ -22,7 +22,7 @@ use super::{
     edit::edit,
 };
 use crate::{
-    finding::{self, Entry, Finding, Provenance},
+    finding::{self, Entry, Finding, Provenance, variants},
     harness::Harness,
     regression::seeds,
     source::{self, Reading},
@@ -121,6 +121,8 @@ fn rename(harness: &Harness, crashes: &Path, entry: &Entry, finding: &Finding) -
     let provenance = Provenance { original, one_minimal, ..provenance() };
     let rekeyed = if new.exists() {
         finding.write_if_smaller(crashes, &provenance, harness.vocabulary())?;
+        variants::take(folder, &new, &finding.target, harness.vocabulary())
+            .map_err(Failure::file("write the variants of", &new))?;
         finding::remove(folder)?;
         Rekeyed::Merged(new)
     } else {
