@@ -117,6 +117,7 @@ impl Variant {
 }
 
 /// Adds the variants of one finding to those of another, of the same `target`.
+#[cfg(feature = "cli")]
 pub(crate) fn take(from: &Path, to: &Path, target: &str, vocabulary: &Vocabulary) -> io::Result<()> {
     for one in read(from) {
         add(to, &one.skeleton, &Document::new(target, one.schedule, vocabulary), OF_ITS_KEY, vocabulary)?;
