@@ -32,7 +32,7 @@ use crate::{
     outbox::{Deed, Due, Outbox},
     queue::{Queue, Slab},
     recovery::{Heard, Recovery},
-    state::{Condition, Grain, Seen, Signals, StateView, global, local, pair},
+    state::{Condition, Grain, Seen, Signals, StateView, discord, global, local, pair},
     target::{About, Transport},
     telemetry,
     trace::{Chance, Numbers, TraceEvent, TraceHash, What},
@@ -955,9 +955,10 @@ impl<N: Node> Core<N> {
     pub(crate) fn refresh_condition(&mut self, me: usize) {
         let host = &mut self.hosts[me];
         host.local = local(&host.view, host.role, host.condition());
+        let discord = discord(self.hosts.iter().map(|host| &host.view));
         // What is new to a finer grain may be known to a coarser one, and not the other way round.
         for grain in [Grain::Fine, Grain::Middle, Grain::Coarse] {
-            let state = global(self.hosts.iter().map(|host| (&host.view, host.local)), grain);
+            let state = global(self.hosts.iter().map(|host| (&host.view, host.local)), discord, grain);
             if !self.seen.add(state, &mut self.signals.states) {
                 break;
             }

@@ -1,7 +1,7 @@
 //! Abstract states: what a run visited, coarse enough that novelty means something.
 //!
 //! A node describes itself through a [`StateView`]. Numbers declared as ranks count only by how far they lag behind the
-//! largest in the cluster, capped; nodes are interchangeable. Each run yields the set of its global states, of its nodes'
+//! largest in the cluster, capped; nodes are interchangeable; sets of those who decide count only by whether they differ. Each run yields the set of its global states, of its nodes'
 //! transitions, and of (fault, role of its victim) pairs, as 64-bit hashes. Global states come in three grains, since no one grain
 //! suits all systems: what makes two runs differ in one system is the same in every run of another.
 
@@ -22,6 +22,8 @@ pub struct StateView {
     pub(crate) facts: u64,
     pub(crate) peer: NodeId,
     pub(crate) progress: Option<u64>,
+    /// Bit 0 is node 1.
+    voters: u64,
 }
 
 /// The most ranks a node can report.
@@ -85,7 +87,8 @@ impl StateView {
         let ranks = || self.ranks[..self.ranks_len].iter().zip(&before.ranks);
         self.ranks_len == before.ranks_len
             && ranks().all(|(now, before)| now == before)
-            && (self.facts, self.peer, self.progress) == (before.facts, before.peer, before.progress)
+            && (self.facts, self.peer, self.progress, self.voters)
+                == (before.facts, before.peer, before.progress, before.voters)
             && self.role.map(str::as_ptr) == before.role.map(str::as_ptr)
     }
 
@@ -127,6 +130,20 @@ impl StateView {
     #[inline]
     pub fn progress(&mut self, value: u64) -> &mut Self {
         self.progress = Some(value);
+        self
+    }
+
+    /// Those whose majority decides, as far as the node knows: the members of its configuration, the replicas in sync. Whether nodes
+    /// differ in that, and whether majorities of what two of them name must have a node in common, is part of the cluster's state.
+    ///
+    /// # Panics
+    /// If a number is 0 or beyond 64.
+    #[inline]
+    pub fn voters(&mut self, nodes: impl IntoIterator<Item = NodeId>) -> &mut Self {
+        self.voters = nodes.into_iter().fold(0, |set, node| {
+            assert!((1..=64).contains(&node), "nodes have numbers from 1 to 64, and not {node}");
+            set | 1 << (node - 1)
+        });
         self
     }
 
@@ -227,10 +244,42 @@ pub(crate) fn local(view: &StateView, role: usize, condition: Condition) -> u64 
     fold(fold(view.facts, role as u64), condition as u64)
 }
 
+/// How far nodes agree on who decides: 0 if all that name somebody name the same, else how many sets are named (three are many), and
+/// whether two of them have majorities without a node in common.
+#[inline]
+pub(crate) fn discord<'a>(nodes: impl Iterator<Item = &'a StateView> + Clone) -> u64 {
+    let named = || nodes.clone().map(|view| view.voters).filter(|voters| *voters != 0);
+    let first = named().next().unwrap_or(0);
+    if named().all(|voters| voters == first) {
+        return 0;
+    }
+    let mut sets = [0; NODES_MAX as usize];
+    let mut count = 0;
+    for voters in named() {
+        if !sets[..count].contains(&voters) {
+            sets[count] = voters;
+            count += 1;
+        }
+    }
+    let sets = &sets[..count];
+    let apart = sets.iter().any(|a| sets.iter().any(|b| apart(*a, *b)));
+    2 * sets.len().min(3) as u64 + u64::from(apart)
+}
+
+/// Whether two sets have majorities without a node in common.
+fn apart(a: u64, b: u64) -> bool {
+    quorum(a) + quorum(b) <= (a | b).count_ones()
+}
+
+/// How many members of a set are a majority of it.
+fn quorum(voters: u64) -> u32 {
+    voters.count_ones() / 2 + 1
+}
+
 /// The global state of this grain; equal for clusters that differ only in the numbering of their nodes (but for the
 /// relations between nodes beyond the first step).
 #[inline]
-pub(crate) fn global<'a>(nodes: impl Iterator<Item = (&'a StateView, u64)> + Clone, grain: Grain) -> u64 {
+pub(crate) fn global<'a>(nodes: impl Iterator<Item = (&'a StateView, u64)> + Clone, discord: u64, grain: Grain) -> u64 {
     let mut largest = [0; RANKS_MAX];
     for (view, _) in nodes.clone() {
         for (most, rank) in largest.iter_mut().zip(&view.ranks) {
@@ -251,12 +300,59 @@ pub(crate) fn global<'a>(nodes: impl Iterator<Item = (&'a StateView, u64)> + Clo
         _ => 0,
     };
     // A sum does not care about the order of its terms.
-    grain
-        .state(nodes.zip(&digests).fold(0u64, |sum, ((view, _), own)| sum.wrapping_add(fold(*own, of_peer(view.peer)))))
+    grain.state(
+        nodes.zip(&digests).fold(discord, |sum, ((view, _), own)| sum.wrapping_add(fold(*own, of_peer(view.peer)))),
+    )
 }
 
 /// A state for a pair of small things that were seen together; `sort` keeps different sorts of pairs apart.
 #[inline]
 pub(crate) fn pair(sort: u64, a: u64, b: u64, c: u64) -> u64 {
     Grain::Part.state(fold(fold(fold(sort, a), b), c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Grain, StateView, discord, global};
+
+    /// What the nodes that name these voters, each a list of its own, do not agree on.
+    fn said(named: &[&[u16]]) -> u64 {
+        let views: Vec<StateView> = named
+            .iter()
+            .map(|nodes| {
+                let mut view = StateView::default();
+                view.voters(nodes.iter().copied());
+                view
+            })
+            .collect();
+        discord(views.iter())
+    }
+
+    #[test]
+    fn nodes_that_name_other_voters_make_another_state_and_one_more_where_majorities_need_not_meet() {
+        let together = [said(&[]), said(&[&[], &[]]), said(&[&[1, 2, 3], &[3, 2, 1]]), said(&[&[1, 2, 3], &[]])];
+        assert_eq!(together, [0; 4], "who names nobody does not disagree");
+        let meet = said(&[&[1, 2, 3], &[1, 2, 3, 4]]);
+        let apart = said(&[&[2, 3, 4], &[1, 3, 4]]);
+        assert_ne!(meet, 0);
+        assert_ne!(apart, meet, "two of three and two of three of four nodes");
+        assert_ne!(said(&[&[1, 2, 3], &[1, 2, 3, 4], &[1, 2]]), meet, "three sets are more than two");
+        assert_eq!(said(&[&[1, 2, 3], &[1, 2, 4]]), apart, "whoever they are");
+    }
+
+    #[test]
+    fn every_grain_tells_clusters_apart_by_whether_their_nodes_agree() {
+        let views = [StateView::default(), StateView::default()];
+        for grain in [Grain::Coarse, Grain::Middle, Grain::Fine] {
+            let of = |discord| global(views.iter().map(|view| (view, 1)), discord, grain);
+            assert_ne!(of(0), of(4));
+            assert_eq!((Grain::of(of(0)), Grain::of(of(4))), (grain, grain));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "nodes have numbers from 1 to 64, and not 0")]
+    fn there_is_no_node_0() {
+        StateView::default().voters([0]);
+    }
 }

@@ -254,6 +254,7 @@ impl Node for RaftNode {
             .progress(self.log.last_index())
             .fact("has committed in its term", (self.role == Role::Leader && self.has_committed_in_term()).into())
             .fact("has reads waiting", self.leadership.has_reads().into())
+            .voters(self.log.voters().iter())
             .fact("is a voter", self.log.voters().contains(self.me).into())
             .fact("voters", self.log.voters().len() as u64)
             .fact("voters change", (self.log.voters_since() > self.commit).into())

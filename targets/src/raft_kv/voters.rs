@@ -45,7 +45,8 @@ impl Voters {
 
     /// In ascending order.
     pub(super) fn iter(self) -> impl Iterator<Item = NodeId> {
-        (1..=64).filter(move |node| self.contains(*node))
+        let bits = std::iter::successors(Some(self.0), |left| Some(left & left.wrapping_sub(1)));
+        bits.take_while(|left| *left != 0).map(|left| left.trailing_zeros() as NodeId + 1)
     }
 }
 
