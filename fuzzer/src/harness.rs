@@ -148,12 +148,6 @@ impl Harness {
         self.runner.run(schedule, self.options)
     }
 
-    /// What the last run gave.
-    #[cfg(feature = "cli")]
-    pub(crate) fn outcome(&mut self) -> &Outcome {
-        self.runner.outcome_mut()
-    }
-
     /// Runs `schedule` from a snapshot on, if that serves, else from the start. Returns how many events had not to be run again
     /// as well. The outcome is the same.
     #[cfg(feature = "cli")]

@@ -48,6 +48,16 @@ fn a_comparison_has_a_row_for_each_trial_and_goes_on_where_it_ended() {
 }
 
 #[test]
+fn a_crate_with_a_bug_of_its_own_is_compared_as_a_planted_one_is() {
+    let place = Place::new();
+    place.murphy("bench --bug omnipaxos --arm guided --trials 1 --execs 20000 --out table").complains(0, &[]);
+    let rows = rows(&place);
+    let [row] = &rows[..] else { panic!("one trial, and no twin of what has none: {rows:?}") };
+    assert_eq!((row[0].as_str(), row[1].as_str(), row[8].as_str()), ("-", "omnipaxos", "1"));
+    assert_eq!((row[11].as_str(), row[12].as_str()), ("-", "3/3"));
+}
+
+#[test]
 fn a_bug_or_an_arm_that_there_is_not_is_named() {
     let place = Place::new();
     place.murphy("bench --bug early-akc --trials 1").complains(2, &["early-akc", "early-ack"]);

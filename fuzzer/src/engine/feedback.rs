@@ -266,8 +266,8 @@ pub(crate) struct NovelStates {
 /// none either, and are slow.
 pub(crate) struct Sound;
 
-/// A second run, from its start and without the steps that had no effect, visits the same states at the same times; then that schedule
-/// is the one to keep. Else a second run of the schedule as it is gives the same trace.
+/// A second run of the schedule, from its start, gives the same trace. If a third one, without the steps that had no effect, visits
+/// the same states, then that schedule is the one to keep.
 pub(crate) struct Repeats {
     harness: SharedHarness,
     seen: Rc<RefCell<Seen>>,
@@ -282,27 +282,27 @@ impl Repeats {
         Self { harness, seen, differs, trimmed: None }
     }
 
-    /// Whether `schedule`, which was run last, repeats: either without its steps without effect, which then is the schedule to keep, or
-    /// as it is.
+    /// Whether a run of `schedule` has this trace, and if so, `schedule` without its steps without effect, if they are not needed to
+    /// visit what it visits.
     fn run_again(&self, schedule: &Schedule, trace_hash: u64) -> (bool, Option<Schedule>) {
         let harness = &mut *self.harness.borrow_mut();
-        let effective = effective(schedule, harness.outcome());
-        let trimmed = shrink::without_idle_ids(&effective).unwrap_or(effective);
-        if trimmed != *schedule {
-            let before = visited(harness.outcome());
-            let outcome = harness.run(&trimmed);
-            if visited(outcome) == before && outcome.verdict == Verdict::Valid {
-                self.seen.borrow_mut().date(outcome);
-                return (true, Some(trimmed));
-            }
+        let outcome = harness.run(schedule);
+        if outcome.trace_hash != trace_hash {
+            return (false, None);
         }
-        (harness.run(schedule).trace_hash == trace_hash, None)
+        let effective = effective(schedule, outcome);
+        let trimmed = shrink::without_idle_ids(&effective).unwrap_or(effective);
+        if trimmed == *schedule {
+            return (true, None);
+        }
+        let states = outcome.signals.states.clone();
+        let outcome = harness.run(&trimmed);
+        let same = outcome.signals.states == states && outcome.verdict == Verdict::Valid;
+        if same {
+            self.seen.borrow_mut().date(outcome);
+        }
+        (true, same.then_some(trimmed))
     }
-}
-
-/// The states that a run visited, and the times at which it did.
-fn visited(outcome: &Outcome) -> (Vec<u64>, Vec<u64>) {
-    (outcome.signals.states.clone(), outcome.signals.moments.iter().map(|moment| moment.time).collect())
 }
 
 /// The first violation of its class and name. All are reported; this only bounds what LibAFL stores as solutions.

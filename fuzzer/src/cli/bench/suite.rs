@@ -122,7 +122,7 @@ impl Bench {
         let program = std::env::current_exe().map_err(failed)?;
         let Job { bug, target, arm, kind, trial, budget } = &job;
         let child = Command::new(program)
-            .args(["bench", "--job", &format!("{bug},{target},{arm},{},{trial},{budget}", kind.name())])
+            .args(["bench", &format!("--job={bug},{target},{arm},{},{trial},{budget}", kind.name())])
             .args(["--cpu", &format!("{}s", self.cpu_max.as_secs())])
             .arg("--out")
             .arg(&self.folder)
