@@ -647,7 +647,7 @@ pub(super) fn confirm(
     provenance: &Provenance,
     folder: &Path,
 ) -> Result<(Finding, PathBuf, Option<u64>), Failure> {
-    let reproduced = reproduce(folder);
+    let reproduced = reproduce(folder, &[]);
     let Some(times) = reproduced else { return Ok((finding, folder.to_path_buf(), None)) };
     let (mut finding, mut folder) = (finding, folder.to_path_buf());
     if times < TIMES {
@@ -688,11 +688,11 @@ pub(super) fn describe(finding: &Value) -> String {
 }
 
 /// Replays the finding in a new process. How often it failed in the same way; `None` if the process gave no answer.
-pub(super) fn reproduce(folder: &Path) -> Option<u64> {
+pub(super) fn reproduce(folder: &Path, options: &[&str]) -> Option<u64> {
     let program = std::env::current_exe().ok()?;
     let times = TIMES.to_string();
-    let output =
-        Command::new(program).arg("--json").arg("replay").arg(folder).args(["--times", &times]).output().ok()?;
+    let mut command = Command::new(program);
+    let output = command.args(["--json", "replay", "--times", &times]).args(options).arg(folder).output().ok()?;
     let line = output.stdout.split(|byte| *byte == b'\n').next()?;
     let value: serde_json::Value = serde_json::from_slice(line).ok()?;
     value["reproduced"].as_u64()

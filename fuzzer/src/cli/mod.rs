@@ -301,6 +301,9 @@ struct ReplayArguments {
     /// Stop the process before the event of this number, for a debugger; `-v` prints the numbers.
     #[arg(long, value_name = "EVENT")]
     break_at: Option<usize>,
+    /// Draw all latencies from one stream, as the arm `streams` of `bench` does.
+    #[arg(long, hide = true)]
+    one_stream: bool,
     #[command(flatten)]
     place: Where,
 }

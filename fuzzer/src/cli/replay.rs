@@ -26,6 +26,9 @@ use crate::{
 pub(super) fn replay(targets: &[Box<dyn AnyTarget>], arguments: &ReplayArguments, json: bool) -> Result<Exit, Failure> {
     let (source, mut harness) = open(targets, &arguments.schedule, &arguments.place)?;
     let schedule = &source.document.schedule;
+    if arguments.one_stream {
+        harness.draw_from_one_stream();
+    }
     let mut outcome = match arguments.break_at {
         Some(number) => breakpoint::stop_before(&mut harness, schedule, number)?,
         None => harness.trace(schedule),

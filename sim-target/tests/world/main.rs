@@ -37,6 +37,7 @@ mod selectors;
 mod shapes;
 mod slow_disks;
 mod snapshots;
+mod states;
 mod stops;
 mod streams;
 mod telemetry;

@@ -56,6 +56,7 @@ pub(crate) struct ProbeNode {
     pub(crate) state: u64,
     pub(crate) role: Option<&'static str>,
     pub(crate) progress: Option<u64>,
+    pub(crate) voters: &'static [NodeId],
     on: fn(&mut ProbeNode, Input<ProbeNode>, &mut Cx<'_>),
 }
 
@@ -85,6 +86,7 @@ impl Node for ProbeNode {
         if let Some(progress) = self.progress {
             view.progress(progress);
         }
+        view.voters(self.voters.iter().copied());
     }
 }
 
@@ -106,7 +108,7 @@ impl Target for Probe {
 
     fn start(&self, boot: &Boot<'_>, cx: &mut Cx<'_>) -> ProbeNode {
         let peers = boot.members.iter().copied().filter(|peer| *peer != boot.me).collect();
-        let mut node = ProbeNode { peers, state: 0, role: None, progress: None, on: self.on };
+        let mut node = ProbeNode { peers, state: 0, role: None, progress: None, voters: &[], on: self.on };
         (self.start)(&mut node, boot, cx);
         node
     }

@@ -23,7 +23,10 @@ use super::{
     },
     plan::{Job, Kind, Plan, Series},
 };
-use crate::bench::{Rows, row::Row};
+use crate::{
+    bench::{Rows, row::Row},
+    engine::Recipe,
+};
 
 /// How often a finding is replayed in a new process.
 const TIMES: u64 = 3;
@@ -142,7 +145,7 @@ impl Bench {
         let [_, _, _, hits, _, schedule, _] = columns[..] else {
             return Err(Failure::Worker(series, format!("{}: {}", job.subject(), output.status)));
         };
-        let replays = if schedule == "-" { "-".to_string() } else { self.replay(schedule) };
+        let replays = if schedule == "-" { "-".to_string() } else { self.replay(schedule, job.arm) };
         let Job { bug, target, arm, kind, trial, budget: _ } = &job;
         let row = format!("{bug},{target},{arm},{},{trial},{},{replays},{}\n", kind.name(), text.trim(), self.revision);
         let path = self.table();
@@ -152,10 +155,12 @@ impl Bench {
         Ok(hits.parse().unwrap_or_default())
     }
 
-    /// How often a finding fails again in a new process.
-    fn replay(&self, schedule: &str) -> String {
+    /// How often a finding of an arm fails again in a new process.
+    fn replay(&self, schedule: &str, arm: &str) -> String {
         let path = self.folder.join("finds").join(format!("{schedule}.murphy"));
-        let reproduced = super::super::campaign::reproduce(&path).unwrap_or_default();
+        let keyed = Recipe::named(arm).is_none_or(|recipe| recipe.keyed);
+        let options: &[&str] = if keyed { &[] } else { &["--one-stream"] };
+        let reproduced = super::super::campaign::reproduce(&path, options).unwrap_or_default();
         format!("{reproduced}/{TIMES}")
     }
 }
