@@ -687,7 +687,7 @@ pub(super) fn describe(finding: &Value) -> String {
     )
 }
 
-/// Replays the finding in a new process. How often it failed in the same way; `None` if the process gave no answer.
+/// Replays the finding in a new process, with these further options of `replay`. How often it failed in the same way; `None` if the process gave no answer.
 pub(super) fn reproduce(folder: &Path, options: &[&str]) -> Option<u64> {
     let program = std::env::current_exe().ok()?;
     let times = TIMES.to_string();
