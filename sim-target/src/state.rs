@@ -3,7 +3,8 @@
 //! A node describes itself through a [`StateView`]. Numbers declared as ranks count only by how far they lag behind the
 //! largest in the cluster, capped; sets of those who decide only by whether they differ, and whether majorities of two need not
 //! meet; nodes are interchangeable. Each run yields the set of its global states, of its nodes' transitions, and of (fault, role of
-//! its victim) pairs, as 64-bit hashes. Global states come in three grains, since no one grain suits all systems: what makes two runs differ in one system is the same in every run of another.
+//! its victim) pairs, as 64-bit hashes. Global states come in three grains, since no one grain suits all systems:
+//! what makes two runs differ in one system is the same in every run of another.
 
 use murphy_checker::history::NodeId;
 use murphy_schedule::select::NODES_MAX;
