@@ -58,7 +58,7 @@ fn it_says_what_had_no_effect_and_why() {
     let faults = object["faults"].as_array().expect("a list");
     let fault = |name: &str| faults.iter().find(|fault| fault["fault"] == name).unwrap_or_else(|| panic!("{name}"));
     for name in ["partition", "crash", "pause"] {
-        assert!(fault(name)["effects"].as_u64().is_some_and(|effects| effects > 20), "{name}: {object}");
+        assert!(fault(name)["effects"].as_u64().is_some_and(|effects| effects > 10), "{name}: {object}");
         assert!(fault(name)["without_effect"].is_null(), "{name}: {object}");
     }
     for fault in faults.iter().filter(|fault| fault["effective_steps"] == 0) {

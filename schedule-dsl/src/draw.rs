@@ -17,6 +17,18 @@ const AROUND: [i8; 12] = [-2, 2, 0, -4, 4, -1, 1, -10, 10, 50, 100, -50];
 /// How many of [`AROUND`] are the first ones.
 const CLOSE: u64 = 5;
 
+/// One of `items` by weight; there is one of some weight.
+pub(crate) fn weighted<T: Copy>(items: &[(T, u64)], dice: &mut Dice) -> T {
+    let mut left = dice.below(items.iter().map(|(_, weight)| weight).sum());
+    for (item, weight) in items {
+        match left.checked_sub(*weight) {
+            Some(rest) => left = rest,
+            None => return *item,
+        }
+    }
+    items.last().expect("there is something to draw").0
+}
+
 /// One of `names`; [`Name::ANY`] if there is none.
 pub(crate) fn name(names: &Names, dice: &mut Dice) -> Name {
     if names.is_empty() { Name::ANY } else { names.name(dice.below(names.len() as u64) as usize) }

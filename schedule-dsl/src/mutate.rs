@@ -344,7 +344,7 @@ impl Menu {
     /// A random part of it; half of everything on average.
     fn some(vocabulary: &Vocabulary, dice: &mut Dice) -> Self {
         let mut menu = Self::all(vocabulary);
-        let (fault, trigger) = (weighted(&menu.faults, dice), weighted(&menu.triggers, dice));
+        let (fault, trigger) = (draw::weighted(&menu.faults, dice), draw::weighted(&menu.triggers, dice));
         menu.faults.retain(|(kind, _)| *kind == fault || dice.chance(1, 2));
         menu.triggers.retain(|(other, _)| *other == trigger || dice.chance(1, 2));
         menu
@@ -361,7 +361,7 @@ impl Menu {
     }
 
     fn fault(&self, vocabulary: &Vocabulary, dice: &mut Dice) -> Fault {
-        Fault::random(weighted(&self.faults, dice), vocabulary, dice)
+        Fault::random(draw::weighted(&self.faults, dice), vocabulary, dice)
     }
 
     /// A step for `schedule`, one of whose steps may get an id for it.
@@ -379,7 +379,7 @@ impl Menu {
 
     /// A trigger for the step at `own`, or for a new one.
     fn when(&self, schedule: &mut Schedule, own: Option<usize>, vocabulary: &Vocabulary, dice: &mut Dice) -> When {
-        let trigger = weighted(&self.triggers, dice);
+        let trigger = draw::weighted(&self.triggers, dice);
         let Some(fact) = fact(trigger, vocabulary, dice) else {
             let other = if trigger == Trigger::Step { refer(schedule, own, dice) } else { None };
             let time = time(&schedule.header, vocabulary, dice);
@@ -419,7 +419,7 @@ fn fact(trigger: Trigger, vocabulary: &Vocabulary, dice: &mut Dice) -> Option<Fa
         Trigger::Stops => Some(Fact::Stops(draw::nodes(vocabulary, dice))),
         Trigger::Starts => Some(Fact::Starts(draw::nodes(vocabulary, dice))),
         Trigger::Fault => {
-            let kind = weighted(&Menu::all(vocabulary).faults, dice);
+            let kind = draw::weighted(&Menu::all(vocabulary).faults, dice);
             Some(Fact::Fault(Name::of(kind.keyword()), edge(dice)))
         }
     }
@@ -435,18 +435,6 @@ fn fact_link(vocabulary: &Vocabulary, dice: &mut Dice) -> Link {
 
 fn edge(dice: &mut Dice) -> Edge {
     if dice.chance(1, 2) { Edge::Begins } else { Edge::Ends }
-}
-
-/// One of `items` by weight.
-fn weighted<T: Copy>(items: &[(T, u64)], dice: &mut Dice) -> T {
-    let mut left = dice.below(items.iter().map(|(_, weight)| weight).sum());
-    for (item, weight) in items {
-        match left.checked_sub(*weight) {
-            Some(rest) => left = rest,
-            None => return *item,
-        }
-    }
-    items.last().expect("a menu is never empty").0
 }
 
 /// The length of the chaos phase of schedules with this header, in microseconds.
@@ -619,7 +607,7 @@ fn operate(schedule: &mut Schedule, context: &Context<'_>, dice: &mut Dice) -> &
     let weights: [((&str, Operator), u64); OPERATORS.len()] =
         OPERATORS.map(|(name, weight, operator)| ((name, operator), weight));
     for _ in 0..8 {
-        let (name, operator) = weighted(&weights, dice);
+        let (name, operator) = draw::weighted(&weights, dice);
         if operator(schedule, context, dice).is_some() {
             return name;
         }

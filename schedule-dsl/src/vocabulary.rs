@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{fault::FaultKind, name::Name};
+use crate::{fault::FaultKind, field::Change, name::Name};
 
 /// One sort of names: their spellings, and the ring of their hashes.
 #[derive(Clone, Debug, Default)]
@@ -88,6 +88,8 @@ pub struct Vocabulary {
     pub constant_micros: Vec<u32>,
     /// The kinds of faults that the simulator carries out for this target; others are not drawn.
     pub faults: Vec<FaultKind>,
+    /// What an operator can ask of the target; empty: everything. Nothing else is drawn.
+    pub changes: Vec<Change>,
     /// Length of the chaos phase where a schedule leaves it open, in microseconds.
     pub chaos_micros: u32,
     /// Steps that are drawn begin at times and with other steps only.

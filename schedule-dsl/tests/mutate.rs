@@ -10,7 +10,7 @@ use std::{
 use common::{raft, same, schedules, tree::Tree};
 use murphy_schedule::{
     Dice, Document, Edge, Fact, Fault, FaultKind, Header, Lasts, Link, Nodes, Schedule, Side, Step, Vocabulary, When,
-    field::{Cut, Number},
+    field::{Change, Cut, Number},
     mutate::{Prefix, TRIGGERS, mutate, pct, random, trigger, uniform},
     schedule::STEPS_MAX,
     vocabulary::Odds,
@@ -282,6 +282,26 @@ fn what_refers_to_nothing_is_mended() {
         references += mutant.steps.iter().flat_map(|step| step.references().collect::<Vec<_>>()).count();
     }
     assert!(references > 500, "{references}");
+}
+
+#[test]
+fn an_operator_is_only_drawn_to_ask_for_what_the_target_knows() {
+    let asked = |changes: &[Change]| {
+        let vocabulary = Vocabulary { faults: vec![FaultKind::Admin], changes: changes.to_vec(), ..raft() };
+        let mut dice = Dice::new(7);
+        let mut seen = BTreeSet::new();
+        for _ in 0..300 {
+            let mut schedule = random(&vocabulary, &mut dice);
+            (0..20).for_each(|_| _ = mutate(&mut schedule, None, &vocabulary, &mut dice));
+            seen.extend(schedule.steps.iter().filter_map(|step| match step.fault {
+                Fault::Admin { change, .. } => Some(change),
+                _ => None,
+            }));
+        }
+        seen
+    };
+    assert_eq!(asked(&[Change::Split, Change::Add]), [Change::Add, Change::Split].into());
+    assert_eq!(asked(&[]), Change::ALL.iter().copied().collect(), "nothing is known of the target");
 }
 
 #[test]

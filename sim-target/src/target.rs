@@ -38,9 +38,9 @@ pub trait Target: 'static {
     /// What clients do and how their histories are judged. At least one; a schedule's seed chooses among them.
     fn workloads(&self) -> Vec<Workload<Self::Node>>;
 
-    /// The request by which an operator asks for a change that concerns `nodes`; `None` if the system has no such change. A node that
-    /// replies has accepted it; one that refuses or redirects has not. A system that is given a node to add or remove uses it for
-    /// nodes that are replaced, too.
+    /// The request by which an operator asks for a change that concerns `nodes`; `None` if the system has no such change, and then none
+    /// is drawn (which it has is asked once, of node 1). A node that replies has accepted it; one that refuses or redirects has
+    /// not. A system that is given a node to add or remove uses it for nodes that are replaced, too.
     fn admin(&self, change: Change, nodes: &[NodeId]) -> Option<<Self::Node as Node>::Request> {
         let _ = (change, nodes);
         None
@@ -168,6 +168,12 @@ impl Promise {
             _ => true,
         }
     }
+}
+
+/// Whether a kind of fault concerns connections, and nothing else.
+fn strikes_connections(kind: FaultKind) -> bool {
+    use FaultKind as F;
+    matches!(kind, F::Connect | F::Close | F::Partial | F::HalfOpen)
 }
 
 /// Whether a kind of fault concerns what nodes send to each other, and nothing else.
@@ -417,12 +423,14 @@ pub fn vocabulary<T: Target>(target: &T) -> Vocabulary {
     functions.sort_unstable();
     functions.dedup();
     let sites = marks::names_in(&about.modules, |kind| kind == Kind::Buggify);
-    // Without a site there is nothing to switch on, and some systems have nothing to ask of them.
-    let changes = Change::ALL.iter().any(|change| target.admin(*change, &[1]).is_some());
+    let changes: Vec<Change> =
+        Change::ALL.iter().copied().filter(|change| target.admin(*change, &[1]).is_some()).collect();
+    // Without a site there is nothing to switch on, some systems have nothing to ask of them, and datagrams need no connection.
     let possible = |kind: FaultKind| {
         about.promise.may_see(kind)
             && (kind != FaultKind::Buggify || !sites.is_empty())
-            && (kind != FaultKind::Admin || changes)
+            && (kind != FaultKind::Admin || !changes.is_empty())
+            && (about.transport == Transport::Stream || !strikes_connections(kind))
             && (!T::Node::KINDS.is_empty() || !strikes_messages(kind))
     };
     let faults = FaultKind::ALL.iter().copied().filter(|kind| possible(*kind)).collect();
@@ -440,6 +448,7 @@ pub fn vocabulary<T: Target>(target: &T) -> Vocabulary {
         faults,
         constants: Names::new(about.constants.iter().map(|(name, _)| *name)),
         constant_micros: about.constants.iter().map(|(_, length)| micros(length)).collect(),
+        changes,
         chaos_micros: micros(&About::CHAOS),
         times_only: false,
         odds: Odds::default(),

@@ -5,14 +5,16 @@ use crate::{
     bytes::{Record, RecordMut},
     diagnostic::Diagnostic,
     dice::Dice,
+    draw,
     text::{Cursor, Printer},
     vocabulary::Vocabulary,
 };
 
 /// Declares a field that is one of some words. The first is the default; a word's place in the list is its byte and is never
-/// given to another; it has to be said if that is `[required]`. After each word: how far it is from the simplest, and how often it is drawn.
+/// given to another; it has to be said if that is `[required]`. Where a target has only some, `of` says which list of the vocabulary names
+/// them. After each word: how far it is from the simplest, and how often it is drawn.
 macro_rules! words {
-    ($($(#[doc = $doc:literal])+ $name:ident $([$required:ident])? { $($(#[doc = $vdoc:literal])+ $variant:ident $word:literal $size:literal $weight:literal),+ $(,)? })+) => {$(
+    ($($(#[doc = $doc:literal])+ $name:ident $([$required:ident])? $(of $had:ident)? { $($(#[doc = $vdoc:literal])+ $variant:ident $word:literal $size:literal $weight:literal),+ $(,)? })+) => {$(
         $(#[doc = $doc])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name { $($(#[doc = $vdoc])+ $variant),+ }
@@ -64,14 +66,10 @@ macro_rules! words {
                 cursor.advance();
                 Ok(Self::ALL[found])
             }
-            fn random(_: &Vocabulary, dice: &mut Dice) -> Self {
-                let weights = [$($weight),+];
-                let mut left = dice.below(weights.iter().sum());
-                let drawn = weights.iter().position(|weight| match left.checked_sub(*weight) {
-                    Some(rest) => { left = rest; false }
-                    None => true,
-                });
-                Self::ALL[drawn.unwrap_or(0)]
+            fn random(_vocabulary: &Vocabulary, dice: &mut Dice) -> Self {
+                let weighted = Self::ALL.iter().copied().zip([$($weight),+]);
+                $(let weighted = weighted.filter(|(choice, _)| _vocabulary.$had.is_empty() || _vocabulary.$had.contains(choice));)?
+                draw::weighted(&weighted.collect::<Vec<_>>(), dice)
             }
             fn simpler(&self) -> Vec<Self> {
                 let mut lesser: Vec<Self> = Self::ALL.iter().copied().filter(|other| other.size() < self.size()).collect();
@@ -123,7 +121,7 @@ words! {
         Cold "cold" 1 0,
     }
     /// What an operator can ask of a system.
-    Change [required] {
+    Change [required] of changes {
         /// Add nodes to the members.
         Add "add" 0 3,
         /// Remove nodes from the members.

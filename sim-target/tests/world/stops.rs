@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use murphy_sim::{Boot, Change, Input, NodeId, Outcome, RegisterOp, Timer, What};
+use murphy_schedule::FaultKind;
+use murphy_sim::{Boot, Change, Input, NodeId, Outcome, RegisterOp, Timer, What, vocabulary};
 
 use crate::probe::{Answer, Cx, LOG, MS, Probe, ProbeNode, WIPED, answer, chatter, idle, report, run, second};
 
@@ -242,6 +243,13 @@ fn managed() -> Probe {
         node.role = (boot.me == 2).then_some("leader");
     }
     Probe { about: idle().about.survives(WIPED), start, on, admin: changes, ..idle() }
+}
+
+#[test]
+fn a_target_is_offered_the_changes_that_it_has() {
+    assert_eq!(vocabulary(&managed()).changes, [Change::Add, Change::Remove, Change::Transfer]);
+    assert!(vocabulary(&managed()).faults.contains(&FaultKind::Admin));
+    assert!(!vocabulary(&idle()).faults.contains(&FaultKind::Admin));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Ordered streams: order is kept, loss shows as lateness, and a broken session loses what it carried.
 
-use murphy_sim::{Input, NodeId, Outcome, Transport, What};
+use murphy_schedule::FaultKind;
+use murphy_sim::{Input, NodeId, Outcome, Transport, What, vocabulary};
 
 use crate::probe::{Cx, MS, Probe, ProbeNode, SECOND, chatter, chatter_on, messages, report, run, second};
 
@@ -178,6 +179,9 @@ fn sessions_are_whole_however_early_the_first_fault_comes() {
 
 #[test]
 fn datagrams_know_no_sessions() {
+    let of_sessions = [FaultKind::Connect, FaultKind::Close, FaultKind::Partial, FaultKind::HalfOpen];
+    let drawn = |probe| of_sessions.map(|kind| vocabulary(&probe).faults.contains(&kind));
+    assert_eq!((drawn(chatter()), drawn(stream())), ([false; 4], [true; 4]));
     let outcome = second(chatter(), "at 500ms crash n2, restart after 100ms\nat 500ms partition n1 | n3 for 100ms");
     assert!((1..=3).all(|node| notices(&outcome, node).is_empty()));
     assert!(SECOND.contains("seed"));
