@@ -60,12 +60,13 @@ fn a_crate_with_a_bug_of_its_own_is_compared_as_a_planted_one_is() {
 #[test]
 fn what_is_found_with_draws_from_one_stream_is_replayed_with_them() {
     let place = Place::new();
-    place.murphy("bench --bug F4 --arm streams --trials 1 --execs 5000 --twin 0 --out table").complains(0, &[]);
+    place.murphy("bench --bug F4 --arm streams --trials 4 --execs 5000 --twin 0 --out table").complains(0, &[]);
     let rows = rows(&place);
-    let [row] = &rows[..] else { panic!("one trial: {rows:?}") };
-    assert_eq!((row[8].as_str(), row[11].as_str(), row[12].as_str()), ("1", "passes", "3/3"));
-    let keyed = place.murphy(&format!("replay table/finds/{}.murphy", row[10]));
-    assert_eq!(keyed.code, 0, "with draws of their own there is nothing to be seen here: {keyed:?}");
+    for row in &rows {
+        assert_eq!((row[8].as_str(), row[11].as_str(), row[12].as_str()), ("1", "passes", "3/3"));
+    }
+    let keyed = |row: &Vec<String>| place.murphy(&format!("replay table/finds/{}.murphy", row[10])).code;
+    assert!(rows.iter().any(|row| keyed(row) == 0), "some fail only with draws from one stream: {rows:?}");
 }
 
 #[test]

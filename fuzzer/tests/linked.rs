@@ -67,7 +67,7 @@ fn corpus(place: &Place) -> BTreeSet<String> {
 /// A place with a corpus that nobody else has: a schedule's name is a hash of it, and holds a seed of 64 bits.
 fn with_corpus(seed: u64) -> (Place, BTreeSet<String>) {
     let place = Place::new();
-    assert_eq!(place.murphy(&format!("fuzz echo --execs 500 --seed {seed}")).code, 0);
+    assert_eq!(place.murphy(&format!("fuzz echo --execs 3000 --seed {seed}")).code, 0);
     let corpus = corpus(&place);
     assert!(corpus.len() > 10, "{corpus:?}");
     (place, corpus)

@@ -56,10 +56,12 @@ pub(crate) struct Seen {
     finest: Grain,
     /// only those whose hash ends in so many zeros.
     sample: u32,
+    given: bool,
     /// Runs, and how many were kept, since novelty was last measured.
     runs: u32,
     kept: u32,
-    warm: bool,
+    /// Runs since one was kept, or since more states count for want of one.
+    dry: u32,
     /// Of a thousand runs, those that were kept in the last window.
     novelty: u32,
     /// States that one run alone visited, and all visits.
@@ -97,29 +99,34 @@ impl Marked {
     }
 }
 
-/// Runs between two measurements of novelty.
+/// Runs between two measurements of novelty,
 const WINDOW: u32 = 1024;
+/// or fewer, if so many in a row were not kept.
+const DRY: u32 = WINDOW / 4;
 /// Kept runs of a window beyond which novelty is too cheap: two of a hundred.
 const KEPT_MAX: u32 = WINDOW / 50;
 /// Kept runs of a window below which it is too dear: one of two hundred.
 const KEPT_MIN: u32 = WINDOW / 200;
 /// Of fewer states than one of two to the power of this, nothing would be new.
 const SAMPLE_MAX: u32 = 20;
+/// At first, when any state is new, hardly one counts beside the marks: one of two to the power of this.
+const SAMPLE_FIRST: u32 = 12;
 
 impl Seen {
     pub(crate) fn new() -> Self {
         let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
         let (visits, marked) = (Visits::with_hasher(hasher), Marked::default());
         let fresh = Vec::new();
-        let (finest, sample) = (Grain::Fine, 0);
+        let (finest, sample) = (Grain::Coarse, SAMPLE_FIRST);
         Self {
             visits,
             fresh,
             finest,
             sample,
+            given: false,
             runs: 0,
             kept: 0,
-            warm: false,
+            dry: 0,
             novelty: 0,
             singles: 0,
             all_visits: 0,
@@ -127,9 +134,16 @@ impl Seen {
         }
     }
 
+    /// Says whether the next run is of a schedule that somebody else found worth keeping: whatever it reaches counts.
+    pub(crate) fn set_given(&mut self, given: bool) {
+        self.given = given;
+    }
+
     /// Counts the states of a run. Returns whether some are new.
     fn visit(&mut self, states: &[u64], moments: &[Moment]) -> bool {
-        self.measure();
+        if !self.given {
+            self.measure();
+        }
         self.fresh.clear();
         for (state, moment) in states.iter().zip(moments) {
             match self.visits.get_mut(state) {
@@ -145,7 +159,7 @@ impl Seen {
     }
 
     fn counts(&self, state: u64) -> bool {
-        Grain::of(state) <= self.finest && state.trailing_zeros() >= self.sample
+        self.given || Grain::of(state) <= self.finest && state.trailing_zeros() >= self.sample
     }
 
     /// A run with fewer steps visited the same states: what was new was so when that run says.
@@ -157,21 +171,22 @@ impl Seen {
         }
     }
 
-    /// Coarsens what counts as new while too many runs are kept. Where each run visits states of its own, a corpus of all of
-    /// them says nothing, and costs a second run and a file each: then coarser ones count, and where even these are too many, a
-    /// sample of them.
+    /// Refines what counts as new while too few runs are kept, and coarsens it while too many are. Where each run visits states
+    /// of its own, a corpus of all of them says nothing, and costs a second run and a file each: then coarser ones count, and
+    /// where even these are too many, a sample of them.
     fn measure(&mut self) {
         self.runs += 1;
-        if self.runs == WINDOW {
-            self.novelty = self.kept * 1000 / WINDOW;
-            // At first everything is new, to any target.
-            if self.warm && self.kept > KEPT_MAX {
-                self.coarsen();
-            } else if self.warm && self.kept < KEPT_MIN {
-                self.refine();
-            }
-            (self.runs, self.kept, self.warm) = (0, 0, true);
+        self.dry += 1;
+        if self.dry < DRY && self.runs < WINDOW {
+            return;
         }
+        self.novelty = self.kept * 1000 / self.runs;
+        if self.dry == DRY || self.kept < KEPT_MIN {
+            self.refine();
+        } else if self.kept > KEPT_MAX {
+            self.coarsen();
+        }
+        (self.runs, self.kept, self.dry) = (0, 0, self.dry % DRY);
     }
 
     fn coarsen(&mut self) {
@@ -195,7 +210,9 @@ impl Seen {
 
     /// The last run is kept: what was new is no more.
     fn keep(&mut self) {
-        self.kept += 1;
+        if !self.given {
+            (self.kept, self.dry) = (self.kept + 1, 0);
+        }
         self.marked.keep();
         self.singles += self.fresh.len() as u64;
         self.all_visits += self.fresh.len() as u64;
@@ -207,11 +224,12 @@ impl Seen {
         self.fresh[self.fresh.len().saturating_sub(TELLING)..].iter().map(|(state, _)| *state).collect()
     }
 
-    /// Some moments at which the last run reached what is new of those states that count, in order. Empty if only marks made it
-    /// new.
+    /// Some moments at which the last run reached what is new, in order: of the states that count, or if only marks made it
+    /// new, of all. Empty if no state is.
     pub(crate) fn moments(&self) -> Vec<Moment> {
-        let mut moments: Vec<Moment> =
-            self.fresh.iter().filter(|(state, _)| self.counts(*state)).map(|(_, moment)| *moment).collect();
+        let marks_alone = !self.fresh.iter().any(|(state, _)| self.counts(*state));
+        let counted = self.fresh.iter().filter(|(state, _)| marks_alone || self.counts(*state));
+        let mut moments: Vec<Moment> = counted.map(|(_, moment)| *moment).collect();
         moments.dedup();
         let apart = moments.len().div_ceil(MOMENTS).max(1);
         moments.into_iter().step_by(apart).collect()
@@ -429,7 +447,12 @@ mod tests {
         marks::{Best, Bucket},
     };
 
-    use super::{KEPT_MAX, Marked, Seen, WINDOW};
+    use super::{DRY, KEPT_MAX, Marked, SAMPLE_FIRST, Seen, WINDOW};
+
+    /// A search that has come to where all states count.
+    fn all_count() -> Seen {
+        Seen { finest: Grain::Fine, sample: 0, ..Seen::new() }
+    }
 
     #[test]
     fn a_value_of_a_mark_and_a_better_number_are_new_until_a_run_that_reaches_them_is_kept() {
@@ -455,7 +478,7 @@ mod tests {
 
     #[test]
     fn a_state_stays_new_until_a_run_that_visits_it_is_kept() {
-        let mut seen = Seen::new();
+        let mut seen = all_count();
         assert!(seen.visit(&[1, 2], &[Moment::default(); 2]));
         assert!(seen.visit(&[1, 2], &[Moment::default(); 2]), "no run was kept");
         seen.keep();
@@ -467,7 +490,7 @@ mod tests {
 
     #[test]
     fn where_every_run_is_new_fewer_and_fewer_states_count() {
-        let mut seen = Seen::new();
+        let mut seen = all_count();
         let mut dice = Dice::new(1);
         let mut kept = [0; 20];
         for window in &mut kept {
@@ -485,7 +508,7 @@ mod tests {
 
     #[test]
     fn where_only_fine_states_are_always_new_coarser_ones_go_on_to_count() {
-        let mut seen = Seen::new();
+        let mut seen = all_count();
         let of = |grain: Grain, hash: u64| (grain as u64) << 62 | hash & (u64::MAX >> 2);
         let mut dice = Dice::new(1);
         let mut kept = 0;
@@ -498,6 +521,59 @@ mod tests {
         }
         assert_eq!((seen.finest, seen.sample), (Grain::Coarse, 0));
         assert!(kept > 19 * u64::from(WINDOW), "nothing coarse is sampled away");
+    }
+
+    #[test]
+    fn of_what_others_kept_any_state_counts_and_novelty_is_not_measured() {
+        let mut seen = Seen::new();
+        let fine = |run: u32| (Grain::Fine as u64) << 62 | u64::from(run);
+        seen.set_given(true);
+        for run in 0..2 * WINDOW {
+            assert!(seen.visit(&[fine(run)], &[Moment::default()]));
+            seen.keep();
+        }
+        seen.set_given(false);
+        assert!(!seen.visit(&[fine(2 * WINDOW)], &[Moment::default()]), "this we found");
+        assert_eq!((seen.finest, seen.sample, seen.runs, seen.kept), (Grain::Coarse, SAMPLE_FIRST, 1, 0));
+    }
+
+    #[test]
+    fn where_nothing_is_kept_more_states_count_soon() {
+        let mut seen = Seen::new();
+        let odd = |run: u32| (Grain::Coarse as u64) << 62 | u64::from(2 * run + 1);
+        let last = SAMPLE_FIRST * DRY - 1;
+        for run in 0..last {
+            assert!(!seen.visit(&[odd(run)], &[Moment::default()]), "run {run}: an odd one is not in a sample");
+        }
+        assert!(seen.visit(&[odd(last)], &[Moment::default()]), "all coarse ones count");
+        for _ in 0..2 * DRY {
+            seen.visit(&[], &[]);
+        }
+        assert_eq!((seen.finest, seen.sample), (Grain::Fine, 0));
+    }
+
+    #[test]
+    fn a_run_that_is_kept_puts_off_that_more_states_count() {
+        let mut seen = Seen::new();
+        for run in 0..WINDOW - 1 {
+            seen.visit(&[], &[]);
+            if [200, 400, 600, 800].contains(&run) {
+                seen.keep();
+            }
+        }
+        assert_eq!(seen.sample, SAMPLE_FIRST);
+        seen.visit(&[], &[]);
+        assert_eq!(seen.sample, SAMPLE_FIRST - 1, "four of a window are too few");
+    }
+
+    #[test]
+    fn what_marks_alone_made_new_is_returned_to_at_its_new_states() {
+        let mut seen = Seen::new();
+        let at = |time| Moment { time, ..Moment::default() };
+        assert!(!seen.visit(&[1, 3], &[at(1), at(2)]), "no state counts");
+        assert_eq!(seen.moments(), [at(1), at(2)]);
+        assert!(seen.visit(&[1, 1 << SAMPLE_FIRST], &[at(1), at(2)]));
+        assert_eq!(seen.moments(), [at(2)]);
     }
 
     #[test]

