@@ -60,7 +60,7 @@ fn a_crate_with_a_bug_of_its_own_is_compared_as_a_planted_one_is() {
 #[test]
 fn what_is_found_with_draws_from_one_stream_is_replayed_with_them() {
     let place = Place::new();
-    place.murphy("bench --bug F4 --arm streams --trials 4 --execs 5000 --twin 0 --out table").complains(0, &[]);
+    place.murphy("bench --bug F4 --arm streams --trials 6 --execs 5000 --twin 0 --out table").complains(0, &[]);
     let rows = rows(&place);
     for row in &rows {
         assert_eq!((row[8].as_str(), row[11].as_str(), row[12].as_str()), ("1", "passes", "3/3"));
