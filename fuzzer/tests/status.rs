@@ -122,3 +122,12 @@ fn what_is_shown_while_a_campaign_runs_is_what_was_asked_for() {
     let json = place.murphy("fuzz echo --execs 200 --monitor json");
     assert!(!line(&json.err) && last_status(&json)["execs"] == 200, "{json:?}");
 }
+
+#[test]
+fn a_campaign_is_stable_only_once_every_state_counts() {
+    let ended = Place::new().murphy("fuzz echo --until-stable 300 --execs 60000 --json");
+    let execs = last_status(&ended)["execs"].as_u64().expect("a number");
+    // So many it takes until they do, if nothing is ever kept, and then 300 more.
+    assert!(execs >= 14 * 256 + 300, "{execs}");
+    assert!(execs < 60_000, "it ends of itself");
+}

@@ -242,6 +242,9 @@ impl Seen {
 
     /// Writes down how many states the corpus reaches, and how much of what it still finds is new.
     pub(crate) fn tell(&self, stats: &mut Stats) {
+        if self.finest as u32 > stats.finest || self.sample < stats.sample {
+            stats.refined_at = stats.execs;
+        }
         stats.states = self.visits.len() as u64;
         (stats.novelty, stats.finest, stats.sample) = (self.novelty, self.finest as u32, self.sample);
         (stats.singles, stats.visits) = (self.singles, self.all_visits);
@@ -447,7 +450,7 @@ mod tests {
         marks::{Best, Bucket},
     };
 
-    use super::{DRY, KEPT_MAX, Marked, SAMPLE_FIRST, Seen, WINDOW};
+    use super::{DRY, KEPT_MAX, Marked, SAMPLE_FIRST, Seen, Stats, WINDOW};
 
     /// A search that has come to where all states count.
     fn all_count() -> Seen {
@@ -550,6 +553,22 @@ mod tests {
             seen.visit(&[], &[]);
         }
         assert_eq!((seen.finest, seen.sample), (Grain::Fine, 0));
+    }
+
+    #[test]
+    fn it_is_told_when_more_states_count() {
+        let (mut seen, mut stats) = (Seen::new(), Stats::default());
+        let mut refined = Vec::new();
+        for execs in 1..=u64::from(20 * DRY) {
+            seen.visit(&[], &[]);
+            stats.execs = execs;
+            seen.tell(&mut stats);
+            refined.push(stats.refined_at);
+        }
+        refined.dedup();
+        // Each time twice as many, and then the two finer grains.
+        let expected: Vec<u64> = (1..=SAMPLE_FIRST + 2).map(|times| u64::from(times * DRY)).collect();
+        assert_eq!(refined[1..], expected, "the first is that any count");
     }
 
     #[test]

@@ -109,6 +109,9 @@ pub(crate) struct Stats {
     pub(crate) missed: usize,
     /// The execution after which a schedule was last kept; 0: none was.
     pub(crate) kept_at: u64,
+    /// The execution after which more states than before made a schedule worth keeping.
+    #[serde(default)]
+    pub(crate) refined_at: u64,
     /// How many of a thousand executions were kept lately, once that has been measured.
     pub(crate) novelty: u32,
     /// The finest grain of states that make a schedule worth keeping, 0 to 3.
