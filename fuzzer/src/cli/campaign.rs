@@ -401,9 +401,7 @@ impl Hunt {
     /// Whether the campaign has all that it was to go on for.
     fn has_enough(&self, stats: &Stats) -> bool {
         let FuzzArguments { until_sometimes, until_stable, execs, time, .. } = &self.settings.arguments;
-        // While only some states count, that none of them is new says little.
-        let changed_at = stats.kept_at.max(stats.refined_at);
-        let stable = until_stable.is_some_and(|without| stats.execs - changed_at >= without);
+        let stable = until_stable.is_some_and(|without| stats.execs - stats.stable_since >= without);
         let capped = execs.is_none() && time.is_none() && stats.execs >= UNTIL_MAX;
         stable || (*until_sometimes && (stats.missed == 0 || capped))
     }

@@ -402,7 +402,7 @@ fn sum(workers: &[Worker]) -> (Stats, Tally) {
         stats.violations += worker.stats.violations;
         // Of executions that all workers did so far.
         stats.kept_at += worker.stats.kept_at;
-        stats.refined_at += worker.stats.refined_at;
+        stats.stable_since += worker.stats.stable_since;
         (stats.singles, stats.visits) = (stats.singles + worker.stats.singles, stats.visits + worker.stats.visits);
         stats.novelty = stats.novelty.max(worker.stats.novelty);
         stats.finest = stats.finest.max(worker.stats.finest);

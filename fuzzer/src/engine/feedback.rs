@@ -56,6 +56,7 @@ pub(crate) struct Seen {
     finest: Grain,
     /// only those whose hash ends in so many zeros.
     sample: u32,
+    /// Unless somebody else found the schedule worth keeping: then all do.
     given: bool,
     /// Runs, and how many were kept, since novelty was last measured.
     runs: u32,
@@ -134,7 +135,7 @@ impl Seen {
         }
     }
 
-    /// Says whether the next run is of a schedule that somebody else found worth keeping: whatever it reaches counts.
+    /// Says whether the next run is of a schedule that somebody else found worth keeping.
     pub(crate) fn set_given(&mut self, given: bool) {
         self.given = given;
     }
@@ -243,7 +244,7 @@ impl Seen {
     /// Writes down how many states the corpus reaches, and how much of what it still finds is new.
     pub(crate) fn tell(&self, stats: &mut Stats) {
         if self.finest as u32 > stats.finest || self.sample < stats.sample {
-            stats.refined_at = stats.execs;
+            stats.stable_since = stats.execs;
         }
         stats.states = self.visits.len() as u64;
         (stats.novelty, stats.finest, stats.sample) = (self.novelty, self.finest as u32, self.sample);
@@ -563,7 +564,7 @@ mod tests {
             seen.visit(&[], &[]);
             stats.execs = execs;
             seen.tell(&mut stats);
-            refined.push(stats.refined_at);
+            refined.push(stats.stable_since);
         }
         refined.dedup();
         // Each time twice as many, and then the two finer grains.

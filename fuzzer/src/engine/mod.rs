@@ -109,9 +109,10 @@ pub(crate) struct Stats {
     pub(crate) missed: usize,
     /// The execution after which a schedule was last kept; 0: none was.
     pub(crate) kept_at: u64,
-    /// The execution after which more states than before made a schedule worth keeping.
+    /// The execution after which a schedule was last kept, or more states than before began to count. While only some do, that none
+    /// of them is new says little.
     #[serde(default)]
-    pub(crate) refined_at: u64,
+    pub(crate) stable_since: u64,
     /// How many of a thousand executions were kept lately, once that has been measured.
     pub(crate) novelty: u32,
     /// The finest grain of states that make a schedule worth keeping, 0 to 3.
@@ -413,7 +414,8 @@ impl<'a, W: Watcher> Search<'a, W> {
         self.executor.stats.corpus = self.state.corpus().count();
         self.seen.borrow().tell(&mut self.executor.stats);
         if kept.is_some() {
-            self.executor.stats.kept_at = self.executor.stats.execs;
+            let stats = &mut self.executor.stats;
+            (stats.kept_at, stats.stable_since) = (stats.execs, stats.execs);
         }
         self.report(&input.0)?;
         if let Some(id) = kept {
